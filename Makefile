@@ -1,0 +1,42 @@
+# The four commands of the README. Set-up makes .venv once and again when its pins change.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test check bench clean
+
+help:
+	@echo "make demo   play the main loop once on a sandbox portal"
+	@echo "make run    the service: web page, scheduler and workers on 127.0.0.1:8400"
+	@echo "make test   every check and test that CI runs"
+	@echo "make bench  the benchmarks"
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Retro ROI needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.11 …")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' --constraint constraints.txt
+	@touch $@
+
+setup: $(VENV)/.ready
+
+demo: setup
+	$(BIN)/python -m workers demo
+
+run: setup
+	$(BIN)/python -m workers run
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+test: check
+	$(BIN)/python -m pytest
+
+bench: setup
+	$(BIN)/python -m tests.bench
+
+clean:
+	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,88 @@
+"""How calls are signed. A static key is a header; OAuth is a token renewed once for all processes.
+
+`OAuth` holds no token of its own: it asks the `TokenStore`, which the vault implements with a lock
+that every process shares, so that two workers never spend one rotating refresh token twice.
+"""
+
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Protocol
+
+import httpx
+from msgspec import Struct
+from pydantic import SecretStr
+
+from connectors.errors import AuthFailed
+
+
+class Token(Struct, frozen=True):
+    """An OAuth pair. `refresh_token` may be spent once: its answer brings the next one."""
+
+    access_token: str
+    refresh_token: str
+    expires_at: datetime
+
+
+class TokenStore(Protocol):
+    """Where the current pair lives, encrypted."""
+
+    def load(self) -> Token: ...
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Held by one process at a time; another one that waits finds the new pair saved."""
+        ...
+
+    def save(self, token: Token) -> None: ...
+
+
+class Bearer(httpx.Auth):
+    def __init__(self, token: SecretStr) -> None:
+        self._token = token
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["Authorization"] = f"Bearer {self._token.get_secret_value()}"
+        yield request
+
+
+class OAuth(httpx.Auth):
+    """Signs with the current token; renews it only when the tool says that it expired.
+
+    `sign` puts the token on the request, `expired` recognises the tool's refusal, `renew` spends
+    the refresh token at the tool's auth server (raises AuthFailed when it is dead).
+    """
+
+    requires_response_body = True
+
+    def __init__(
+        self,
+        store: TokenStore,
+        *,
+        sign: Callable[[httpx.Request, Token], None],
+        expired: Callable[[httpx.Response], bool],
+        renew: Callable[[Token], Token],
+    ) -> None:
+        self._store = store
+        self._sign = sign
+        self._expired = expired
+        self._renew = renew
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        token = self._store.load()
+        self._sign(request, token)
+        response = yield request
+        if self._expired(response):
+            self._sign(request, self._renewed(token))
+            response = yield request
+            if self._expired(response):
+                raise AuthFailed("The tool refuses the token it has just issued.")
+
+    def _renewed(self, spent: Token) -> Token:
+        with self._store.locked():
+            current = self._store.load()
+            if current.access_token != spent.access_token:
+                return current
+            fresh = self._renew(current)
+            # Saved before its first use: a crash here must not lose the only live pair.
+            self._store.save(fresh)
+            return fresh

@@ -1,0 +1,86 @@
+"""What can go wrong with a tool, named by what the caller does next.
+
+    ConnectorError
+    ├── TryLater             again later, nothing is wrong with us
+    │   ├── RateLimited      the tool says how long to wait; it did not do the call
+    │   └── Unavailable      the tool is down, slow or unreachable; safe to read again
+    ├── OutcomeUnknown       a write whose answer was lost: look the key up before repeating
+    ├── ConnectionBroken     pause the connection and tell its admin
+    │   ├── AuthFailed       the credentials are wrong, expired or revoked
+    │   └── NotPermitted     the credentials are good but may not do this
+    ├── RecordRefused        mark this record and go on with the next
+    │   ├── Rejected         the tool refuses the content
+    │   └── NotFound         the record is not there (any more)
+    └── BadResponse          the tool changed under us: stop the run, keep what is saved
+
+Every error says who can repair it and the one step to take. No text holds an address with a
+secret, a request body or a token: texts are written here or passed through `connectors.secrets`.
+"""
+
+
+class ConnectorError(Exception):
+    """`message` is one sentence naming the cause; `next_step` is one sentence in the imperative."""
+
+    who = "admin"
+    next_step = "Try again."
+
+    def __init__(self, message: str, *, next_step: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        if next_step is not None:
+            self.next_step = next_step
+
+    @property
+    def kind(self) -> str:
+        return type(self).__name__
+
+
+class TryLater(ConnectorError):
+    who = "nobody"
+    next_step = "Wait: the next scheduled run tries again by itself."
+
+
+class RateLimited(TryLater):
+    """`retry_after` in seconds, as the tool said or as its documentation computes it."""
+
+    def __init__(self, message: str, *, retry_after: float, next_step: str | None = None) -> None:
+        super().__init__(message, next_step=next_step)
+        self.retry_after = retry_after
+
+
+class Unavailable(TryLater):
+    pass
+
+
+class OutcomeUnknown(ConnectorError):
+    who = "nobody"
+    next_step = "Wait: the write is looked up in the tool by its key before it is repeated."
+
+
+class ConnectionBroken(ConnectorError):
+    pass
+
+
+class AuthFailed(ConnectionBroken):
+    next_step = "Make a new key in the tool and connect again with it."
+
+
+class NotPermitted(ConnectionBroken):
+    next_step = "Give the key the missing right in the tool, then run a check."
+
+
+class RecordRefused(ConnectorError):
+    who = "editor"
+
+
+class Rejected(RecordRefused):
+    next_step = "Correct the record here or the rule in the tool, then retry it."
+
+
+class NotFound(RecordRefused):
+    next_step = "Decide whether the record was deleted on purpose in the tool."
+
+
+class BadResponse(ConnectorError):
+    who = "developer"
+    next_step = "Report it: the tool answers in a form this version does not know."

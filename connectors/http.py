@@ -1,0 +1,273 @@
+"""The wire: one client for all tools, which signs, paces, retries and names errors.
+
+A connector gives it a path and a body and gets bytes that decode to a type. A read is repeated
+after a pause; a write is repeated only when the tool said that it did not do it. A write whose
+answer was lost raises OutcomeUnknown, for the caller to look its key up.
+"""
+
+import json as jsonlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_random_exponential,
+)
+
+from connectors.auth import TokenStore
+from connectors.budget import Budget, Limiter
+from connectors.errors import (
+    AuthFailed,
+    BadResponse,
+    ConnectorError,
+    NotFound,
+    NotPermitted,
+    OutcomeUnknown,
+    RateLimited,
+    Rejected,
+    TryLater,
+    Unavailable,
+)
+from connectors.secrets import Redactor
+
+T = TypeVar("T")
+
+ATTEMPTS = 5
+SIDE_BY_SIDE = 8
+# A longer wait is not slept through in a worker: it ends the slice and the run waits in the queue.
+LONGEST_WAIT = 60.0
+TIMEOUT = httpx.Timeout(70.0, connect=10.0)
+USER_AGENT = "retro-roi/0.1"
+
+
+@dataclass(frozen=True)
+class Wire:
+    """The effects of a connector, given by the wiring.
+
+    `limiter` gives the shared budget of an account, `tokens` where an OAuth pair is kept, and
+    `transport` replaces the network in tests or guards it.
+    """
+
+    limiter: Callable[[Budget], Limiter]
+    sleep: Callable[[float], None]
+    tokens: TokenStore | None = None
+    transport: httpx.BaseTransport | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a tool sent back, not decoded yet."""
+
+    content: bytes
+    headers: Mapping[str, str]
+
+    def decode(self, into: type[T]) -> T:
+        """Raises BadResponse when the body is not of this type."""
+        try:
+            return msgspec.json.decode(self.content, type=into)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise BadResponse(f"The tool's answer could not be read: {error}") from error
+
+
+def refusal(response: httpx.Response) -> ConnectorError | None:
+    """Names an HTTP status the usual way; a tool that refuses otherwise brings its own."""
+    status = response.status_code
+    if status < 300:
+        return None
+    if status == 401:
+        return AuthFailed("The tool does not accept the key.")
+    if status == 403:
+        return NotPermitted("The key may not do this in the tool.")
+    if status in (404, 410):
+        return NotFound("The tool does not have this record.")
+    if status == 429:
+        return RateLimited("The tool asks for a pause.", retry_after=_retry_after(response))
+    if status >= 500:
+        return Unavailable(f"The tool answers with status {status}.")
+    if status < 400:
+        return BadResponse(f"The tool answers with an unexpected redirect ({status}).")
+    return Rejected(f"The tool refuses the request (status {status}).")
+
+
+def _retry_after(response: httpx.Response) -> float:
+    try:
+        return max(0.0, float(response.headers.get("Retry-After", "1")))
+    except ValueError:
+        return 60.0
+
+
+class ApiClient:
+    """One account of one tool. Safe to share between the threads of one run."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        wire: Wire,
+        budget: Budget | None = None,
+        auth: httpx.Auth | None = None,
+        redact: Redactor | None = None,
+        name_refusal: Callable[[httpx.Response], ConnectorError | None] = refusal,
+    ) -> None:
+        self._sleep = wire.sleep
+        self._limiter = wire.limiter(budget) if budget else None
+        self._redact = redact or Redactor()
+        self._name_refusal = name_refusal
+        self.moved_to: str | None = None
+        self._client = httpx.Client(
+            base_url=base_url,
+            auth=auth,
+            timeout=TIMEOUT,
+            transport=wire.transport,
+            follow_redirects=False,
+            limits=httpx.Limits(max_connections=SIDE_BY_SIDE),
+            headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
+        )
+
+    def close(self) -> None:
+        self._client.close()
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Answer:
+        return self._call("GET", path, params=params, repeatable=True)
+
+    def search(self, path: str, json: Mapping[str, Any] | None = None) -> Answer:
+        """A read by POST."""
+        return self._call("POST", path, json=json or {}, repeatable=True)
+
+    def post(
+        self,
+        path: str,
+        json: Mapping[str, Any],
+        *,
+        repeatable: bool = False,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """A write. `repeatable` says that doing it twice leaves what doing it once leaves."""
+        return self._call("POST", path, json=json, repeatable=repeatable, headers=headers)
+
+    def _call(
+        self,
+        verb: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        repeatable: bool,
+    ) -> Answer:
+        given = {k: v for k, v in (params or {}).items() if v is not None}
+        body = None if json is None else jsonlib.dumps(json, ensure_ascii=False).encode()
+        heads = dict(headers or {})
+        if body is not None:
+            heads["Content-Type"] = "application/json"
+        for attempt in Retrying(
+            retry=retry_if_exception(_worth_repeating),
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=_pause,
+            sleep=self._sleep,
+            reraise=True,
+        ):
+            with attempt:
+                request = self._client.build_request(
+                    verb, path, params=given or None, content=body, headers=heads
+                )
+                return self._send(request, repeatable)
+        raise AssertionError("tenacity returns or raises")
+
+    def _send(self, request: httpx.Request, repeatable: bool) -> Answer:
+        self._wait_for_budget()
+        try:
+            response = self._client.send(request)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as lost:
+            raise Unavailable("The tool cannot be reached.") from lost
+        except httpx.HTTPError as lost:
+            if repeatable:
+                raise Unavailable("The tool's answer was lost on the way.") from lost
+            raise OutcomeUnknown("The answer to a write was lost on the way.") from lost
+        self._follow_rename(request, response)
+        error = self._name_refusal(response)
+        if error is None:
+            return Answer(response.content, response.headers)
+        if isinstance(error, RateLimited) and self._limiter:
+            self._limiter.refused(error.retry_after)
+        if isinstance(error, Unavailable) and not repeatable:
+            error = OutcomeUnknown(f"{error.message} The write may have taken effect.")
+        error.message = self._redact(error.message)
+        error.args = (error.message,)
+        raise error
+
+    def _follow_rename(self, request: httpx.Request, response: httpx.Response) -> None:
+        """The account answers under a new host name: the same call, body and all, goes there.
+
+        httpx would turn a POST into a GET and lose the body, which some tools answer with page
+        one of everything.
+        """
+        target = response.headers.get("Location")
+        if response.status_code not in (301, 302, 307, 308) or target is None:
+            return
+        there = request.url.join(target)
+        if there.host == request.url.host or there.scheme != request.url.scheme:
+            return
+        self._client.base_url = self._client.base_url.copy_with(host=there.host, port=there.port)
+        self.moved_to = str(self._client.base_url)
+        raise Unavailable("The account has moved to another address.")
+
+    def _wait_for_budget(self) -> None:
+        seconds = self._limiter.acquire() if self._limiter else 0.0
+        if seconds > LONGEST_WAIT:
+            raise RateLimited("The request budget is used up.", retry_after=seconds)
+        if seconds > 0:
+            self._sleep(seconds)
+
+
+def _worth_repeating(error: BaseException) -> bool:
+    if isinstance(error, RateLimited):
+        return error.retry_after <= LONGEST_WAIT
+    return isinstance(error, TryLater)
+
+
+_backoff = wait_random_exponential(multiplier=0.5, max=20.0)
+
+
+def _pause(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    least = error.retry_after if isinstance(error, RateLimited) else 0.0
+    return least + float(_backoff(state))
+
+
+def side_by_side(sources: Iterable[Iterator[T]], width: int = SIDE_BY_SIDE) -> Iterator[T]:
+    """Takes from several iterators at once, one item of each ahead, in order of arrival.
+
+    The caller works on an item while the next ones are on their way. An error of one source
+    reaches the caller after the items that arrived before it; the others are then dropped.
+    """
+    done = object()
+
+    def ahead(source: Iterator[T]) -> T | object:
+        return next(source, done)
+
+    pool = ThreadPoolExecutor(max_workers=width, thread_name_prefix="page")
+    try:
+        waiting = list(sources)
+        running: dict[Future[T | object], Iterator[T]] = {}
+        while waiting or running:
+            while waiting and len(running) < width:
+                source = waiting.pop(0)
+                running[pool.submit(ahead, source)] = source
+            arrived, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in arrived:
+                source = running.pop(future)
+                item = future.result()
+                if item is done:
+                    continue
+                running[pool.submit(ahead, source)] = source
+                yield item  # type: ignore[misc]  # the sentinel was sorted out just above
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,238 @@
+"""Canonical records: what every tool's data is translated to.
+
+Times are aware UTC, money is `Decimal` with an ISO currency, ids are text. `None` means the tool
+did not say; it never means zero. Records are frozen msgspec structs because pages of thousands are
+decoded, hashed and compared on the hot path.
+"""
+
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct
+
+
+class Stream(StrEnum):
+    """Kinds of record that flow from a tool into the mirror, references before what uses them."""
+
+    PEOPLE = "people"
+    PIPELINES = "pipelines"
+    CONTACTS = "contacts"
+    LEADS = "leads"
+    DEALS = "deals"
+    STAGE_CHANGES = "stage_changes"
+    ACTIVITIES = "activities"
+    TASKS = "tasks"
+    CAMPAIGN_STATS = "campaign_stats"
+    FORM_STATS = "form_stats"
+    EMAIL_STATS = "email_stats"
+
+
+class StageKind(StrEnum):
+    OPEN = "open"
+    WON = "won"
+    LOST = "lost"
+
+
+class LeadStatus(StrEnum):
+    OPEN = "open"
+    QUALIFIED = "qualified"
+    DISQUALIFIED = "disqualified"
+    CONVERTED = "converted"
+
+
+class TaskStatus(StrEnum):
+    OPEN = "open"
+    IN_PROGRESS = "in_progress"
+    IN_REVIEW = "in_review"
+    DEFERRED = "deferred"
+    DONE = "done"
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """What every mirrored record has. `extra` holds mapped custom fields, by our field name."""
+
+    id: str
+    updated_at: datetime | None = None
+    extra: dict[str, Any] = {}
+
+
+class Utm(Struct, frozen=True):
+    source: str | None = None
+    medium: str | None = None
+    campaign: str | None = None
+    content: str | None = None
+    term: str | None = None
+
+
+class Account(Record, frozen=True, kw_only=True):
+    """A user of the tool, who can own leads and tasks."""
+
+    name: str
+    email: str | None = None
+    active: bool = True
+
+
+class Stage(Record, frozen=True, kw_only=True):
+    """One stage of one pipeline; its id is `<pipeline>/<stage>`, unique over the tool."""
+
+    pipeline: str
+    pipeline_name: str
+    stage: str
+    name: str
+    kind: StageKind
+    sort: int
+
+
+class Contact(Record, frozen=True, kw_only=True):
+    name: str
+    company: str | None = None
+    source: str | None = None
+    utm: Utm = Utm()
+    created_at: datetime | None = None
+
+
+class Lead(Record, frozen=True, kw_only=True):
+    title: str
+    stage: str
+    status_kind: LeadStatus
+    amount: Decimal | None = None
+    currency: str | None = None
+    source: str | None = None
+    utm: Utm = Utm()
+    owner: str | None = None
+    contacts: list[str] = []
+    created_at: datetime
+    closed_at: datetime | None = None
+
+
+class Deal(Record, frozen=True, kw_only=True):
+    title: str
+    pipeline: str
+    stage: str
+    stage_kind: StageKind
+    amount: Decimal | None = None
+    currency: str | None = None
+    source: str | None = None
+    utm: Utm = Utm()
+    owner: str | None = None
+    contacts: list[str] = []
+    lead: str | None = None
+    created_at: datetime
+    closed_at: datetime | None = None
+
+
+class StageChange(Record, frozen=True, kw_only=True):
+    """A move of a lead or deal. `entity` is `leads` or `deals`; append-only in every tool."""
+
+    entity: str
+    entity_id: str
+    pipeline: str | None = None
+    stage: str
+    stage_kind: StageKind
+    at: datetime
+
+
+class ActivityKind(StrEnum):
+    CALL = "call"
+    EMAIL = "email"
+    MEETING = "meeting"
+    OTHER = "other"
+
+
+class Activity(Record, frozen=True, kw_only=True):
+    """A contact with a lead or deal. `at` is when it happened, None while it is only planned."""
+
+    entity: str
+    entity_id: str
+    kind: ActivityKind
+    outbound: bool
+    at: datetime | None
+    completed: bool
+    owner: str | None = None
+    created_at: datetime
+
+
+class RemoteTask(Record, frozen=True, kw_only=True):
+    """A task as the tool holds it. `key` is our stamp, None on tasks we did not make."""
+
+    title: str
+    description: str | None = None
+    status: TaskStatus
+    owner: str | None = None
+    due_at: datetime | None = None
+    closed_at: datetime | None = None
+    created_at: datetime | None = None
+    key: str | None = None
+
+
+class Group(StrEnum):
+    """Which arm of a comparison a row of campaign figures belongs to."""
+
+    TREATED = "treated"
+    CONTROL = "control"
+
+
+class DailyStats(Record, frozen=True, kw_only=True):
+    """Figures of one day, campaign and group. The id is those three, so a re-read updates."""
+
+    day: date
+    campaign: str
+    group: Group = Group.TREATED
+
+
+class CampaignStats(DailyStats, frozen=True, kw_only=True):
+    spend: Decimal | None = None
+    currency: str | None = None
+    impressions: int | None = None
+    clicks: int | None = None
+    sessions: int | None = None
+
+
+class FormStats(DailyStats, frozen=True, kw_only=True):
+    views: int | None = None
+    starts: int | None = None
+    completions: int | None = None
+
+
+class EmailStats(DailyStats, frozen=True, kw_only=True):
+    delivered: int | None = None
+    opened: int | None = None
+    clicked: int | None = None
+
+
+class Task(Struct, frozen=True, kw_only=True):
+    """A task to be written into a tool: one owner, one due moment, our key.
+
+    `owner` is the remote account's id; `bind_leads` and `bind_deals` are remote ids.
+    """
+
+    key: str
+    title: str
+    description: str
+    owner: str
+    due_at: datetime
+    tags: list[str] = []
+    bind_leads: list[str] = []
+    bind_deals: list[str] = []
+    bind_targets: list[str] = []
+    parent: str | None = None
+
+
+class KpiTarget(Struct, frozen=True, kw_only=True):
+    """A KPI target to be written into a tool, with its frozen baseline."""
+
+    key: str
+    title: str
+    kpi: str
+    segment: str | None = None
+    unit: str
+    decision: str
+    owner: str | None = None
+    baseline: float | None
+    target: float
+    actual: float | None = None
+    starts_on: date
+    recheck_on: date
+    outcome: str | None = None

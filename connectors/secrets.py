@@ -1,0 +1,21 @@
+"""Cuts secrets from everything that is shown: error texts, logs, addresses."""
+
+from collections.abc import Iterable
+
+from pydantic import SecretStr
+
+MASK = "***"
+
+
+class Redactor:
+    """Replaces each known secret in a text. Short values (under 4 characters) are not secrets."""
+
+    def __init__(self, secrets: Iterable[SecretStr | str] = ()) -> None:
+        plain = (s.get_secret_value() if isinstance(s, SecretStr) else s for s in secrets)
+        # Longest first, so that a secret that contains another one is cut whole.
+        self._secrets = sorted({s for s in plain if len(s) >= 4}, key=len, reverse=True)
+
+    def __call__(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, MASK)
+        return text

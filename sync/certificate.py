@@ -1,0 +1,86 @@
+"""What a full pull proves: what the tool has against what the mirror holds (G11).
+
+The pull's own ids are the enumeration, since it ended only after every share was read to its end.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from connectors.port import ConfirmsPresence, Connector, Presence
+from sync.store import cursors, mirror, runs
+from sync.store.database import Database
+from sync.store.mirror import Feed
+from sync.store.runs import Lease, Progress
+
+# More than this share of the mirror gone at once, and at least so many, waits for a person: rights
+# that were taken away look like deletes.
+MOST_GONE = 0.05
+FEWEST_HELD_BACK = 20
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """`remote_count` and `mirror_count` leave out records that are set aside.
+
+    `hidden` are records the tool has but does not show us; `held_back` would have been deleted,
+    were they not too many at once.
+    """
+
+    remote_count: int
+    mirror_count: int
+    ids_match: bool
+    set_aside: int = 0
+    hidden: int = 0
+    held_back: int = 0
+
+    @property
+    def complete(self) -> bool:
+        return self.ids_match and self.held_back == 0
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def certify(
+    database: Database,
+    connector: Connector[Any],
+    feed: Feed,
+    lease: Lease,
+    now: Callable[[], datetime],
+) -> Certificate:
+    """Compare, delete what is confirmed to be gone, and count both sides in SQL.
+
+    Raises ConnectorError when the tool cannot say whether a record is gone, LeaseLost.
+    """
+    with database.reading() as session:
+        unseen = mirror.held_but_not_seen(session, feed, lease.run_id)
+        held = mirror.count_records(session, feed)
+    presence = _presence(connector, feed, unseen)
+    gone = [id_ for id_ in unseen if presence[id_] is Presence.DELETED]
+    too_many = len(gone) >= FEWEST_HELD_BACK and len(gone) > MOST_GONE * held
+    with database.writing() as session:
+        deleted = 0 if too_many else mirror.mark_deleted(session, feed, gone, now())
+        runs.advance(session, lease, Progress(deleted=deleted), now())
+        still_there = len(unseen) - len(gone)
+        remote = mirror.count_seen(session, lease.run_id) + still_there
+        mirrored = mirror.count_records(session, feed)
+        matching = mirror.count_seen_and_held(session, feed, lease.run_id) + still_there
+        return Certificate(
+            remote_count=remote,
+            mirror_count=mirrored,
+            ids_match=remote == mirrored == matching,
+            set_aside=cursors.count_set_aside(session, feed),
+            hidden=sum(presence[id_] is Presence.HIDDEN for id_ in unseen),
+            held_back=len(gone) if too_many else 0,
+        )
+
+
+def _presence(
+    connector: Connector[Any], feed: Feed, unseen: Sequence[str]
+) -> Mapping[str, Presence]:
+    """A tool that cannot be asked about single records is believed in its complete listing."""
+    if unseen and isinstance(connector, ConfirmsPresence):
+        return connector.presence(feed.stream, unseen)
+    return dict.fromkeys(unseen, Presence.DELETED)

@@ -1,0 +1,148 @@
+"""Configured accounts: their settings with secrets apart, their state and token."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from pydantic import SecretStr, ValidationError
+from sqlalchemy import or_, update
+from sqlmodel import Session, col, select
+
+from connectors.auth import Token
+from connectors.port import Connector, ConnectorConfig
+from sync.store.database import Database
+from sync.tables.connections import Connection, ConnectionState
+from sync.vault import Vault
+
+# Longer than a renewal may take with all its retries.
+LOCK = timedelta(seconds=90)
+
+
+class UnknownConnection(LookupError):
+    pass
+
+
+def connection_named(session: Session, name: str) -> Connection:
+    """Raises UnknownConnection, with the names there are."""
+    found = session.exec(select(Connection).where(Connection.name == name)).first()
+    if found is None:
+        names = ", ".join(c.name for c in all_connections(session)) or "none yet"
+        raise UnknownConnection(f"There is no connection {name!r}; there are: {names}.")
+    return found
+
+
+def connection_with(session: Session, connection_id: int) -> Connection:
+    return session.get_one(Connection, connection_id)
+
+
+def all_connections(session: Session) -> Sequence[Connection]:
+    return session.exec(select(Connection).order_by(col(Connection.name))).all()
+
+
+def save_connection(
+    session: Session,
+    vault: Vault,
+    *,
+    kind: str,
+    name: str,
+    config: ConnectorConfig,
+    account: str,
+    sandbox: bool,
+    at: datetime,
+) -> Connection:
+    """Store a connection that was checked, or update the one of this name."""
+    settings, secrets = _split(config)
+    row = session.exec(select(Connection).where(Connection.name == name)).first()
+    if row is not None and row.kind != kind:
+        raise UnknownConnection(
+            f"{name!r} is a {row.kind} connection; choose another name for {kind}."
+        )
+    if row is None:
+        row = Connection(name=name, kind=kind, settings={}, secrets=b"", created_at=at)
+    row.settings = settings
+    row.secrets = vault.seal(secrets)
+    row.state, row.error = ConnectionState.ACTIVE, None
+    row.account, row.sandbox, row.checked_at = account, sandbox, at
+    session.add(row)
+    session.flush()
+    return row
+
+
+def _split(config: ConnectorConfig) -> tuple[dict[str, Any], dict[str, str]]:
+    secrets = {
+        name: value.get_secret_value()
+        for name in type(config).model_fields
+        if isinstance(value := getattr(config, name), SecretStr)
+    }
+    return config.model_dump(mode="json", exclude=set(secrets)), secrets
+
+
+def config_of(connection: Connection, tool: type[Connector[Any]], vault: Vault) -> ConnectorConfig:
+    """Raises SecretsUnreadable, or ValueError when this version knows other settings."""
+    try:
+        return tool.Config.model_validate({**connection.settings, **vault.open(connection.secrets)})
+    except ValidationError as error:
+        fields = ", ".join(".".join(map(str, e["loc"])) for e in error.errors())
+        raise ValueError(
+            f"The stored settings of {connection.name!r} do not fit this version ({fields}); "
+            "connect it again."
+        ) from error
+
+
+@dataclass(frozen=True)
+class StoredToken:
+    """The OAuth pair of a connection, encrypted, with a lock that all processes share (G14).
+
+    The lock is a lease in the database, so no transaction is open while a token is renewed and a
+    process that dies with it blocks the others for `LOCK` at most.
+    """
+
+    database: Database
+    vault: Vault
+    connection_id: int
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None]
+
+    def load(self) -> Token:
+        with self.database.reading() as session:
+            sealed = connection_with(session, self.connection_id).token
+        if sealed is None:
+            raise LookupError("this connection has no token yet")
+        return msgspec.convert(self.vault.open(sealed), Token, strict=False)
+
+    def save(self, token: Token) -> None:
+        sealed = self.vault.seal(msgspec.to_builtins(token))
+        with self.database.writing() as session:
+            connection_with(session, self.connection_id).token = sealed
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        while not self._take_lock():
+            self.sleep(0.2)
+        try:
+            yield
+        finally:
+            self._set_lock(None)
+
+    def _take_lock(self) -> bool:
+        now = self.now()
+        with self.database.writing() as session:
+            taken = session.connection().execute(
+                update(Connection)
+                .where(
+                    col(Connection.id) == self.connection_id,
+                    or_(
+                        col(Connection.token_lock_until).is_(None),
+                        col(Connection.token_lock_until) < now,
+                    ),
+                )
+                .values(token_lock_until=now + LOCK)
+            )
+            return taken.rowcount == 1
+
+    def _set_lock(self, until: datetime | None) -> None:
+        with self.database.writing() as session:
+            connection_with(session, self.connection_id).token_lock_until = until

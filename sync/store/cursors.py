@@ -1,0 +1,128 @@
+"""Where each stream's reading goes on, and what was set aside on the way."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, delete, update
+from sqlmodel import Session, col, select
+
+from connectors.port import Partition, RefusedRecord
+from sync.store.mirror import Feed
+from sync.tables.connections import WHOLE_STREAM, Cursor
+from sync.tables.runs import RunSeen, SetAside
+
+
+def watermark(session: Session, feed: Feed) -> datetime | None:
+    """From where the next incremental window starts; None before the first complete pull."""
+    cursor = session.get(Cursor, (feed.connection_id, feed.stream.value, WHOLE_STREAM))
+    return cursor.watermark if cursor else None
+
+
+def save_watermark(session: Session, feed: Feed, moment: datetime) -> None:
+    session.merge(
+        Cursor(
+            connection_id=feed.connection_id,
+            stream=feed.stream.value,
+            partition=WHOLE_STREAM,
+            finished=True,
+            watermark=moment,
+        )
+    )
+
+
+def open_partitions(session: Session, feed: Feed) -> Sequence[Partition]:
+    """The shares of the pull under way, to be read on from where they stand."""
+    rows = session.exec(select(Cursor).where(_shares(feed), col(Cursor.finished).is_(False))).all()
+    return [Partition(row.partition, row.position, row.until) for row in rows]
+
+
+def has_partitions(session: Session, feed: Feed) -> bool:
+    return session.exec(select(Cursor).where(_shares(feed)).limit(1)).first() is not None
+
+
+def plan_partitions(session: Session, feed: Feed, partitions: Sequence[Partition]) -> None:
+    for share in partitions:
+        session.add(
+            Cursor(
+                connection_id=feed.connection_id,
+                stream=feed.stream.value,
+                partition=share.name,
+                position=share.after,
+                until=share.until,
+            )
+        )
+
+
+def save_position(
+    session: Session, feed: Feed, partition: str, *, position: str | None, finished: bool = False
+) -> None:
+    """Part of the page's own transaction (G1)."""
+    values: dict[str, str | bool] = {"finished": finished}
+    if position is not None:
+        values["position"] = position
+    session.connection().execute(
+        update(Cursor).where(_shares(feed), col(Cursor.partition) == partition).values(**values)
+    )
+
+
+def forget_pull(session: Session, feed: Feed, run_id: int) -> None:
+    """The pull is over: its shares and its enumeration have served."""
+    session.connection().execute(delete(Cursor).where(_shares(feed)))
+    session.connection().execute(delete(RunSeen).where(col(RunSeen.run_id) == run_id))
+
+
+def _shares(feed: Feed) -> ColumnElement[bool]:
+    return and_(
+        col(Cursor.connection_id) == feed.connection_id,
+        col(Cursor.stream) == feed.stream.value,
+        col(Cursor.partition) != WHOLE_STREAM,
+    )
+
+
+def set_aside(
+    session: Session, feed: Feed, refused: Sequence[RefusedRecord], *, run_id: int, at: datetime
+) -> None:
+    """Keep each refused record with its reason; one that is refused again is kept once."""
+    for record in refused:
+        record_id = record.id or record.reason
+        known = session.exec(
+            select(SetAside).where(
+                SetAside.connection_id == feed.connection_id,
+                SetAside.stream == feed.stream.value,
+                SetAside.record_id == record_id,
+            )
+        ).first()
+        row = known or SetAside(
+            connection_id=feed.connection_id,
+            stream=feed.stream.value,
+            record_id=record_id,
+            run_id=run_id,
+            reason=record.reason,
+            raw=record.raw,
+            seen_at=at,
+        )
+        row.run_id, row.reason, row.raw, row.seen_at = run_id, record.reason, record.raw, at
+        session.add(row)
+
+
+def clear_set_aside(session: Session, feed: Feed, ids: Sequence[str]) -> None:
+    """Records that came through after all."""
+    held = session.exec(
+        select(SetAside).where(
+            SetAside.connection_id == feed.connection_id, SetAside.stream == feed.stream.value
+        )
+    ).all()
+    arrived = set(ids) if held else set()
+    for row in held:
+        if row.record_id in arrived:
+            session.delete(row)
+
+
+def count_set_aside(session: Session, feed: Feed) -> int:
+    return len(
+        session.exec(
+            select(SetAside.id).where(
+                SetAside.connection_id == feed.connection_id, SetAside.stream == feed.stream.value
+            )
+        ).all()
+    )

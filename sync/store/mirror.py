@@ -1,0 +1,238 @@
+"""Writing and reading the mirror, a page at a time."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, Table, bindparam, func, insert, select, update
+from sqlmodel import Session
+
+from connectors.models import Record, Stream
+from sync.rows import columns, content_hash, differences, values
+from sync.tables.mirror import MIRROR, Change
+from sync.tables.runs import RunSeen
+from sync.tables.types import table_of
+
+SEEN = table_of(RunSeen)
+# Databases limit the number of parameters of one statement.
+CHUNK = 500
+
+
+@dataclass(frozen=True)
+class Feed:
+    """One stream of one connection: whose records these are."""
+
+    connection_id: int
+    stream: Stream
+
+    @property
+    def table(self) -> Table:
+        return table_of(MIRROR[self.stream])
+
+
+@dataclass(frozen=True)
+class Saved:
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+
+
+def save_records(
+    session: Session, feed: Feed, records: Sequence[Record], *, run_id: int, seen_at: datetime
+) -> Saved:
+    """Insert what is new, update what differs and note each field, leave the rest untouched.
+
+    A record that comes twice in one page counts once, as it came last. One that was held to be
+    deleted and comes again is alive again.
+    """
+    if not records:
+        return Saved()
+    latest = {record.id: record for record in records}
+    hashes = {id_: content_hash(record) for id_, record in latest.items()}
+    known = _known_hashes(session, feed, list(latest))
+    new = [latest[id_] for id_ in latest if id_ not in known]
+    changed = [latest[id_] for id_ in latest if id_ in known and known[id_] != hashes[id_]]
+    if new:
+        session.execute(insert(feed.table), [_row(feed, record, hashes) for record in new])
+    if changed:
+        _note_changes(session, feed, changed, run_id, seen_at)
+        _overwrite(session, feed, changed, hashes)
+    return Saved(len(new), len(changed), len(latest) - len(new) - len(changed))
+
+
+def _known_hashes(session: Session, feed: Feed, ids: Sequence[str]) -> dict[str, bytes | None]:
+    """Hash by id of the records that are held; None for one that was held to be deleted."""
+    table = feed.table
+    found: dict[str, bytes | None] = {}
+    for some in _chunks(ids):
+        rows = session.execute(
+            select(table.c.id, table.c.hash, table.c.deleted_at).where(
+                table.c.connection_id == feed.connection_id, table.c.id.in_(some)
+            )
+        )
+        found.update((id_, None if gone else hash_) for id_, hash_, gone in rows)
+    return found
+
+
+def _row(feed: Feed, record: Record, hashes: Mapping[str, bytes]) -> dict[str, Any]:
+    row = dict(zip(columns(type(record)), values(record), strict=True))
+    row["connection_id"] = feed.connection_id
+    row["hash"] = hashes[record.id]
+    return row
+
+
+def _note_changes(
+    session: Session, feed: Feed, changed: Sequence[Record], run_id: int, seen_at: datetime
+) -> None:
+    names = columns(type(changed[0]))
+    before = {row.id: row for row in rows_by_id(session, feed, [r.id for r in changed])}
+    changes = [
+        {
+            "connection_id": feed.connection_id,
+            "stream": feed.stream.value,
+            "record_id": record.id,
+            "field": name,
+            "old": old,
+            "new": new,
+            "changed_at": record.updated_at,
+            "seen_at": seen_at,
+            "run_id": run_id,
+        }
+        for record in changed
+        for name, old, new in differences(
+            names, [getattr(before[record.id], name) for name in names], values(record)
+        )
+    ]
+    if changes:
+        session.execute(insert(Change), changes)
+
+
+def _overwrite(
+    session: Session, feed: Feed, changed: Sequence[Record], hashes: Mapping[str, bytes]
+) -> None:
+    table = feed.table
+    names = [*columns(type(changed[0])), "hash"]
+    statement = (
+        update(table)
+        .where(
+            table.c.connection_id == bindparam("key_connection"), table.c.id == bindparam("key_id")
+        )
+        .values({name: bindparam(name) for name in names} | {"deleted_at": None})
+    )
+    rows = [_row(feed, record, hashes) for record in changed]
+    session.connection().execute(
+        statement,
+        [{**row, "key_connection": row.pop("connection_id"), "key_id": row["id"]} for row in rows],
+    )
+
+
+def rows_by_id(session: Session, feed: Feed, ids: Sequence[str]) -> list[Any]:
+    """Mirror rows by column name, deleted ones included."""
+    found: list[Any] = []
+    for some in _chunks(ids):
+        found.extend(
+            session.execute(
+                select(feed.table).where(
+                    feed.table.c.connection_id == feed.connection_id, feed.table.c.id.in_(some)
+                )
+            )
+        )
+    return found
+
+
+def count_records(session: Session, feed: Feed) -> int:
+    """Records that are held and not deleted."""
+    table = feed.table
+    return _number(
+        session,
+        select(func.count())
+        .select_from(table)
+        .where(table.c.connection_id == feed.connection_id, table.c.deleted_at.is_(None)),
+    )
+
+
+def remember_seen(session: Session, run_id: int, ids: Sequence[str]) -> None:
+    """Note the ids of a page of a full pull; a page that is saved again is noted once."""
+    unique = list(dict.fromkeys(ids))
+    known: set[str] = set()
+    for some in _chunks(unique):
+        known.update(
+            session.execute(
+                select(SEEN.c.record_id).where(
+                    SEEN.c.run_id == run_id,
+                    SEEN.c.record_id.in_(some),
+                )
+            ).scalars()
+        )
+    rows = [{"run_id": run_id, "record_id": id_} for id_ in unique if id_ not in known]
+    if rows:
+        session.execute(insert(SEEN), rows)
+
+
+def count_seen(session: Session, run_id: int) -> int:
+    return _number(session, select(func.count()).select_from(SEEN).where(SEEN.c.run_id == run_id))
+
+
+def held_but_not_seen(session: Session, feed: Feed, run_id: int) -> list[str]:
+    """Ids that the mirror holds as alive and the full pull did not meet."""
+    table = feed.table
+    seen = select(SEEN.c.record_id).where(SEEN.c.run_id == run_id)
+    return list(
+        session.execute(
+            select(table.c.id).where(
+                table.c.connection_id == feed.connection_id,
+                table.c.deleted_at.is_(None),
+                table.c.id.not_in(seen),
+            )
+        ).scalars()
+    )
+
+
+def count_seen_and_held(session: Session, feed: Feed, run_id: int) -> int:
+    """How many of the ids that the full pull met are alive in the mirror."""
+    table = feed.table
+    return _number(
+        session,
+        select(func.count())
+        .select_from(SEEN)
+        .join(table, table.c.id == SEEN.c.record_id)
+        .where(
+            SEEN.c.run_id == run_id,
+            table.c.connection_id == feed.connection_id,
+            table.c.deleted_at.is_(None),
+        ),
+    )
+
+
+def mark_deleted(session: Session, feed: Feed, ids: Sequence[str], at: datetime) -> int:
+    table = feed.table
+    for some in _chunks(ids):
+        session.execute(
+            update(table)
+            .where(table.c.connection_id == feed.connection_id, table.c.id.in_(some))
+            .values(deleted_at=at)
+        )
+    return len(ids)
+
+
+def iterate_rows(
+    session: Session, stream: Stream, connection_id: int | None = None, limit: int | None = None
+) -> Iterator[Any]:
+    """Rows of a stream in key order, deleted ones included, streamed from the database."""
+    table = table_of(MIRROR[stream])
+    statement = select(table).order_by(table.c.connection_id, table.c.id)
+    if connection_id is not None:
+        statement = statement.where(table.c.connection_id == connection_id)
+    if limit is not None:
+        statement = statement.limit(limit)
+    yield from session.connection().execute(statement.execution_options(yield_per=1000))
+
+
+def _number(session: Session, statement: Select[int]) -> int:
+    return int(session.execute(statement).scalar_one())
+
+
+def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), CHUNK):
+        yield ids[start : start + CHUNK]

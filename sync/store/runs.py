@@ -1,0 +1,233 @@
+"""Runs: queued once, taken with a lease and a fence, advanced with each page, ended with words.
+
+A worker may write for a run only while it holds the newest fence. Times here are machine time.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, update
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select
+
+from sync.tables.runs import ACTIVE_STATUSES, Mode, Run, RunStatus, Trigger
+from sync.tables.types import UtcDateTime
+
+LEASE = timedelta(seconds=20)
+
+
+class LeaseLost(Exception):
+    """Another worker has the run now: stop, and write nothing more for it."""
+
+
+@dataclass(frozen=True)
+class Worker:
+    host: str
+    pid: int
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to write for a run, as long as `fence` is its newest."""
+
+    run_id: int
+    fence: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What one commit adds to a run."""
+
+    read: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    set_aside: int = 0
+    requests: int = 0
+
+
+def queue_run(
+    session: Session, connection_id: int, stream: str, *, mode: Mode, trigger: Trigger, at: datetime
+) -> Run:
+    """The active run of this connection and stream: the one there is, else a new one."""
+    active = _active(session, connection_id, stream)
+    if active is not None:
+        return active
+    run = Run(
+        connection_id=connection_id,
+        stream=stream,
+        mode=mode,
+        trigger=trigger,
+        status=RunStatus.QUEUED,
+        queued_at=at,
+    )
+    try:
+        with session.begin_nested():
+            session.add(run)
+    except IntegrityError:
+        # Another process queued it between our look and our insert.
+        active = _active(session, connection_id, stream)
+        if active is None:
+            raise
+        return active
+    return run
+
+
+def _active(session: Session, connection_id: int, stream: str) -> Run | None:
+    return session.exec(
+        select(Run).where(
+            Run.connection_id == connection_id,
+            Run.stream == stream,
+            col(Run.status).in_(ACTIVE_STATUSES),
+        )
+    ).first()
+
+
+def take_run(session: Session, run_id: int, worker: Worker, now: datetime) -> Lease | None:
+    """Become the run's worker: one that is queued, waits no longer, or lost its worker.
+
+    None when it ended or somebody else works on it.
+    """
+    taken = (
+        session.connection()
+        .execute(
+            update(Run)
+            .where(col(Run.id) == run_id, _nobodys(now))
+            .values(
+                status=RunStatus.RUNNING,
+                fence=Run.fence + 1,
+                lease_until=now + LEASE,
+                waiting_until=None,
+                host=worker.host,
+                pid=worker.pid,
+            )
+            .returning(col(Run.fence), col(Run.started_at))
+        )
+        .one_or_none()
+    )
+    if taken is None:
+        return None
+    fence, started_at = taken
+    if started_at is None:
+        session.connection().execute(
+            update(Run).where(col(Run.id) == run_id).values(started_at=now)
+        )
+    return Lease(run_id, fence)
+
+
+def _nobodys(now: datetime) -> ColumnElement[bool]:
+    """Runs that may be worked on and that no living worker holds."""
+    return or_(
+        col(Run.status) == RunStatus.QUEUED,
+        and_(col(Run.status) == RunStatus.WAITING, col(Run.waiting_until) <= now),
+        and_(col(Run.status) == RunStatus.RUNNING, col(Run.lease_until) < now),
+    )
+
+
+def renew_lease(session: Session, lease: Lease, now: datetime) -> None:
+    """Raises LeaseLost."""
+    _change(session, lease, lease_until=now + LEASE)
+
+
+def advance(
+    session: Session,
+    lease: Lease,
+    progress: Progress,
+    now: datetime,
+    remote_now: datetime | None = None,
+) -> None:
+    """Add a page's counts and renew the lease; to be called in the page's own transaction.
+
+    The first `remote_now` of a run is kept: the next window starts from it.
+
+    Raises LeaseLost, upon which the transaction must roll back (G9).
+    """
+    _change(
+        session,
+        lease,
+        lease_until=now + LEASE,
+        remote_now=func.coalesce(Run.remote_now, bindparam(None, remote_now, UtcDateTime)),
+        read=Run.read + progress.read,
+        created=Run.created + progress.created,
+        updated=Run.updated + progress.updated,
+        unchanged=Run.unchanged + progress.unchanged,
+        deleted=Run.deleted + progress.deleted,
+        set_aside=Run.set_aside + progress.set_aside,
+        requests=Run.requests + progress.requests,
+    )
+
+
+def begin_window(
+    session: Session, lease: Lease, *, mode: Mode, window_start: datetime | None
+) -> None:
+    _change(session, lease, mode=mode, window_start=window_start)
+
+
+def release(
+    session: Session, lease: Lease, *, seconds: float, waiting_until: datetime | None = None
+) -> None:
+    """End a slice: the run is queued again, or waits until a moment."""
+    _change(
+        session,
+        lease,
+        status=RunStatus.QUEUED if waiting_until is None else RunStatus.WAITING,
+        waiting_until=waiting_until,
+        lease_until=None,
+        seconds=Run.seconds + seconds,
+    )
+
+
+def finish(
+    session: Session,
+    lease: Lease,
+    status: RunStatus,
+    now: datetime,
+    *,
+    seconds: float,
+    complete: bool | None = None,
+    certificate: dict[str, Any] | None = None,
+    error: dict[str, Any] | None = None,
+) -> None:
+    _change(
+        session,
+        lease,
+        status=status,
+        ended_at=now,
+        lease_until=None,
+        waiting_until=None,
+        seconds=Run.seconds + seconds,
+        complete=complete,
+        certificate=certificate,
+        error=error,
+    )
+
+
+def _change(session: Session, lease: Lease, **values: Any) -> None:
+    changed = session.connection().execute(
+        update(Run)
+        .where(
+            col(Run.id) == lease.run_id,
+            col(Run.fence) == lease.fence,
+            col(Run.status) == RunStatus.RUNNING,
+        )
+        .values(**values)
+    )
+    if changed.rowcount != 1:
+        raise LeaseLost(f"run {lease.run_id} has another worker")
+
+
+def get_run(session: Session, run_id: int) -> Run:
+    return session.exec(select(Run).where(Run.id == run_id)).one()
+
+
+def recent_runs(session: Session, limit: int = 50) -> Sequence[Run]:
+    return session.exec(select(Run).order_by(col(Run.id).desc()).limit(limit)).all()
+
+
+def runs_to_enqueue(session: Session, now: datetime) -> Sequence[Run]:
+    """Runs that somebody should work on and that nobody holds (G10): the queue may have lost
+    them, their wait is over, or their worker is gone."""
+    return session.exec(select(Run).where(_nobodys(now))).all()

@@ -1,0 +1,74 @@
+"""Intended writes and the ties between our objects and the tools' records."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Index, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from sync.tables.types import document, moment, word
+
+
+class Operation(StrEnum):
+    CREATE_TASK = "create_task"
+    UPDATE_TASK = "update_task"
+    COMPLETE_TASK = "complete_task"
+    COMMENT = "comment"
+    CREATE_TARGET = "create_target"
+    UPDATE_TARGET = "update_target"
+
+
+class OutboxState(StrEnum):
+    """`sending` was committed before the call; found so later, its outcome is unknown."""
+
+    PLANNED = "planned"
+    SENDING = "sending"
+    STAMPING = "stamping"
+    DONE = "done"
+    REFUSED = "refused"
+    DEAD = "dead"
+
+
+class Outbox(SQLModel, table=True):
+    """One intended write. `key` is unique, so the same intention is never written twice.
+
+    `payload` is the write as it will be sent, byte for byte the same at each try; `subject` is the
+    key of the object that is written to.
+    """
+
+    __table_args__ = (Index("outbox_state", "connection_id", "state"),)
+
+    key: str = Field(primary_key=True)
+    connection_id: int = Field(foreign_key="connection.id")
+    operation: Operation = word(Operation, Operation.CREATE_TASK)
+    subject: str
+    payload: dict[str, Any] = document()
+    because: list[dict[str, Any]] = document()
+    state: OutboxState = word(OutboxState, OutboxState.PLANNED)
+    remote_id: str | None = None
+    attempts: int = 0
+    not_before: datetime | None = moment(optional=True)
+    error: dict[str, Any] | None = document(optional=True)
+    run_id: int | None = None
+    sequence: int = 0
+    planned_at: datetime = moment()
+    done_at: datetime | None = moment(optional=True)
+
+
+class LinkKind(StrEnum):
+    TASK = "task"
+    TARGET = "target"
+
+
+class Link(SQLModel, table=True):
+    """Our object and its remote record. `base` is what both sides last agreed on."""
+
+    __table_args__ = (UniqueConstraint("connection_id", "kind", "remote_id"),)
+
+    connection_id: int = Field(primary_key=True, foreign_key="connection.id")
+    kind: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    remote_id: str
+    base: dict[str, Any] = document()
+    linked_at: datetime = moment()

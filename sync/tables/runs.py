@@ -1,0 +1,138 @@
+"""Executions of a pull or push, what they set aside, and what the tools told us unasked."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Index, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from sync.tables.types import document, moment, word
+
+
+class RunStatus(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING = "waiting"
+    SUCCEEDED = "succeeded"
+    INCOMPLETE = "incomplete"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ACTIVE_STATUSES = (RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.WAITING)
+PUSH = "push"
+
+
+class Mode(StrEnum):
+    FULL = "full"
+    INCREMENTAL = "incremental"
+    PUSH = "push"
+
+
+class Trigger(StrEnum):
+    MANUAL = "manual"
+    SCHEDULE = "schedule"
+    HOOK = "hook"
+    PLAN = "plan"
+
+
+class Run(SQLModel, table=True):
+    """One execution for a (connection, stream); `stream` is `push` for writes.
+
+    The unique index keeps a second active run out (G9). `fence` grows each time a worker takes the
+    run; a page commit names the fence it holds and fails when it is no longer the newest.
+    `lease_until` is machine time. `window_start` and `remote_now` belong to the pull as a whole,
+    whichever slices it took.
+    """
+
+    __table_args__ = (
+        Index(
+            "run_one_active",
+            "connection_id",
+            "stream",
+            unique=True,
+            sqlite_where=text("status IN ('queued','running','waiting')"),
+            postgresql_where=text("status IN ('queued','running','waiting')"),
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    connection_id: int = Field(foreign_key="connection.id", index=True)
+    stream: str
+    mode: Mode = word(Mode, Mode.INCREMENTAL)
+    trigger: Trigger = word(Trigger, Trigger.MANUAL)
+    status: RunStatus = word(RunStatus, RunStatus.QUEUED)
+    queued_at: datetime = moment()
+    started_at: datetime | None = moment(optional=True)
+    ended_at: datetime | None = moment(optional=True)
+    host: str | None = None
+    pid: int | None = None
+    fence: int = 0
+    lease_until: datetime | None = moment(optional=True)
+    waiting_until: datetime | None = moment(optional=True)
+    window_start: datetime | None = moment(optional=True)
+    remote_now: datetime | None = moment(optional=True)
+    read: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    set_aside: int = 0
+    requests: int = 0
+    seconds: float = 0.0
+    complete: bool | None = None
+    certificate: dict[str, Any] | None = document(optional=True)
+    error: dict[str, Any] | None = document(optional=True)
+
+
+class RunSeen(SQLModel, table=True):
+    """The ids a full pull has seen so far: its enumeration, compared in SQL, then cleared."""
+
+    __tablename__ = "run_seen"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    run_id: int = Field(primary_key=True, foreign_key="run.id")
+    record_id: str = Field(primary_key=True)
+
+
+class SetAside(SQLModel, table=True):
+    """One record that could not be taken, with the raw answer, until it is taken or dropped."""
+
+    __tablename__ = "set_aside"
+    __table_args__ = (UniqueConstraint("connection_id", "stream", "record_id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    connection_id: int = Field(foreign_key="connection.id")
+    stream: str
+    record_id: str
+    run_id: int = Field(foreign_key="run.id")
+    reason: str
+    raw: str
+    seen_at: datetime = moment()
+
+
+class HookState(StrEnum):
+    STORED = "stored"
+    APPLIED = "applied"
+    FAILED = "failed"
+
+
+class HookEvent(SQLModel, table=True):
+    """An inbound webhook after verification: a hint to read `record_id` again.
+
+    The unique index makes a second delivery of one event a repetition.
+    """
+
+    __tablename__ = "hook_event"
+    __table_args__ = (UniqueConstraint("connection_id", "dedupe"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    connection_id: int = Field(foreign_key="connection.id")
+    stream: str
+    record_ids: list[str] = document()
+    dedupe: str
+    deliveries: int = 1
+    state: HookState = word(HookState, HookState.STORED)
+    received_at: datetime = moment()
+    applied_at: datetime | None = moment(optional=True)

@@ -1,0 +1,111 @@
+"""Column types that mean the same on SQLite and PostgreSQL."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from sqlalchemy import BigInteger, Column, DateTime, Dialect, String, Table, Text, TypeDecorator
+from sqlalchemy.types import TypeEngine
+from sqlmodel import Field, SQLModel
+
+MONEY_UNIT = Decimal("0.0001")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware moment. SQLite gets fixed-width ISO text in UTC, which sorts as time does."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(String(32))
+        return dialect.type_descriptor(DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a stored moment needs a time zone")
+        moment = value.astimezone(UTC)
+        return moment.isoformat(timespec="microseconds") if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return datetime.fromisoformat(value) if isinstance(value, str) else value.astimezone(UTC)
+
+
+class Money(TypeDecorator[Decimal]):
+    """An amount as a whole number of ten-thousandths, so that sums in SQL are exact."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:
+        if value is None:
+            return None
+        units = value / MONEY_UNIT
+        if units != units.to_integral_value():
+            raise ValueError(f"{value} has more than four decimals")
+        return int(units)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:
+        return None if value is None else Decimal(value) * MONEY_UNIT
+
+
+class Json(TypeDecorator[Any]):
+    """A small document kept as text. Keys are sorted, so equal documents are equal texts."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        if value is None:
+            return None
+        return msgspec.json.encode(value, order="sorted").decode()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        return None if value is None else msgspec.json.decode(value)
+
+
+class Words(TypeDecorator[StrEnum]):
+    """One of the words of an enumeration, kept as text so that a new word needs no migration."""
+
+    impl = String(32)
+    cache_ok = True
+
+    def __init__(self, words: type[StrEnum]) -> None:
+        super().__init__()
+        self.words = words
+
+    def process_bind_param(self, value: StrEnum | str | None, dialect: Dialect) -> str | None:
+        return None if value is None else self.words(value).value
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
+        return None if value is None else self.words(value)
+
+
+def word(words: type[StrEnum], default: StrEnum) -> Any:
+    """A column that holds one of `words`."""
+    return Field(default=default, sa_column=Column(Words(words), nullable=False))
+
+
+def moment(*, optional: bool = False, index: bool = False) -> Any:
+    """A column that holds an aware moment."""
+    column: Column[datetime] = Column(UtcDateTime, nullable=optional, index=index)
+    return Field(default=None, sa_column=column) if optional else Field(sa_column=column)
+
+
+def document(*, optional: bool = False) -> Any:
+    """A column that holds a small JSON document."""
+    column: Column[Any] = Column(Json, nullable=optional)
+    return Field(default=None, sa_column=column) if optional else Field(sa_column=column)
+
+
+def table_of(model: type[SQLModel]) -> Table:
+    """The table behind a model, for statements over many rows."""
+    table: Table = model.__table__  # type: ignore[attr-defined]  # set by SQLModel's metaclass
+    return table
