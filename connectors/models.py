@@ -50,6 +50,15 @@ class TaskStatus(StrEnum):
     DONE = "done"
 
 
+class ActionStatus(StrEnum):
+    """How far an action of ours is, whatever the tool calls it. `lost`: its task was deleted."""
+
+    OPEN = "open"
+    IN_PROGRESS = "in_progress"
+    DONE = "done"
+    LOST = "lost"
+
+
 class Record(Struct, frozen=True, kw_only=True):
     """What every mirrored record has. `extra` holds mapped custom fields, by our field name."""
 
@@ -236,3 +245,18 @@ class KpiTarget(Struct, frozen=True, kw_only=True):
     starts_on: date
     recheck_on: date
     outcome: str | None = None
+
+
+RECORDS: dict[Stream, type[Record]] = {
+    Stream.PEOPLE: Account,
+    Stream.PIPELINES: Stage,
+    Stream.CONTACTS: Contact,
+    Stream.LEADS: Lead,
+    Stream.DEALS: Deal,
+    Stream.STAGE_CHANGES: StageChange,
+    Stream.ACTIVITIES: Activity,
+    Stream.TASKS: RemoteTask,
+    Stream.CAMPAIGN_STATS: CampaignStats,
+    Stream.FORM_STATS: FormStats,
+    Stream.EMAIL_STATS: EmailStats,
+}

@@ -14,13 +14,14 @@ from functools import cached_property
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 import httpx
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from connectors.budget import Budget
 from connectors.errors import ConnectorError
 from connectors.http import ApiClient, Wire, refusal
 from connectors.models import (
     Account,
+    ActionStatus,
     Activity,
     CampaignStats,
     Contact,
@@ -35,16 +36,32 @@ from connectors.models import (
     StageChange,
     Stream,
     Task,
+    TaskStatus,
 )
 from connectors.secrets import Redactor
 
 R = TypeVar("R", bound=Record, covariant=True)
 
 
+TASK_STATUSES = {
+    TaskStatus.OPEN: ActionStatus.OPEN,
+    TaskStatus.DEFERRED: ActionStatus.OPEN,
+    TaskStatus.IN_PROGRESS: ActionStatus.IN_PROGRESS,
+    TaskStatus.IN_REVIEW: ActionStatus.IN_PROGRESS,
+    TaskStatus.DONE: ActionStatus.DONE,
+}
+
+
 class ConnectorConfig(BaseModel):
     """The settings of one connection. Secrets are `SecretStr`; titles are shown in forms."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task_statuses: Mapping[TaskStatus, ActionStatus] = Field(
+        default=TASK_STATUSES,
+        title="Task statuses",
+        description="Which status of a task in the tool means what for the action here.",
+    )
 
 
 C = TypeVar("C", bound=ConnectorConfig)

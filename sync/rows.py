@@ -4,11 +4,13 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from hashlib import blake2b
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from connectors.models import Record, Utm
+
+R = TypeVar("R", bound=Record)
 
 UTM = tuple(Utm.__struct_fields__)
 # Not a change of the record itself: the tool bumps it for many reasons.
@@ -35,6 +37,14 @@ def _getter(record: type[Record]) -> Callable[[Record], tuple[Any, ...]]:
 def values(record: Record) -> tuple[Any, ...]:
     """The row's values in the order of `columns`."""
     return _getter(type(record))(record)
+
+
+def from_row(record: type[R], row: Any) -> R:
+    """The record of a mirror row, given by column name."""
+    fields = {name: getattr(row, name) for name in record.__struct_fields__ if name != "utm"}
+    if "utm" in record.__struct_fields__:
+        fields["utm"] = Utm(**{part: getattr(row, f"utm_{part}") for part in UTM})
+    return msgspec.convert(fields, record)
 
 
 def content_hash(record: Record) -> bytes:

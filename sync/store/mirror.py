@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from connectors.models import Record, Stream
 from sync.rows import columns, content_hash, differences, values
+from sync.store.bulk import insert_rows
 from sync.tables.mirror import MIRROR, Change
 from sync.tables.runs import RunSeen
 from sync.tables.types import table_of
@@ -54,7 +55,9 @@ def save_records(
     new = [latest[id_] for id_ in latest if id_ not in known]
     changed = [latest[id_] for id_ in latest if id_ in known and known[id_] != hashes[id_]]
     if new:
-        session.execute(insert(feed.table), [_row(feed, record, hashes) for record in new])
+        names = ("connection_id", "hash", *columns(type(new[0])))
+        rows = ((feed.connection_id, hashes[record.id], *values(record)) for record in new)
+        insert_rows(session, feed.table, names, rows)
     if changed:
         _note_changes(session, feed, changed, run_id, seen_at)
         _overwrite(session, feed, changed, hashes)
@@ -165,9 +168,8 @@ def remember_seen(session: Session, run_id: int, ids: Sequence[str]) -> None:
                 )
             ).scalars()
         )
-    rows = [{"run_id": run_id, "record_id": id_} for id_ in unique if id_ not in known]
-    if rows:
-        session.execute(insert(SEEN), rows)
+    rows = ((run_id, id_) for id_ in unique if id_ not in known)
+    insert_rows(session, SEEN, ("run_id", "record_id"), rows)
 
 
 def count_seen(session: Session, run_id: int) -> int:

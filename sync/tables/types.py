@@ -11,6 +11,7 @@ from sqlalchemy.types import TypeEngine
 from sqlmodel import Field, SQLModel
 
 MONEY_UNIT = Decimal("0.0001")
+CENT = Decimal("0.01")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -53,7 +54,12 @@ class Money(TypeDecorator[Decimal]):
         return int(units)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:
-        return None if value is None else Decimal(value) * MONEY_UNIT
+        """With two decimals, or as many as it takes."""
+        if value is None:
+            return None
+        amount = Decimal(value) * MONEY_UNIT
+        cents = amount.quantize(CENT)
+        return cents if cents == amount else amount.normalize()
 
 
 class Json(TypeDecorator[Any]):

@@ -1,0 +1,112 @@
+"""When streams are pulled. Due moments are business time; claiming one moves it on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from croniter import croniter
+from sqlalchemy import Table, select, update
+from sqlmodel import Session, col
+from sqlmodel import select as select_model
+
+from sync.tables.connections import Missed, Schedule
+from sync.tables.types import table_of
+
+SCHEDULE: Table = table_of(Schedule)
+# Later than this, a schedule counts as missed rather than merely late.
+GRACE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Every so often, or by a cron line read in a time zone. Exactly one of the two is set."""
+
+    every: timedelta | None = None
+    cron: str | None = None
+    tz: str = "Europe/Paris"
+    missed: Missed = Missed.ONCE
+    jitter: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True)
+class Due:
+    """A schedule whose moment has come. `run` is False when it was missed and is to be skipped."""
+
+    schedule_id: int
+    connection_id: int | None
+    stream: str
+    due_at: datetime
+    run: bool
+
+
+def set_schedule(
+    session: Session, connection_id: int | None, stream: str, timing: Timing, now: datetime
+) -> Schedule:
+    """Set or replace. The first run is due at once for an interval, at the next tick for a cron."""
+    row = session.exec(
+        select_model(Schedule).where(
+            Schedule.connection_id == connection_id, Schedule.stream == stream
+        )
+    ).first() or Schedule(connection_id=connection_id, stream=stream, next_run_at=now)
+    row.every_seconds = None if timing.every is None else timing.every.total_seconds()
+    row.cron, row.tz, row.missed = timing.cron, timing.tz, timing.missed
+    row.jitter_seconds = timing.jitter.total_seconds()
+    row.next_run_at = now if timing.every is not None else next_moment(timing, now)
+    session.add(row)
+    return row
+
+
+def next_moment(timing: Timing, after: datetime) -> datetime:
+    """The next due moment after `after`, without jitter."""
+    if timing.every is not None:
+        return after + timing.every
+    return next_tick(timing.cron or "", timing.tz, after)
+
+
+def next_tick(cron: str, tz: str, after: datetime) -> datetime:
+    local = after.astimezone(ZoneInfo(tz))
+    tick: datetime = croniter(cron, local).get_next(datetime)
+    return tick.astimezone(after.tzinfo)
+
+
+def all_schedules(session: Session) -> Sequence[Schedule]:
+    return session.exec(select_model(Schedule).order_by(col(Schedule.id))).all()
+
+
+def claim_due(session: Session, now: datetime, jitter: float = 0.0) -> list[Due]:
+    """Take every schedule whose moment has come and move each on to its next one.
+
+    `jitter` is a draw from [0, 1) that spreads the next moments. Any number of schedulers may
+    call this: on SQLite the write lock, on PostgreSQL SKIP LOCKED gives each schedule to one.
+    """
+    due = session.execute(
+        select(SCHEDULE)
+        .where(SCHEDULE.c.enabled.is_(True), SCHEDULE.c.next_run_at <= now)
+        .order_by(SCHEDULE.c.id)
+        .with_for_update(skip_locked=True)
+    ).all()
+    claimed = []
+    for row in due:
+        late = now - row.next_run_at > GRACE
+        session.execute(
+            update(SCHEDULE)
+            .where(SCHEDULE.c.id == row.id)
+            .values(next_run_at=_following(row.next_run_at, row, now, jitter), last_run_at=now)
+        )
+        run = not (late and row.missed is Missed.SKIP)
+        claimed.append(Due(row.id, row.connection_id, row.stream, row.next_run_at, run))
+    return claimed
+
+
+def _following(due_at: datetime, row: object, now: datetime, jitter: float) -> datetime:
+    """The first regular moment after now: missed ones are made up for by one run, not by many."""
+    every, cron, tz, spread = (
+        getattr(row, name) for name in ("every_seconds", "cron", "tz", "jitter_seconds")
+    )
+    if every is not None:
+        steps = int((now - due_at).total_seconds() // every) + 1
+        moment = due_at + timedelta(seconds=every * steps)
+    else:
+        moment = next_tick(cron, tz, now)
+    return moment + timedelta(seconds=spread * jitter)

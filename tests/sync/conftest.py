@@ -1,0 +1,37 @@
+"""A database on disk with one connection in it."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from connectors.models import Stream
+from sync.store.database import Database
+from sync.store.mirror import Feed
+from sync.tables.connections import Connection
+
+NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(f"sqlite:///{tmp_path / 'retro.db'}")
+    database.upgrade()
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def connection_id(database: Database) -> int:
+    with database.writing() as session:
+        row = Connection(name="portal", kind="bitrix24", settings={}, secrets=b"", created_at=NOW)
+        session.add(row)
+        session.flush()
+        assert row.id is not None
+        return row.id
+
+
+@pytest.fixture
+def deals(connection_id: int) -> Feed:
+    return Feed(connection_id, Stream.DEALS)
