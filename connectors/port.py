@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from connectors.budget import Budget
 from connectors.errors import ConnectorError
+from connectors.hosts import is_loopback
 from connectors.http import ApiClient, Wire, refusal
 from connectors.models import (
     Account,
@@ -180,6 +181,10 @@ class Connector(Generic[C]):
 
     def auth(self) -> httpx.Auth | None:
         return None
+
+    def is_sandbox(self) -> bool:
+        """Whether the account is an imitation, whose clock may be set."""
+        return is_loopback(httpx.URL(self.base_url()).host)
 
     def budget(self) -> Budget | None:
         """What the provider allows this account; None where it publishes no limit."""

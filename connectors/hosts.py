@@ -1,0 +1,61 @@
+"""Keeps connections from reaching into the network the service runs in.
+
+An address is looked up and every answer is judged before a request leaves. The look-up is repeated
+by the transport afterwards, so a name server that lies in between is not caught: run the service
+behind an egress filter where that matters.
+"""
+
+import ipaddress
+import socket
+from collections.abc import Callable, Iterable
+
+import httpx
+
+from connectors.errors import NotPermitted, Unavailable
+
+Resolve = Callable[[str], Iterable[str]]
+ADVICE = "Use a public address, or set RETRO_ALLOW_PRIVATE_HOSTS=1 if the tool is your own."
+
+
+def addresses_of(host: str) -> Iterable[str]:
+    return {str(info[4][0]) for info in socket.getaddrinfo(host, None)}
+
+
+def is_public(address: str) -> bool:
+    return ipaddress.ip_address(address.split("%", 1)[0]).is_global
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class PublicHostsOnly(httpx.BaseTransport):
+    """Refuses loopback, private, link-local and other addresses that are not public."""
+
+    def __init__(self, inner: httpx.BaseTransport, resolve: Resolve = addresses_of) -> None:
+        self._inner = inner
+        self._resolve = resolve
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        host = request.url.host
+        try:
+            addresses = list(self._resolve(host))
+        except OSError as error:
+            raise Unavailable(
+                f"The address {host} is not known to the network.",
+                next_step="Check the spelling of the address and the network connection.",
+            ) from error
+        if not all(is_public(address) for address in addresses):
+            raise NotPermitted(
+                f"The address {host} is in a private network, which is not allowed.",
+                next_step=ADVICE,
+            )
+        return self._inner.handle_request(request)
+
+    def close(self) -> None:
+        self._inner.close()

@@ -1,0 +1,126 @@
+"""Runs: one at a time, a lease that runs out, a fence that keeps the late one from writing."""
+
+from datetime import timedelta
+
+import pytest
+
+from sync.store import runs
+from sync.store.database import Database
+from sync.store.mirror import Feed
+from sync.store.runs import LEASE, Lease, LeaseLost, Progress, Worker
+from sync.tables.runs import Mode, Run, RunStatus, Trigger
+from tests.sync.conftest import NOW
+
+ANNA, BORIS = Worker("anna", 1), Worker("boris", 2)
+
+
+def queue(database: Database, feed: Feed) -> int:
+    with database.writing() as session:
+        run = runs.queue_run(
+            session,
+            feed.connection_id,
+            feed.stream,
+            mode=Mode.FULL,
+            trigger=Trigger.MANUAL,
+            at=NOW,
+        )
+        assert run.id is not None
+        return run.id
+
+
+def take(database: Database, run_id: int, worker: Worker, at: object = NOW) -> Lease | None:
+    with database.writing() as session:
+        return runs.take_run(session, run_id, worker, at)  # type: ignore[arg-type]
+
+
+def read(database: Database, run_id: int) -> Run:
+    with database.reading() as session:
+        return runs.get_run(session, run_id)
+
+
+@pytest.mark.promise(9)
+def test_a_second_request_joins_the_run_that_is_active(database: Database, deals: Feed) -> None:
+    assert queue(database, deals) == queue(database, deals)
+
+
+@pytest.mark.promise(9)
+def test_a_run_is_taken_by_one_worker(database: Database, deals: Feed) -> None:
+    run_id = queue(database, deals)
+    assert take(database, run_id, ANNA) == Lease(run_id, fence=1)
+    assert take(database, run_id, BORIS) is None
+    assert read(database, run_id).host == "anna"
+
+
+@pytest.mark.promise(9)
+@pytest.mark.promise(10)
+def test_a_lease_that_ran_out_goes_to_the_next_worker(database: Database, deals: Feed) -> None:
+    run_id = queue(database, deals)
+    take(database, run_id, ANNA)
+    later = NOW + LEASE + timedelta(seconds=1)
+    with database.reading() as session:
+        assert [run.id for run in runs.runs_to_enqueue(session, later)] == [run_id]
+        assert runs.runs_to_enqueue(session, NOW) == []
+    assert take(database, run_id, BORIS, later) == Lease(run_id, fence=2)
+
+
+@pytest.mark.promise(9)
+def test_a_worker_that_lost_its_lease_cannot_write(database: Database, deals: Feed) -> None:
+    run_id = queue(database, deals)
+    old = take(database, run_id, ANNA)
+    assert old is not None
+    take(database, run_id, BORIS, NOW + LEASE + timedelta(seconds=1))
+    with pytest.raises(LeaseLost), database.writing() as session:
+        runs.advance(session, old, Progress(read=1), NOW)
+    with pytest.raises(LeaseLost), database.writing() as session:
+        runs.renew_lease(session, old, NOW)
+    assert read(database, run_id).read == 0
+
+
+@pytest.mark.promise(9)
+def test_the_fence_holds_even_when_the_clock_of_the_late_worker_is_right(
+    database: Database, deals: Feed
+) -> None:
+    """Anna's lease ran out, but nobody has taken the run: she may go on."""
+    run_id = queue(database, deals)
+    lease = take(database, run_id, ANNA)
+    assert lease is not None
+    with database.writing() as session:
+        runs.advance(session, lease, Progress(read=5), NOW + timedelta(hours=1))
+    assert read(database, run_id).read == 5
+
+
+def test_a_run_that_waits_is_taken_when_its_moment_has_come(
+    database: Database, deals: Feed
+) -> None:
+    run_id = queue(database, deals)
+    lease = take(database, run_id, ANNA)
+    assert lease is not None
+    until = NOW + timedelta(minutes=10)
+    with database.writing() as session:
+        runs.release(session, lease, seconds=1.5, waiting_until=until)
+    assert read(database, run_id).status is RunStatus.WAITING
+    assert take(database, run_id, BORIS, until - timedelta(seconds=1)) is None
+    assert take(database, run_id, BORIS, until) == Lease(run_id, fence=2)
+
+
+def test_a_run_keeps_the_first_clock_of_the_tool(database: Database, deals: Feed) -> None:
+    run_id = queue(database, deals)
+    lease = take(database, run_id, ANNA)
+    assert lease is not None
+    for minutes in (0, 5):
+        with database.writing() as session:
+            runs.advance(session, lease, Progress(), NOW, NOW + timedelta(minutes=minutes))
+    assert read(database, run_id).remote_now == NOW
+
+
+def test_after_a_run_ended_the_next_request_makes_a_new_one(
+    database: Database, deals: Feed
+) -> None:
+    run_id = queue(database, deals)
+    lease = take(database, run_id, ANNA)
+    assert lease is not None
+    with database.writing() as session:
+        runs.finish(session, lease, RunStatus.SUCCEEDED, NOW, seconds=1.0)
+    assert queue(database, deals) != run_id
+    with pytest.raises(LeaseLost), database.writing() as session:
+        runs.advance(session, lease, Progress(), NOW)

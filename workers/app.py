@@ -1,0 +1,98 @@
+"""The wiring: settings read once, and everything that has an effect made from them."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from redis import Redis
+
+from config.settings import Settings
+from connectors.budget import Budget, Limiter
+from connectors.hosts import PublicHostsOnly
+from connectors.http import Wire
+from connectors.port import Connector, ConnectorConfig
+from connectors.registry import tool
+from sync.store.connections import StoredToken, all_connections, config_of
+from sync.store.database import Database
+from sync.tables.connections import Connection
+from sync.vault import Vault
+from workers.clock import BusinessClock, business_clock, machine_now
+from workers.errors import CannotRun
+from workers.keyring import open_vault
+from workers.limits import MemoryLimiters, RedisLimiter
+
+
+@dataclass(frozen=True)
+class App:
+    """What commands and jobs work with. Without `redis` budgets are kept in this process."""
+
+    settings: Settings
+    database: Database
+    vault: Vault
+    clock: BusinessClock
+    redis: Redis | None
+    memory: MemoryLimiters
+
+    def connector(self, connection: Connection) -> Connector[Any]:
+        """Raises SecretsUnreadable, ValueError when the settings do not fit this version."""
+        kind = tool(connection.kind)
+        return self.unstored(kind, config_of(connection, kind, self.vault), connection.id)
+
+    def unstored(
+        self, kind: type[Connector[Any]], config: ConnectorConfig, connection_id: int | None = None
+    ) -> Connector[Any]:
+        """A connector for settings that are not kept, or not yet."""
+        tokens = (
+            StoredToken(self.database, self.vault, connection_id, machine_now, time.sleep)
+            if connection_id is not None
+            else None
+        )
+        network = httpx.HTTPTransport(retries=0)
+        allowed = self.settings.allow_private_hosts
+        return kind(
+            config,
+            Wire(
+                limiter=self.limiter,
+                sleep=time.sleep,
+                tokens=tokens,
+                transport=network if allowed else PublicHostsOnly(network),
+            ),
+        )
+
+    def limiter(self, budget: Budget) -> Limiter:
+        if self.redis is None:
+            return self.memory.limiter(budget)
+        return RedisLimiter(self.redis, budget)
+
+    def close(self) -> None:
+        self.database.close()
+        if self.redis is not None:
+            self.redis.close()
+
+
+def open_app(settings: Settings, redis: Redis | None = None) -> App:
+    """Brings the database up to date. Raises CannotRun when the settings contradict the data."""
+    database = Database(settings.database_url)
+    database.upgrade()
+    _refuse_other_clock_for_live_tools(settings, database)
+    return App(
+        settings=settings,
+        database=database,
+        vault=open_vault(settings),
+        clock=business_clock(settings.clock),
+        redis=redis,
+        memory=MemoryLimiters(),
+    )
+
+
+def _refuse_other_clock_for_live_tools(settings: Settings, database: Database) -> None:
+    if settings.clock is None:
+        return
+    with database.reading() as session:
+        live = [each.name for each in all_connections(session) if not each.sandbox]
+    if live:
+        raise CannotRun(
+            f"RETRO_CLOCK moves business time, and {', '.join(live)} is a live account; "
+            "unset RETRO_CLOCK, or disconnect it."
+        )
