@@ -18,6 +18,7 @@ from sync import health
 from sync.certificate import certify
 from sync.heartbeat import heartbeat
 from sync.store import cursors, mirror, runs
+from sync.store.closings import correct_closings
 from sync.store.database import Database
 from sync.store.mirror import Feed
 from sync.store.runs import Lease, Progress
@@ -127,6 +128,7 @@ def _commit_page(pull: Pull, window: Window, share: Partition, page: Page[Record
             cursors.save_position(session, feed, share.name, position=None, finished=True)
             return
         saved = mirror.save_records(session, feed, page.records, run_id=run_id, seen_at=now)
+        correct_closings(session, feed, page.records)
         cursors.set_aside(session, feed, page.refused, run_id=run_id, at=now)
         cursors.clear_set_aside(session, feed, [record.id for record in page.records])
         if window.is_full:

@@ -76,6 +76,9 @@ class LeadRow(Mirrored, WithUtm, table=True):
 
 
 class DealRow(Mirrored, WithUtm, table=True):
+    """`final_at` is when the deal ended by its stage history; it wins over `closed_at`, which the
+    tool moves on with later moves of a deal that has ended."""
+
     __tablename__ = "deal"
 
     title: str
@@ -89,6 +92,7 @@ class DealRow(Mirrored, WithUtm, table=True):
     lead: str | None = None
     created_at: datetime = Field(sa_type=UtcDateTime)
     closed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    final_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class StageChangeRow(Mirrored, table=True):
@@ -100,6 +104,7 @@ class StageChangeRow(Mirrored, table=True):
     pipeline: str | None = None
     stage: str
     stage_kind: str
+    closing: bool
     at: datetime = Field(sa_type=UtcDateTime)
 
 

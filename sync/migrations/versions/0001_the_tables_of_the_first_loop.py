@@ -266,6 +266,7 @@ def upgrade() -> None:
         sa.Column("lead", sa.String(), nullable=True),
         sa.Column("created_at", UtcDateTime(timezone=True), nullable=False),
         sa.Column("closed_at", UtcDateTime(timezone=True), nullable=True),
+        sa.Column("final_at", UtcDateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["connection_id"],
             ["connection.id"],
@@ -587,6 +588,7 @@ def upgrade() -> None:
         sa.Column("pipeline", sa.String(), nullable=True),
         sa.Column("stage", sa.String(), nullable=False),
         sa.Column("stage_kind", sa.String(), nullable=False),
+        sa.Column("closing", sa.Boolean(), nullable=False),
         sa.Column("at", UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["connection_id"],

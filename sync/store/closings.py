@@ -1,0 +1,51 @@
+"""When deals ended, by their stage history: the tool's own date moves on with later moves."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, select, update
+from sqlmodel import Session
+
+from connectors.models import Deal, Record, StageChange, StageKind, Stream
+from sync.store.mirror import CHUNK, Feed
+from sync.tables.mirror import DealRow, StageChangeRow
+from sync.tables.types import table_of
+
+DEAL, MOVE = table_of(DealRow), table_of(StageChangeRow)
+
+
+def correct_closings(session: Session, feed: Feed, records: Sequence[Record]) -> None:
+    """After a page of deals or of their moves: set when each ended one ended, from what is held.
+
+    Deals and moves arrive in either order, so both bring the correction.
+    """
+    ids = {
+        record.id if isinstance(record, Deal) else record.entity_id
+        for record in records
+        if (isinstance(record, Deal) and record.stage_kind is not StageKind.OPEN)
+        or (isinstance(record, StageChange) and record.closing and record.entity == Stream.DEALS)
+    }
+    ordered = sorted(ids)
+    for start in range(0, len(ordered), CHUNK):
+        _correct(session, feed.connection_id, ordered[start : start + CHUNK])
+
+
+def _correct(session: Session, connection_id: int, deals: Sequence[str]) -> None:
+    last = (
+        select(func.max(MOVE.c.at))
+        .where(
+            MOVE.c.connection_id == connection_id,
+            MOVE.c.entity == Stream.DEALS.value,
+            MOVE.c.entity_id == DEAL.c.id,
+            MOVE.c.closing.is_(True),
+        )
+        .scalar_subquery()
+    )
+    session.connection().execute(
+        update(DEAL)
+        .where(
+            DEAL.c.connection_id == connection_id,
+            DEAL.c.id.in_(deals),
+            DEAL.c.final_at.is_distinct_from(last),
+        )
+        .values(final_at=last)
+    )

@@ -1,0 +1,88 @@
+"""Inbound webhooks: verified and stored when they arrive, applied by a job."""
+
+import logging
+from collections.abc import Mapping
+from contextlib import closing
+
+from connectors.errors import AuthFailed, ConnectorError, TryLater
+from connectors.models import Stream
+from connectors.port import ReceivesHooks
+from sync import health
+from sync.hints import read_again
+from sync.statuses import apply_statuses
+from sync.store import connections, hooks, runs
+from sync.store.mirror import Feed
+from sync.store.runs import LeaseLost
+from sync.tables.runs import HookState, Mode, RunStatus, Trigger
+from workers import doorbell
+from workers.app import App
+from workers.clock import machine_now
+from workers.running import this_worker
+
+log = logging.getLogger(__name__)
+
+
+def receive(app: App, name: str, headers: Mapping[str, str], body: bytes) -> int:
+    """Store what a tool reports; returns how many events are new.
+
+    Raises UnknownConnection, AuthFailed when the call is not proven to come from the tool.
+    """
+    with app.database.reading() as session:
+        connection = connections.connection_named(session, name)
+    with closing(app.connector(connection)) as connector:
+        if not isinstance(connector, ReceivesHooks):
+            raise AuthFailed(f"{connector.label} sends no webhooks.")
+        hints = connector.verify_hook(headers, body)
+    assert connection.id is not None
+    with app.database.writing() as session:
+        stored = [hooks.store_hint(session, connection.id, hint, machine_now()) for hint in hints]
+    new = [event_id for event_id in stored if event_id is not None]
+    for event_id in new:
+        doorbell.ring_for_hook(app, event_id)
+    return len(new)
+
+
+def apply_hint(app: App, event_id: int) -> None:
+    """Read again what the event named. While a pull of that stream runs the event stays stored,
+    and the reconciler rings for it later."""
+    now = machine_now()
+    with app.database.writing() as session:
+        event = hooks.hint_with(session, event_id)
+        if event.state is not HookState.STORED:
+            return
+        run = runs.queue_run(
+            session,
+            event.connection_id,
+            event.stream,
+            mode=Mode.INCREMENTAL,
+            trigger=Trigger.HOOK,
+            at=now,
+        )
+        if run.trigger is not Trigger.HOOK or run.id is None:
+            return
+        lease = runs.take_run(session, run.id, this_worker(), now)
+        if lease is None:
+            return
+        connection = connections.connection_with(session, event.connection_id)
+    feed = Feed(event.connection_id, Stream(event.stream))
+    with closing(app.connector(connection)) as connector:
+        try:
+            read_again(app.database, connector, feed, lease, event.record_ids, machine_now)
+        except LeaseLost:
+            return
+        except ConnectorError as error:
+            with app.database.writing() as session:
+                told = health.describe(session, feed.connection_id, error)
+                health.note_failure(session, feed.connection_id, error)
+                runs.finish(
+                    session, lease, RunStatus.FAILED, machine_now(), seconds=0.0, error=told
+                )
+                if not isinstance(error, TryLater):
+                    hooks.note_failed(session, event_id, machine_now())
+            return
+        with app.database.writing() as session:
+            hooks.note_applied(session, event_id, machine_now())
+            if feed.stream is Stream.TASKS:
+                meaning = connector.config.task_statuses
+                apply_statuses(session, feed.connection_id, meaning, app.clock.now())
+    doorbell.ring_for_rules(app)

@@ -1,0 +1,88 @@
+"""Works on one run, in a job or in a command: takes it, makes its connector, leaves it in words."""
+
+import os
+import socket
+from collections.abc import Callable
+from contextlib import closing
+
+from connectors.errors import AuthFailed, ConnectorError
+from connectors.models import Stream
+from sync import health
+from sync.pull import Pull, run_pull
+from sync.push import Push, run_push
+from sync.statuses import apply_statuses
+from sync.store import connections, runs
+from sync.store.mirror import Feed
+from sync.store.runs import Lease, LeaseLost, Worker
+from sync.tables.connections import Connection, ConnectionState
+from sync.tables.runs import PUSH, Run, RunStatus
+from sync.vault import SecretsUnreadable
+from workers.app import App
+from workers.clock import machine_now
+
+FINISHED = (RunStatus.SUCCEEDED, RunStatus.INCOMPLETE)
+
+
+def this_worker() -> Worker:
+    return Worker(socket.gethostname(), os.getpid())
+
+
+def work_on(
+    app: App, run_id: int, on_page: Callable[[int], None] = lambda _read: None
+) -> RunStatus | None:
+    """The status the run is left in; None when it ended before or another worker has it."""
+    with app.database.writing() as session:
+        lease = runs.take_run(session, run_id, this_worker(), machine_now())
+        if lease is None:
+            return None
+        run = runs.get_run(session, run_id)
+        connection = connections.connection_with(session, run.connection_id)
+    try:
+        return _work(app, lease, run, connection, on_page)
+    except LeaseLost:
+        return None
+    except ConnectorError as error:
+        return _fail(app, lease, connection, error)
+    except (SecretsUnreadable, ValueError) as error:
+        step = "Connect it again."
+        return _fail(app, lease, connection, AuthFailed(str(error), next_step=step))
+
+
+def _work(
+    app: App, lease: Lease, run: Run, connection: Connection, on_page: Callable[[int], None]
+) -> RunStatus:
+    with closing(app.connector(connection)) as connector:
+        if connection.state is ConnectionState.BROKEN:
+            connector.check()
+        if run.stream == PUSH:
+            return run_push(Push(app.database, connector, run.connection_id, lease, machine_now))
+        feed = Feed(run.connection_id, Stream(run.stream))
+        status = run_pull(Pull(app.database, connector, feed, lease, machine_now, on_page=on_page))
+        if status in FINISHED and feed.stream is Stream.TASKS:
+            with app.database.writing() as session:
+                meaning = connector.config.task_statuses
+                apply_statuses(session, feed.connection_id, meaning, app.clock.now())
+        return status
+
+
+def _fail(app: App, lease: Lease, connection: Connection, error: ConnectorError) -> RunStatus:
+    """A run that could not begin. One on a connection known to be broken is not a new failure."""
+    assert connection.id is not None
+    known = connection.state is ConnectionState.BROKEN
+    status = RunStatus.CANCELLED if known else RunStatus.FAILED
+    with app.database.writing() as session:
+        health.note_failure(session, connection.id, error)
+        runs.finish(
+            session,
+            lease,
+            status,
+            machine_now(),
+            seconds=0.0,
+            error=health.describe(session, connection.id, error),
+        )
+    return status
+
+
+def lease_connection(connection: Connection) -> int:
+    assert connection.id is not None
+    return connection.id

@@ -1,0 +1,97 @@
+"""The loop that makes work due and hands on what was left lying.
+
+Any number of schedulers may run. Due schedules are claimed in the database; runs, hints and writes
+that nobody works on are rung for again, so that an emptied Redis or a killed worker costs seconds.
+"""
+
+import logging
+import random
+import threading
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+from redis.exceptions import RedisError
+from sqlalchemy.exc import OperationalError
+from sqlmodel import Session
+
+from sync.store import hooks, outbox, runs, schedules
+from sync.store.schedules import Due
+from sync.tables.connections import Connection, ConnectionState
+from sync.tables.runs import PUSH, Mode, Run, Trigger
+from workers import doorbell
+from workers.app import App
+from workers.clock import ClockUnreachable, machine_now
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.5
+RECONCILE_SECONDS = 15.0
+RULES = "rules"
+
+
+@dataclass
+class Scheduler:
+    app: App
+    reconciled_at: float = float("-inf")
+
+    def run(self, stop: threading.Event) -> None:
+        """Ticks until `stop` is set. Trouble with a server is logged and tried again."""
+        while not stop.is_set():
+            try:
+                self.tick()
+                if time.monotonic() - self.reconciled_at >= RECONCILE_SECONDS:
+                    self.reconcile()
+                    self.reconciled_at = time.monotonic()
+            except (RedisError, OperationalError, ClockUnreachable) as error:
+                log.warning("The scheduler waits: %s", type(error).__name__)
+            stop.wait(TICK_SECONDS)
+
+    def tick(self) -> None:
+        """Queue what is due now, by business time."""
+        now = self.app.clock.now()
+        with self.app.database.reading() as session:
+            if not schedules.any_due(session, now):
+                return
+        with self.app.database.writing() as session:
+            due = [each for each in schedules.claim_due(session, now, random.random()) if each.run]  # noqa: S311  # spreads load only
+            queued = [run for each in due if (run := self._queue(session, each))]
+        for run in queued:
+            doorbell.ring_for_run(self.app, run)
+        if any(each.stream == RULES for each in due):
+            doorbell.ring_for_rules(self.app)
+
+    def reconcile(self) -> None:
+        """Ring again for everything that is due in the database and that nobody works on (G10)."""
+        now = machine_now()
+        with self.app.database.writing() as session:
+            for connection_id in outbox.pending_connections(session, now):
+                self._queue_run(session, connection_id, PUSH, Mode.PUSH, Trigger.PLAN, now)
+            lying = list(runs.runs_to_enqueue(session, now))
+            hints = [event.id for event in hooks.stored_hints(session) if event.id is not None]
+        for run in lying:
+            doorbell.ring_for_run(self.app, run)
+        for event_id in hints:
+            doorbell.ring_for_hook(self.app, event_id)
+
+    def _queue(self, session: Session, due: Due) -> Run | None:
+        if due.connection_id is None:
+            return None
+        mode = Mode.PUSH if due.stream == PUSH else Mode.INCREMENTAL
+        return self._queue_run(
+            session, due.connection_id, due.stream, mode, Trigger.SCHEDULE, machine_now()
+        )
+
+    def _queue_run(
+        self,
+        session: Session,
+        connection_id: int,
+        stream: str,
+        mode: Mode,
+        trigger: Trigger,
+        now: datetime,
+    ) -> Run | None:
+        connection = session.get_one(Connection, connection_id)
+        if connection.state is ConnectionState.PAUSED:
+            return None
+        return runs.queue_run(session, connection_id, stream, mode=mode, trigger=trigger, at=now)
