@@ -7,6 +7,7 @@ ids it has seen are in the database. It ends in a certificate, or says what is m
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain, repeat
 from time import monotonic
 from typing import Any
 
@@ -76,8 +77,10 @@ def _window(pull: Pull) -> Window:
         run = runs.get_run(session, pull.lease.run_id)
         if cursors.has_partitions(session, pull.feed):
             return Window(run.window_start)
-        mark = None if run.mode is Mode.FULL else cursors.watermark(session, pull.feed)
-        start = None if mark is None else mark - pull.connector.overlap
+        start = run.window_start
+        if start is None and run.mode is not Mode.FULL:
+            mark = cursors.watermark(session, pull.feed)
+            start = None if mark is None else mark - pull.connector.overlap
         mode = Mode.FULL if start is None else Mode.INCREMENTAL
         runs.begin_window(session, pull.lease, mode=mode, window_start=start)
     window = Window(start)
@@ -109,14 +112,12 @@ def _read_pages(pull: Pull, window: Window, started: float, lost: Callable[[], b
 def _pages(
     pull: Pull, window: Window, share: Partition
 ) -> Iterator[tuple[Partition, Page[Record] | None]]:
-    """The pages of a share, then None: the share has been read to its end."""
-    position = share.after
-    for page in read(pull.connector, pull.feed.stream, window, share):
-        if page.records and page.position == position:
-            raise BadResponse("The tool's listing does not move on: two pages end at one place.")
-        position = page.position
-        yield share, page
-    yield share, None
+    """The pages of a share, then None: the share has been read to its end.
+
+    Built-in iterators, since a generator would keep its last page in memory while it waits.
+    """
+    pages = read(pull.connector, pull.feed.stream, window, share)
+    return chain(zip(repeat(share), pages), ((share, None),))
 
 
 def _commit_page(pull: Pull, window: Window, share: Partition, page: Page[Record] | None) -> None:
@@ -127,6 +128,8 @@ def _commit_page(pull: Pull, window: Window, share: Partition, page: Page[Record
             runs.advance(session, pull.lease, Progress(), now)
             cursors.save_position(session, feed, share.name, position=None, finished=True)
             return
+        if page.records and page.position == cursors.position(session, feed, share.name):
+            raise BadResponse("The tool's listing does not move on: two pages end at one place.")
         saved = mirror.save_records(session, feed, page.records, run_id=run_id, seen_at=now)
         correct_closings(session, feed, page.records)
         cursors.set_aside(session, feed, page.refused, run_id=run_id, at=now)

@@ -8,15 +8,21 @@ from typing import Any
 
 import msgspec
 from pydantic import SecretStr, ValidationError
-from sqlalchemy import or_, update
+from sqlalchemy import delete, or_, update
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from connectors.auth import Token
 from connectors.port import Connector, ConnectorConfig
 from sync.store.database import Database
+from sync.tables import metadata
 from sync.tables.connections import Connection, ConnectionState
+from sync.tables.retros import Action
+from sync.tables.runs import Run
+from sync.tables.types import table_of
 from sync.vault import Vault
 
+RUN = table_of(Run)
 # Longer than a renewal may take with all its retries.
 LOCK = timedelta(seconds=90)
 
@@ -69,6 +75,28 @@ def save_connection(
     session.add(row)
     session.flush()
     return row
+
+
+def forget_connection(session: Session, connection_id: int) -> None:
+    """Take out everything that belongs to a connection, what points at it first.
+
+    Raises ValueError when decisions were pushed to it: their history would go with it.
+    """
+    pushed = session.exec(
+        select(Action.decision_id).where(Action.connection_id == connection_id).distinct()
+    ).all()
+    if pushed:
+        raise ValueError(
+            f"Decisions were pushed to this connection ({', '.join(sorted(pushed))}) and their "
+            "history would be lost; pause its schedules instead."
+        )
+    for table in reversed(metadata.sorted_tables):
+        if "connection_id" in table.c:
+            session.execute(delete(table).where(table.c.connection_id == connection_id))
+        elif table.name == "run_seen":
+            runs = select_columns(RUN.c.id).where(RUN.c.connection_id == connection_id)
+            session.execute(delete(table).where(table.c.run_id.in_(runs)))
+    session.delete(connection_with(session, connection_id))
 
 
 def _split(config: ConnectorConfig) -> tuple[dict[str, Any], dict[str, str]]:

@@ -53,6 +53,12 @@ def plan_partitions(session: Session, feed: Feed, partitions: Sequence[Partition
         )
 
 
+def position(session: Session, feed: Feed, partition: str) -> str:
+    return session.exec(
+        select(Cursor.position).where(_shares(feed), col(Cursor.partition) == partition)
+    ).one()
+
+
 def save_position(
     session: Session, feed: Feed, partition: str, *, position: str | None, finished: bool = False
 ) -> None:
@@ -126,3 +132,7 @@ def count_set_aside(session: Session, feed: Feed) -> int:
             )
         ).all()
     )
+
+
+def all_set_aside(session: Session) -> Sequence[SetAside]:
+    return session.exec(select(SetAside).order_by(col(SetAside.id))).all()

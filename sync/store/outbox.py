@@ -166,6 +166,20 @@ def pending_connections(session: Session, now: datetime) -> Sequence[int]:
     ).all()
 
 
+def has_unsent(session: Session, connection_id: int) -> bool:
+    return (
+        session.exec(
+            select(Outbox.key)
+            .where(
+                Outbox.connection_id == connection_id,
+                col(Outbox.state).in_((OutboxState.PLANNED, *IN_FLIGHT)),
+            )
+            .limit(1)
+        ).first()
+        is not None
+    )
+
+
 def outbox_rows(session: Session, connection_id: int | None = None) -> Sequence[Outbox]:
     statement = select(Outbox).order_by(col(Outbox.sequence))
     if connection_id is not None:

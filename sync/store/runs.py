@@ -50,9 +50,19 @@ class Progress:
 
 
 def queue_run(
-    session: Session, connection_id: int, stream: str, *, mode: Mode, trigger: Trigger, at: datetime
+    session: Session,
+    connection_id: int,
+    stream: str,
+    *,
+    mode: Mode,
+    trigger: Trigger,
+    at: datetime,
+    since: datetime | None = None,
 ) -> Run:
-    """The active run of this connection and stream: the one there is, else a new one."""
+    """The active run of this connection and stream: the one there is, else a new one.
+
+    `since` asks for what changed from that moment of the tool's, instead of the last watermark.
+    """
     active = _active(session, connection_id, stream)
     if active is not None:
         return active
@@ -63,6 +73,7 @@ def queue_run(
         trigger=trigger,
         status=RunStatus.QUEUED,
         queued_at=at,
+        window_start=since,
     )
     try:
         with session.begin_nested():
@@ -221,6 +232,10 @@ def _change(session: Session, lease: Lease, **values: Any) -> None:
 
 def get_run(session: Session, run_id: int) -> Run:
     return session.exec(select(Run).where(Run.id == run_id)).one()
+
+
+def find_run(session: Session, run_id: int) -> Run | None:
+    return session.get(Run, run_id)
 
 
 def recent_runs(session: Session, limit: int = 50) -> Sequence[Run]:

@@ -1,0 +1,192 @@
+"""retro tools, connect, connections, check, disconnect, fields."""
+
+import os
+import sys
+from contextlib import closing
+from typing import Any
+
+import click
+
+from connectors.models import Stream
+from connectors.port import CAPABILITIES, Connector, ListsFields
+from connectors.registry import tool, tools
+from sync.store import connections, freshness
+from workers import connecting
+from workers.cli.context import json_option, opened
+from workers.cli.output import Output
+from workers.connecting import BadSettings, secret_names
+
+
+@click.command("tools")
+@click.argument("kind", required=False)
+@json_option
+def tools_command(kind: str | None, as_json: bool) -> None:
+    """The tools there are, and what each can do."""
+    output = Output(as_json)
+    shown = [_capabilities(each) for each in ([tool(kind)] if kind else tools().values())]
+    if as_json:
+        output.document(shown)
+        return
+    for each in shown:
+        output.text(f"{each['label']} ({each['kind']}): {', '.join(each['capabilities'])}")
+        if kind:
+            rows = [(s["name"], s["title"], s["description"]) for s in each["settings"]]
+            output.table("", ("setting", "", ""), rows)
+
+
+def _capabilities(tool_class: type[Connector[Any]]) -> dict[str, Any]:
+    secrets = secret_names(tool_class)
+    return {
+        "kind": tool_class.kind,
+        "label": tool_class.label,
+        "docs": tool_class.docs,
+        "capabilities": [
+            name for name, protocol in CAPABILITIES.items() if issubclass(tool_class, protocol)
+        ],
+        "settings": [
+            {
+                "name": name,
+                "title": field.title or name,
+                "description": field.description or "",
+                "required": field.is_required(),
+                "secret": name in secrets,
+            }
+            for name, field in tool_class.Config.model_fields.items()
+        ],
+    }
+
+
+@click.command("connect")
+@click.argument("kind")
+@click.argument("name")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting.")
+@click.option("--secret", "secrets", multiple=True, metavar="KEY", help="Read it from stdin.")
+@json_option
+def connect_command(
+    kind: str, name: str, settings: tuple[str, ...], secrets: tuple[str, ...], as_json: bool
+) -> None:
+    """Try the credentials of a tool, then store the connection."""
+    output = Output(as_json)
+    given = _settings(settings)
+    known = secret_names(tool(kind))
+    for key in sorted(known & set(given)):
+        sys.stderr.write(
+            f"retro: {key} now stands in the history of your shell; "
+            f"--secret {key} reads it from standard input instead.\n"
+        )
+    with opened() as app:
+        given |= _secrets(name, known, secrets)
+        row = connecting.connect(app, kind, name, given)
+    if as_json:
+        output.document({"name": row.name, "kind": kind, "account": row.account})
+    else:
+        output.text(f"{row.name} is connected to {row.account}.")
+
+
+def _settings(pairs: tuple[str, ...]) -> dict[str, str]:
+    given = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise click.UsageError(f"--set takes key=value, and {key!r} has no value")
+        given[key] = value
+    return given
+
+
+def _secrets(name: str, known: set[str], asked: tuple[str, ...]) -> dict[str, str]:
+    """Secrets from the environment, and those asked for from standard input, a line each."""
+    prefix = f"RETRO_SECRET_{name.upper().replace('-', '_')}_"
+    found = {key: os.environ[var] for key in known if (var := prefix + key.upper()) in os.environ}
+    for key in asked:
+        if key in found:
+            continue
+        line = (
+            click.prompt(key, hide_input=True, err=True)
+            if sys.stdin.isatty()
+            else sys.stdin.readline().strip()
+        )
+        if not line:
+            raise BadSettings(f"Nothing came on standard input for the secret {key!r}.")
+        found[key] = line
+    return found
+
+
+@click.command("connections")
+@json_option
+def connections_command(as_json: bool) -> None:
+    """Connections with their state and how fresh their data is."""
+    output = Output(as_json)
+    with opened() as app, app.database.reading() as session:
+        rows = [
+            {
+                "name": each.name,
+                "kind": each.kind,
+                "account": each.account,
+                "state": each.state.value,
+                "error": each.error,
+                "fresh_at": fresh,
+            }
+            for each, fresh in freshness.connections_with_freshness(session)
+        ]
+    if as_json:
+        output.document(rows)
+        return
+    columns = ("name", "kind", "account", "state", "fresh_at")
+    output.table("", columns, ([row[column] for column in columns] for row in rows))
+
+
+@click.command("check")
+@click.argument("name")
+@json_option
+def check_command(name: str, as_json: bool) -> None:
+    """Try a connection again."""
+    output = Output(as_json)
+    with opened() as app:
+        checked = connecting.check(app, name)
+    if as_json:
+        output.document(checked)
+    else:
+        output.text(f"{name} answers as {checked.account}.")
+
+
+@click.command("disconnect")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def disconnect_command(name: str, yes: bool, as_json: bool) -> None:
+    """Forget a connection and its copy of the tool's data."""
+    output = Output(as_json)
+    with opened() as app:
+        with app.database.reading() as session:
+            row = connections.connection_named(session, name)
+        if not yes:
+            click.confirm(f"Forget {name} and everything pulled from it?", abort=True, err=True)
+        assert row.id is not None
+        with app.database.writing() as session:
+            connections.forget_connection(session, row.id)
+    if as_json:
+        output.document({"name": name, "forgotten": True})
+    else:
+        output.text(f"{name} is forgotten.")
+
+
+@click.command("fields")
+@click.argument("name")
+@click.argument("stream", type=click.Choice([each.value for each in Stream]))
+@json_option
+def fields_command(name: str, stream: str, as_json: bool) -> None:
+    """The fields a tool has for a stream, with samples."""
+    output = Output(as_json)
+    with opened() as app:
+        with app.database.reading() as session:
+            row = connections.connection_named(session, name)
+        with closing(app.connector(row)) as connector:
+            found = connector.fields(Stream(stream)) if isinstance(connector, ListsFields) else ()
+    if as_json:
+        output.document(found)
+        return
+    output.table(
+        "",
+        ("field", "title", "type", "custom", "samples"),
+        ((f.name, f.title, f.type, "yes" if f.custom else "", ", ".join(f.samples)) for f in found),
+    )

@@ -1,0 +1,81 @@
+"""What a command shows: one JSON document, or text for people; and what it says when it fails."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from enum import IntEnum
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from connectors.errors import ConnectorError
+from workers.errors import CannotRun
+
+
+class Status(IntEnum):
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    WAITS_FOR_A_PERSON = 3
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An error as people and programs get it. `blocks` are the decisions and KPIs that wait."""
+
+    kind: str
+    message: str
+    who: str
+    next_step: str
+    blocks: tuple[str, ...] = ()
+
+
+def failure_of(error: Exception) -> Failure:
+    """Errors that we raise on purpose speak for themselves; any other one is a bug of ours."""
+    if isinstance(error, ConnectorError):
+        return Failure(error.kind, error.message, error.who, error.next_step)
+    if isinstance(error, CannotRun | LookupError | ValueError):
+        return Failure(type(error).__name__, _text(error), "user", "")
+    return Failure(
+        type(error).__name__,
+        f"Something unexpected went wrong: {_text(error) or type(error).__name__}",
+        "developer",
+        "Run it again with: retro --debug … and report what it shows.",
+    )
+
+
+def _text(error: Exception) -> str:
+    return str(error.args[0]) if error.args else ""
+
+
+class Output:
+    """Standard output for results, standard error for everything else."""
+
+    def __init__(self, json: bool) -> None:
+        self.json = json
+        self._console = Console(highlight=False, soft_wrap=True)
+
+    def document(self, value: Any) -> None:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=0).decode() + "\n")
+
+    def line(self, value: Any) -> None:
+        """One document of many, as JSON lines."""
+        sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+
+    def text(self, text: str) -> None:
+        self._console.print(text, markup=False)
+
+    def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            table.add_row(*("" if cell is None else str(cell) for cell in row))
+        self._console.print(table)
+
+    def fail(self, failure: Failure) -> None:
+        if self.json:
+            self.document({"error": asdict(failure)})
+        sys.stderr.write(f"retro: {failure.message} {failure.next_step}".rstrip() + "\n")

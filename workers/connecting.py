@@ -1,0 +1,126 @@
+"""Connects a tool: settings from words, tried before anything is stored."""
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+
+from connectors.errors import ConnectorError
+from connectors.port import Connector, ConnectorConfig
+from connectors.registry import tool
+from sync import health
+from sync.store import connections
+from sync.tables.connections import Connection
+from workers.app import App
+from workers.clock import machine_now
+from workers.errors import CannotRun
+
+
+class BadSettings(CannotRun):
+    """The text names the settings that are missing or wrong."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """`state` after the check, and what the tool calls the account."""
+
+    name: str
+    account: str | None
+    state: str
+
+
+def connect(app: App, kind: str, name: str, given: Mapping[str, str]) -> Connection:
+    """Try the settings and store them; a connection of this name and kind is updated.
+
+    Raises UnknownTool, BadSettings, ConnectorError; then nothing is stored.
+    """
+    tool_class = tool(kind)
+    config = read_config(tool_class, given)
+    with closing(app.unstored(tool_class, config)) as connector:
+        account = connector.check()
+        sandbox = connector.is_sandbox()
+    if app.settings.clock is not None and not sandbox:
+        raise CannotRun(
+            "RETRO_CLOCK moves business time, so only sandboxes can be connected; "
+            "unset RETRO_CLOCK to connect a live account."
+        )
+    with app.database.writing() as session:
+        return connections.save_connection(
+            session,
+            app.vault,
+            kind=kind,
+            name=name,
+            config=config,
+            account=account,
+            sandbox=sandbox,
+            at=machine_now(),
+        )
+
+
+def check(app: App, name: str) -> Checked:
+    """Try a stored connection again: a good answer heals it, a bad one breaks it.
+
+    Raises UnknownConnection, ConnectorError.
+    """
+    with app.database.reading() as session:
+        row = connections.connection_named(session, name)
+    assert row.id is not None
+    try:
+        with closing(app.connector(row)) as connector:
+            account = connector.check()
+    except ConnectorError as error:
+        with app.database.writing() as session:
+            health.note_failure(session, row.id, error)
+        raise
+    with app.database.writing() as session:
+        health.note_success(session, row.id)
+        healed = connections.connection_with(session, row.id)
+        healed.account, healed.checked_at = account, machine_now()
+        session.add(healed)
+    return Checked(name, account, healed.state)
+
+
+def read_config(tool_class: type[Connector[Any]], given: Mapping[str, str]) -> ConnectorConfig:
+    """Raises BadSettings. `a.b=c` sets key b of the mapping a; a list is separated by commas."""
+    fields = tool_class.Config.model_fields
+    nested: dict[str, Any] = {}
+    for key, text in given.items():
+        name, _, inner = key.partition(".")
+        if name not in fields:
+            near = get_close_matches(name, fields, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(fields)}."
+            raise BadSettings(f"{tool_class.label} has no setting {name!r}; {hint}")
+        if inner:
+            nested.setdefault(name, {})[inner] = text
+        else:
+            nested[name] = text.split(",") if _is_list(fields[name]) else text
+    try:
+        return tool_class.Config.model_validate(nested)
+    except ValidationError as error:
+        raise BadSettings(_sentence(tool_class, error)) from None
+
+
+def secret_names(tool_class: type[Connector[Any]]) -> set[str]:
+    return {name for name, field in tool_class.Config.model_fields.items() if _holds_secret(field)}
+
+
+def _holds_secret(field: FieldInfo) -> bool:
+    return "SecretStr" in str(field.annotation) or field.annotation is SecretStr
+
+
+def _is_list(field: FieldInfo) -> bool:
+    return str(field.annotation).startswith(("list", "tuple", "frozenset", "set"))
+
+
+def _sentence(tool_class: type[Connector[Any]], error: ValidationError) -> str:
+    """Every setting that is wrong, by name, without its value: it may be a secret."""
+    parts = []
+    for each in error.errors(include_input=False, include_url=False):
+        name = ".".join(str(part) for part in each["loc"]) or "settings"
+        cause = "is missing" if each["type"] == "missing" else each["msg"]
+        parts.append(f"{name}: {cause.removeprefix('Value error, ')}")
+    return f"{tool_class.label} cannot be connected: {'; '.join(parts)}."

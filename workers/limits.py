@@ -1,0 +1,92 @@
+"""Where the request budget of an account is counted: in Redis for all processes of an
+installation, in memory for a single command. The arithmetic is `connectors.budget`'s."""
+
+import math
+import threading
+import time
+from collections.abc import Callable
+
+import msgspec
+from redis import Redis
+from redis.client import Pipeline
+from redis.exceptions import WatchError
+
+from connectors.budget import CAREFUL_SHARE, Bucket, Budget, refuse, take
+
+# A count is forgotten this many seconds after it has stopped to matter.
+FORGET_AFTER = 60.0
+
+
+class MemoryLimiter:
+    """Safe between threads. `now` is in seconds and never goes back."""
+
+    def __init__(self, budget: Budget, now: Callable[[], float] = time.monotonic) -> None:
+        self._budget = budget
+        self._now = now
+        self._lock = threading.Lock()
+        self._bucket = Bucket(at=now())
+
+    def acquire(self) -> float:
+        with self._lock:
+            self._bucket, delay = take(self._bucket, self._budget, self._now())
+            return delay
+
+    def refused(self, retry_after: float) -> None:
+        with self._lock:
+            self._bucket = refuse(self._bucket, self._budget, self._now(), retry_after)
+
+
+class MemoryLimiters:
+    """The accounts of one process, each counted once however many clients it has."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._limiters: dict[str, MemoryLimiter] = {}
+
+    def limiter(self, budget: Budget) -> MemoryLimiter:
+        with self._lock:
+            if budget.account not in self._limiters:
+                self._limiters[budget.account] = MemoryLimiter(budget)
+            return self._limiters[budget.account]
+
+
+class RedisLimiter:
+    """Safe between threads, processes and machines: the clock is the one of Redis, and whoever
+    was overtaken while counting counts again."""
+
+    def __init__(self, redis: Redis, budget: Budget) -> None:
+        self._redis = redis
+        self._budget = budget
+        self._key = f"retro:budget:{budget.account}"
+
+    def acquire(self) -> float:
+        return self._change(lambda bucket, now: take(bucket, self._budget, now))
+
+    def refused(self, retry_after: float) -> None:
+        self._change(lambda bucket, now: (refuse(bucket, self._budget, now, retry_after), 0.0))
+
+    def _change(self, step: Callable[[Bucket, float], tuple[Bucket, float]]) -> float:
+        with self._redis.pipeline() as pipe:
+            while True:
+                try:
+                    return self._once(pipe, step)
+                except WatchError:
+                    # Another process was faster; one of those who meet always gets through.
+                    continue
+
+    def _once(self, pipe: Pipeline, step: Callable[[Bucket, float], tuple[Bucket, float]]) -> float:
+        pipe.watch(self._key)  # type: ignore[no-untyped-call]  # redis does not annotate it
+        kept = pipe.get(self._key)
+        seconds, microseconds = pipe.time()
+        now = seconds + microseconds / 1e6
+        bucket = msgspec.json.decode(kept, type=Bucket) if kept else Bucket(at=now)
+        bucket, delay = step(bucket, now)
+        pipe.multi()
+        pipe.set(self._key, msgspec.json.encode(bucket), ex=self._matters_for(bucket, now))
+        pipe.execute()
+        return delay
+
+    def _matters_for(self, bucket: Bucket, now: float) -> int:
+        drained = bucket.at + bucket.level / (self._budget.rate * CAREFUL_SHARE)
+        last = max(drained, bucket.careful_until, bucket.paused_until)
+        return math.ceil(max(0.0, last - now) + FORGET_AFTER)

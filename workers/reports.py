@@ -1,0 +1,62 @@
+"""Rows as the documents that commands and pages show. The shapes are a promise to programs."""
+
+from typing import Any
+
+from sync.tables.outbox import Outbox
+from sync.tables.runs import Run
+
+
+def run_report(run: Run) -> dict[str, Any]:
+    """One element of `retro pull --json`."""
+    seconds = round(run.seconds, 3)
+    certificate = run.certificate or {}
+    return {
+        "run": run.id,
+        "stream": run.stream,
+        "mode": run.mode.value,
+        "status": run.status.value,
+        "read": run.read,
+        "created": run.created,
+        "updated": run.updated,
+        "unchanged": run.unchanged,
+        "deleted": run.deleted,
+        "set_aside": run.set_aside,
+        "requests": run.requests,
+        "seconds": seconds,
+        "records_per_second": round(run.read / seconds) if seconds else None,
+        "complete": run.complete,
+        "certificate": certificate or None,
+        "waiting_until": run.waiting_until,
+        "error": run.error,
+    }
+
+
+def run_history(run: Run, connection: str) -> dict[str, Any]:
+    """One element of `retro runs --json`."""
+    return {
+        "connection": connection,
+        **run_report(run),
+        "trigger": run.trigger.value,
+        "worker": {"host": run.host, "pid": run.pid} if run.pid else None,
+        "queued_at": run.queued_at,
+        "started_at": run.started_at,
+        "ended_at": run.ended_at,
+    }
+
+
+def write_report(row: Outbox, connection: str) -> dict[str, Any]:
+    """One element of `retro outbox --json`."""
+    return {
+        "key": row.key,
+        "connection": connection,
+        "operation": row.operation.value,
+        "subject": row.subject,
+        "state": row.state.value,
+        "remote_id": row.remote_id,
+        "attempts": row.attempts,
+        "not_before": row.not_before,
+        "error": row.error,
+        "because": row.because,
+        "planned_at": row.planned_at,
+        "done_at": row.done_at,
+    }
