@@ -6,9 +6,11 @@ answer was lost raises OutcomeUnknown, for the caller to look its key up.
 """
 
 import json as jsonlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any, TypeVar
 
 import httpx
@@ -41,6 +43,7 @@ T = TypeVar("T")
 
 ATTEMPTS = 5
 SIDE_BY_SIDE = 8
+READY = 2
 # A longer wait is not slept through in a worker: it ends the slice and the run waits in the queue.
 LONGEST_WAIT = 60.0
 TIMEOUT = httpx.Timeout(70.0, connect=10.0)
@@ -245,29 +248,33 @@ def _pause(state: RetryCallState) -> float:
 def side_by_side(sources: Iterable[Iterator[T]], width: int = SIDE_BY_SIDE) -> Iterator[T]:
     """Takes from several iterators at once, one item of each ahead, in order of arrival.
 
-    The caller works on an item while the next ones are on their way. An error of one source
-    reaches the caller after the items that arrived before it; the others are then dropped.
+    The caller works on an item while the next ones are on their way. When it cannot keep up, at
+    most `READY` items wait in memory and no more are asked for. An error of one source reaches the
+    caller after the items that arrived before it; the others are then dropped.
     """
-    done = object()
-
-    def ahead(source: Iterator[T]) -> T | object:
-        return next(source, done)
-
     pool = ThreadPoolExecutor(max_workers=width, thread_name_prefix="page")
+    idle = deque(sources)
+    asked: dict[Future[T | _End], Iterator[T]] = {}
+    ready: deque[tuple[Future[T | _End], Iterator[T]]] = deque()
     try:
-        waiting = list(sources)
-        running: dict[Future[T | object], Iterator[T]] = {}
-        while waiting or running:
-            while waiting and len(running) < width:
-                source = waiting.pop(0)
-                running[pool.submit(ahead, source)] = source
-            arrived, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in arrived:
-                source = running.pop(future)
-                item = future.result()
-                if item is done:
-                    continue
-                running[pool.submit(ahead, source)] = source
-                yield item  # type: ignore[misc]  # the sentinel was sorted out just above
+        while idle or asked or ready:
+            while idle and len(asked) < width and len(ready) < READY:
+                source = idle.popleft()
+                asked[pool.submit(next, source, _End.END)] = source
+            if not ready:
+                wait(asked, return_when=FIRST_COMPLETED)
+            for future in [future for future in asked if future.done()]:
+                ready.append((future, asked.pop(future)))
+            future, source = ready.popleft()
+            item = future.result()
+            if not isinstance(item, _End):
+                idle.append(source)
+                yield item
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _End(Enum):
+    """What a source gives when it has no more."""
+
+    END = auto()

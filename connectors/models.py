@@ -133,13 +133,17 @@ class Deal(Record, frozen=True, kw_only=True):
 
 
 class StageChange(Record, frozen=True, kw_only=True):
-    """A move of a lead or deal. `entity` is `leads` or `deals`; append-only in every tool."""
+    """A move of a lead or deal. `entity` is `leads` or `deals`; append-only in every tool.
+
+    `closing` marks the move that ended it, unlike later moves of what had ended already.
+    """
 
     entity: str
     entity_id: str
     pipeline: str | None = None
     stage: str
     stage_kind: StageKind
+    closing: bool = False
     at: datetime
 
 

@@ -128,7 +128,7 @@ def _commit_page(pull: Pull, window: Window, share: Partition, page: Page[Record
             runs.advance(session, pull.lease, Progress(), now)
             cursors.save_position(session, feed, share.name, position=None, finished=True)
             return
-        if page.records and page.position == cursors.position(session, feed, share.name):
+        if page.position and page.position == cursors.position(session, feed, share.name):
             raise BadResponse("The tool's listing does not move on: two pages end at one place.")
         saved = mirror.save_records(session, feed, page.records, run_id=run_id, seen_at=now)
         correct_closings(session, feed, page.records)

@@ -123,4 +123,4 @@ def _sentence(tool_class: type[Connector[Any]], error: ValidationError) -> str:
         name = ".".join(str(part) for part in each["loc"]) or "settings"
         cause = "is missing" if each["type"] == "missing" else each["msg"]
         parts.append(f"{name}: {cause.removeprefix('Value error, ')}")
-    return f"{tool_class.label} cannot be connected: {'; '.join(parts)}."
+    return f"{tool_class.label} cannot be connected: {'; '.join(parts).rstrip('.')}."

@@ -1,12 +1,9 @@
-"""Humans, their accounts in the tools, when they are away, and what an hour of a role costs."""
+"""Humans, their accounts in the tools, and when they are away."""
 
 from datetime import date
-from decimal import Decimal
 
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, SQLModel
-
-from sync.tables.types import Money
 
 
 class Person(SQLModel, table=True):
@@ -37,16 +34,3 @@ class Absence(SQLModel, table=True):
     person_id: str = Field(foreign_key="person.id", index=True)
     first_day: date
     last_day: date
-
-
-class PayRate(SQLModel, table=True):
-    """Monthly cost of a role band from `valid_from` on; a page shows totals, never a rate."""
-
-    __tablename__ = "pay_rate"
-
-    band: str = Field(primary_key=True)
-    valid_from: date = Field(primary_key=True)
-    gross_month: Decimal = Field(sa_type=Money)
-    contributions_month: Decimal = Field(sa_type=Money)
-    currency: str
-    source: str

@@ -147,12 +147,3 @@ class Evaluation(SQLModel, table=True):
     trace: list[Any] = document()
     outcomes: list[dict[str, Any]] = document()
     at: datetime = moment(index=True)
-
-
-class Audit(SQLModel, table=True):
-    id: int | None = Field(default=None, primary_key=True)
-    at: datetime = moment()
-    who: str
-    what: str
-    before: dict[str, Any] | None = document(optional=True)
-    after: dict[str, Any] | None = document(optional=True)

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
@@ -72,10 +73,16 @@ class Output:
         for column in columns:
             table.add_column(column, overflow="fold")
         for row in rows:
-            table.add_row(*("" if cell is None else str(cell) for cell in row))
+            table.add_row(*(_cell(cell) for cell in row))
         self._console.print(table)
 
     def fail(self, failure: Failure) -> None:
         if self.json:
             self.document({"error": asdict(failure)})
         sys.stderr.write(f"retro: {failure.message} {failure.next_step}".rstrip() + "\n")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:%Y-%m-%d %H:%M} UTC" if isinstance(value, datetime) else str(value)

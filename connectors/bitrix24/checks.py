@@ -1,0 +1,118 @@
+"""Whether a connection works: the portal answers, the key is good and may do what we need."""
+
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from connectors.bitrix24 import fields
+from connectors.bitrix24.config import Bitrix24Config
+from connectors.bitrix24.mapping import DEAL, LEAD
+from connectors.bitrix24.wire import Command, Portal, decode
+from connectors.errors import BadResponse, NotPermitted, Unavailable
+
+# One of each row is enough. Scope `tasks` (REST 3) and `im` are better to have, but not needed.
+SCOPES = (
+    ("crm",),
+    ("task",),
+    ("user_brief", "user_basic", "user"),
+    ("userfieldconfig",),
+)
+TICK = "Edit the webhook in the portal (Developer resources) and tick them, then run a check."
+
+
+class Person(Struct, frozen=True, rename="upper"):
+    id: str
+    name: str | None = None
+    last_name: str | None = None
+
+
+class Dated(Struct, frozen=True, rename="camel"):
+    id: int
+    updated_time: Annotated[datetime, Meta(tz=True)]
+
+
+class DatedAnswer(Struct, frozen=True):
+    items: list[Dated]
+
+
+def check(portal: Portal, config: Bitrix24Config) -> str:
+    """What to call the account: the portal's host and the user we are. Raises a ConnectorError."""
+    host = config.origin.partition("://")[2]
+    try:
+        scopes = portal.read("scope", {}, list[str])
+    except Unavailable as error:
+        raise Unavailable(
+            f"The portal {host} does not answer: {error.message}",
+            next_step="Check the address for typing errors, and that this machine may reach it.",
+        ) from error
+    missing = [" or ".join(names) for names in SCOPES if not set(names) & set(scopes)]
+    if missing:
+        raise NotPermitted(
+            f"The key lacks these scopes: {', '.join(missing)}.",
+            next_step=TICK,
+        )
+    person = whoami(portal)
+    _check_fields(portal, config)
+    for entity_type in (DEAL, LEAD):
+        _check_date_filter(portal, entity_type)
+    name = " ".join(part for part in (person.name, person.last_name) if part)
+    return f"{host} as {name or f'user {person.id}'}"
+
+
+def whoami(portal: Portal) -> Person:
+    return portal.read("user.current", {}, Person)
+
+
+def _check_fields(portal: Portal, config: Bitrix24Config) -> None:
+    if not config.fields:
+        return
+    known = {*fields.shown_names(portal, LEAD), *fields.shown_names(portal, DEAL)}
+    unknown = sorted(set(config.fields.values()) - known)
+    if unknown:
+        raise NotPermitted(
+            f"Leads and deals have no field {', '.join(unknown)}.",
+            next_step="Correct the mapping of custom fields, then run a check.",
+        )
+
+
+def _check_date_filter(portal: Portal, entity_type: int) -> None:
+    """The newest record must pass a filter by its own moment and fail one a second later.
+
+    Portals differ in the date formats they filter by, and a wrong one would lose changes silently.
+    """
+    newest = _dated("newest", entity_type, {}, "DESC")
+    found = decode(portal.batch([newest]).result("newest"), DatedAnswer).items
+    if not found:
+        return
+    one = found[0]
+    at = one.updated_time
+    batch = portal.batch(
+        [
+            _dated("same", entity_type, {"=id": one.id, ">=updatedTime": at.isoformat()}, "ASC"),
+            _dated(
+                "before",
+                entity_type,
+                {"=id": one.id, "<updatedTime": (at - timedelta(seconds=1)).isoformat()},
+                "ASC",
+            ),
+        ]
+    )
+    same = decode(batch.result("same"), DatedAnswer).items
+    before = decode(batch.result("before"), DatedAnswer).items
+    if not same or before:
+        raise BadResponse("The portal does not filter by moments with an offset as documented.")
+
+
+def _dated(name: str, entity_type: int, condition: dict[str, object], order: str) -> Command:
+    return Command(
+        name,
+        "crm.item.list",
+        {
+            "entityTypeId": entity_type,
+            "order": {"id": order},
+            "filter": condition,
+            "select": ["id", "updatedTime"],
+            "start": -1,
+        },
+    )

@@ -1,0 +1,195 @@
+"""Bitrix24: the CRM and its tasks in, tasks and KPI targets out.
+
+Reads go by chained key-set batches of `crm.item.list` and its kin, writes by single calls. The
+quirks and what guards against them are in the README of this folder.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+
+import httpx
+from pydantic import SecretStr
+
+from connectors.bitrix24 import checks, fields, hooks, keyset, listings, lookups, wire
+from connectors.bitrix24.comments import Comments
+from connectors.bitrix24.config import Bitrix24Config, Plan
+from connectors.bitrix24.oauth import Renewal, oauth
+from connectors.bitrix24.pipelines import pipelines
+from connectors.bitrix24.reading import Reading
+from connectors.bitrix24.targets import Targets
+from connectors.bitrix24.tasks import Tasks
+from connectors.bitrix24.wire import OperatingTime, Portal
+from connectors.budget import Budget
+from connectors.errors import AuthFailed, ConnectorError
+from connectors.http import Wire
+from connectors.models import (
+    Account,
+    Activity,
+    Contact,
+    Deal,
+    KpiTarget,
+    Lead,
+    Record,
+    RemoteTask,
+    Stage,
+    StageChange,
+    Stream,
+    Task,
+)
+from connectors.port import Connector, HookEvent, Page, Partition, Presence, RemoteField, Window
+
+BUDGETS = {Plan.STANDARD: (50, 2.0), Plan.ENTERPRISE: (250, 5.0)}
+
+
+class Bitrix24(Connector[Bitrix24Config]):
+    kind = "bitrix24"
+    label = "Bitrix24"
+    docs = "https://apidocs.bitrix24.com"
+    Config = Bitrix24Config
+
+    def __init__(self, config: Bitrix24Config, wire: Wire) -> None:
+        super().__init__(config, wire)
+        self._operating = OperatingTime()
+
+    def base_url(self) -> str:
+        return f"{self.config.origin}/rest/"
+
+    def auth(self) -> httpx.Auth | None:
+        config = self.config
+        if config.webhook:
+            return None
+        if self.wire.tokens is None or not (config.client_id and config.client_secret):
+            raise AuthFailed(
+                "The application has no token of this portal yet.",
+                next_step="Open the connection and give the application its consent.",
+            )
+        renewal = Renewal(
+            config.auth_host, config.client_id, config.client_secret, self.wire.transport
+        )
+        return oauth(self.wire.tokens, renewal)
+
+    def budget(self) -> Budget | None:
+        """Counted per portal and address of ours, whatever the key."""
+        if self.config.plan not in BUDGETS:
+            return None
+        burst, rate = BUDGETS[self.config.plan]
+        return Budget(f"bitrix24:{self.config.origin}", burst, rate)
+
+    def secrets(self) -> Iterable[SecretStr]:
+        yield from super().secrets()
+        if self.config.user_and_code:
+            yield SecretStr(self.config.user_and_code[1])
+
+    def refusal(self, response: httpx.Response) -> ConnectorError | None:
+        return wire.name_refusal(response, self._operating)
+
+    def check(self) -> str:
+        return checks.check(self._portal, self.config)
+
+    def partitions(self, stream: Stream, window: Window) -> Sequence[Partition]:
+        return self._reading.partitions(stream, window)
+
+    def people(self, window: Window, partition: Partition) -> Iterator[Page[Account]]:
+        """All of them each time: there are few, and no list by change."""
+        return keyset.pages(self._portal, listings.PEOPLE, window, partition)
+
+    def pipelines(self, window: Window, partition: Partition) -> Iterator[Page[Stage]]:
+        return pipelines(self._portal)
+
+    def contacts(self, window: Window, partition: Partition) -> Iterator[Page[Contact]]:
+        return keyset.pages(self._portal, listings.CONTACTS, window, partition)
+
+    def leads(self, window: Window, partition: Partition) -> Iterator[Page[Lead]]:
+        return keyset.pages(self._portal, self._reading.leads, window, partition)
+
+    def deals(self, window: Window, partition: Partition) -> Iterator[Page[Deal]]:
+        return keyset.pages(self._portal, self._reading.deals, window, partition)
+
+    def stage_changes(self, window: Window, partition: Partition) -> Iterator[Page[StageChange]]:
+        history = self._reading.moves(partition.name)
+        return keyset.pages(self._portal, history, window, partition)
+
+    def activities(self, window: Window, partition: Partition) -> Iterator[Page[Activity]]:
+        return keyset.pages(self._portal, listings.ACTIVITIES, window, partition)
+
+    def tasks(self, window: Window, partition: Partition) -> Iterator[Page[RemoteTask]]:
+        """Those with our tag."""
+        return keyset.pages(self._portal, listings.OUR_TASKS, window, partition)
+
+    def by_ids(self, stream: Stream, ids: Sequence[str]) -> Page[Record]:
+        return lookups.by_ids(self._portal, self._reading, stream, ids)
+
+    def presence(self, stream: Stream, ids: Sequence[str]) -> Mapping[str, Presence]:
+        return lookups.presence(self._portal, self._reading, stream, ids)
+
+    def fields(self, stream: Stream) -> Sequence[RemoteField]:
+        """None for streams whose fields the portal does not describe."""
+        if stream not in fields.ENTITY_TYPES:
+            return ()
+        return fields.remote_fields(self._portal, fields.ENTITY_TYPES[stream])
+
+    def create_task(self, task: Task) -> str:
+        return self._tasks.create(task)
+
+    def stamp_task(self, remote_id: str, task: Task) -> None:
+        self._tasks.stamp(remote_id, task)
+
+    def find_task(self, key: str) -> Sequence[str]:
+        return self._tasks.find(key)
+
+    def update_task(self, remote_id: str, task: Task) -> None:
+        self._tasks.update(remote_id, task)
+
+    def complete_task(self, remote_id: str) -> None:
+        self._tasks.complete(remote_id)
+
+    def comment_task(self, remote_id: str, text: str, marker: str) -> str:
+        return self._comments.add(remote_id, text, marker)
+
+    def find_comment(self, remote_id: str, marker: str) -> str | None:
+        return self._comments.find(remote_id, marker)
+
+    def prepare_targets(self) -> None:
+        self._targets.prepare()
+
+    def create_target(self, target: KpiTarget) -> str:
+        return self._targets.create(target)
+
+    def find_target(self, key: str) -> Sequence[str]:
+        return self._targets.find(key)
+
+    def update_target(self, remote_id: str, target: KpiTarget) -> None:
+        self._targets.update(remote_id, target)
+
+    def verify_hook(self, headers: Mapping[str, str], body: bytes) -> Sequence[HookEvent]:
+        return hooks.verify(body, self.config.application_token, self.config.member_id)
+
+    @cached_property
+    def _portal(self) -> Portal:
+        key = self.config.user_and_code
+        return Portal(self.api, f"{key[0]}/{key[1]}/" if key else "", self._operating)
+
+    @cached_property
+    def _reading(self) -> Reading:
+        return Reading(self._portal, self.config)
+
+    @cached_property
+    def _tasks(self) -> Tasks:
+        return Tasks(self._portal, self._creator, self._targets.entity_type)
+
+    @cached_property
+    def _comments(self) -> Comments:
+        return Comments(self._portal)
+
+    @cached_property
+    def _targets(self) -> Targets:
+        return Targets(self._portal)
+
+    @cached_property
+    def _user(self) -> str:
+        return checks.whoami(self._portal).id
+
+    def _creator(self) -> str:
+        """The user whose rights we have: a webhook's address names it."""
+        key = self.config.user_and_code
+        return key[0] if key else self._user

@@ -1,0 +1,66 @@
+"""Every knob of the sandbox portal."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from connectors.bitrix24.portal.data import PortalData
+
+ALL_SCOPES = (
+    "crm",
+    "task",
+    "tasks",
+    "user_brief",
+    "user_basic",
+    "userfieldconfig",
+    "im",
+    "lists",
+    "telephony",
+)
+PLAN_BUCKETS = {"standard": (50.0, 2.0), "enterprise": (250.0, 5.0)}
+
+
+@dataclass(frozen=True)
+class SandboxOptions:
+    """How the portal is filled and how it behaves.
+
+    records: deals a connector must keep; half as many leads; recurring templates and rows hidden
+        by rights come on top. Ignored where `data` brings its own rows.
+    latency_ms: added to every request. command_ms: server time of every call, also inside a batch;
+        awaited, so concurrent requests overlap; reported as `processing` and `operating`.
+    limit: "published" (bucket and operating time of `plan`) or "off".
+    batch_billing: who pays operating time for a batch, "nested" (documentation) or "batch"
+        (measured on self-hosted portals); `operating_reported` off leaves the figures out.
+    faults: a fault plan, see `connectors.sandbox.faults`.
+    zone: name of the portal's server zone; "+03:00" style offsets work as well.
+    rest_disabled: a portal without REST subscription. simple_mode: leads do not persist.
+    smart_type_limit, smart_item_limit: plan restrictions on smart processes.
+    start_at: the clock's first moment (machine time when None); frozen: it stands still.
+    """
+
+    records: int = 1000
+    seed: int = 7
+    data: PortalData | None = None
+    latency_ms: float = 0.0
+    command_ms: float = 0.0
+    limit: str = "published"
+    plan: str = "standard"
+    operating_limit: float = 480.0
+    operating_reported: bool = True
+    batch_billing: str = "nested"
+    faults: Sequence[dict[str, Any]] = ()
+    zone: str = "+03:00"
+    scopes: Sequence[str] = ALL_SCOPES
+    user_id: int = 1
+    webhook_code: str | None = None
+    member_id: str = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+    application_token: str | None = None
+    host: str = "portal.example"
+    rest_disabled: bool = False
+    simple_mode: bool = False
+    smart_type_limit: int = 100
+    smart_item_limit: int = 100_000
+    required_task_fields: Sequence[str] = field(default_factory=tuple)
+    start_at: datetime | None = None
+    frozen: bool = False

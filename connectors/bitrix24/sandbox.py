@@ -1,0 +1,87 @@
+"""The Bitrix24 sandbox: an ASGI app, and what a client needs to connect to it."""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from connectors.bitrix24.portal.backstage import Backstage
+from connectors.bitrix24.portal.build import build_portal
+from connectors.bitrix24.portal.gateway import Gateway
+from connectors.bitrix24.portal.oauth import app_of, application_token, webhook_code
+from connectors.bitrix24.portal.options import SandboxOptions
+from connectors.sandbox.asgi import App
+from connectors.sandbox.clock import Clock, Seconds
+from connectors.sandbox.runner import free_port, serve
+
+KIND = "bitrix24"
+HOST = "127.0.0.1"
+
+
+def create_app(options: SandboxOptions, monotonic: Seconds = time.monotonic) -> App:
+    """`monotonic` drives limits and the running clock; a test may pass its own."""
+    clock = Clock(options.start_at, not options.frozen, monotonic)
+    portal = build_portal(options, clock)
+    return Gateway(portal, Backstage(portal), monotonic)
+
+
+def settings(options: SandboxOptions, base: str) -> dict[str, str]:
+    """How to connect to a sandbox that listens at `base` (`http://127.0.0.1:9001`)."""
+    return {
+        "webhook": f"{base}/rest/{options.user_id}/{webhook_code(options)}/",
+        "application_token": application_token(options),
+    }
+
+
+def app_settings(options: SandboxOptions, base: str) -> dict[str, str]:
+    """How to connect as an OAuth app; `code` is what the consent in a browser would bring."""
+    app = app_of(options)
+    return {
+        "client_id": app.client_id,
+        "client_secret": app.client_secret,
+        "code": app.code,
+        "token_url": f"{base}/oauth/token/",
+        "client_endpoint": f"{base}/rest/",
+        "application_token": application_token(options),
+    }
+
+
+def describe(options: SandboxOptions, base: str) -> dict[str, Any]:
+    """The one line that `retro sandbox bitrix24 --json` prints."""
+    return {"kind": KIND, "settings": settings(options, base), "control": f"{base}/_sandbox"}
+
+
+def main() -> None:
+    """`python -m connectors.bitrix24.sandbox`: the sandbox by itself, without the service."""
+    arguments = _arguments()
+    options = SandboxOptions(
+        records=arguments.records,
+        seed=arguments.seed,
+        latency_ms=arguments.latency,
+        command_ms=arguments.command_ms,
+        limit=arguments.limit,
+        faults=json.loads(Path(arguments.faults).read_text()) if arguments.faults else (),
+    )
+    port = arguments.port or free_port()
+    app = create_app(options)
+    sys.stdout.write(json.dumps(describe(options, f"http://{HOST}:{port}")) + "\n")
+    sys.stdout.flush()
+    serve(app, HOST, port)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m connectors.bitrix24.sandbox")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--records", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--latency", type=float, default=0, metavar="MS")
+    parser.add_argument("--command-ms", type=float, default=0, metavar="MS")
+    parser.add_argument("--limit", choices=["published", "off"], default="published")
+    parser.add_argument("--faults", metavar="FILE")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What every tool's sandbox shares: clock, limits, faults, request log, control routes, server."""

@@ -1,0 +1,180 @@
+"""What the tests of this connector share: a portal by script, and a sandbox portal."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from connectors.bitrix24.connector import Bitrix24
+from connectors.bitrix24.portal.options import SandboxOptions
+from connectors.bitrix24.sandbox import create_app, settings
+from connectors.budget import Budget
+from connectors.http import Wire
+from connectors.sandbox.runner import serving
+
+WEBHOOK = "https://portal.example/rest/1/w3bh00kc0de/"
+CODE = "w3bh00kc0de"
+TIME = {
+    "start": 1787220000.101,
+    "finish": 1787220000.211,
+    "duration": 0.11,
+    "processing": 0.068,
+    "operating": 0.31,
+    "operating_reset_at": 1787220600,
+}
+
+
+@dataclass
+class Unlimited:
+    """A limiter that never waits and remembers what the tool refused."""
+
+    taken: int = 0
+    refusals: list[float] = field(default_factory=list)
+
+    def acquire(self) -> float:
+        self.taken += 1
+        return 0.0
+
+    def refused(self, retry_after: float) -> None:
+        self.refusals.append(retry_after)
+
+
+@dataclass
+class Hands:
+    """The effects given to a connector, and what was done with them."""
+
+    limiter: Unlimited = field(default_factory=Unlimited)
+    budgets: list[Budget] = field(default_factory=list)
+    slept: list[float] = field(default_factory=list)
+
+    def wire(self, transport: httpx.BaseTransport | None = None) -> Wire:
+        return Wire(limiter=self._limit, sleep=self.slept.append, transport=transport)
+
+    def _limit(self, budget: Budget) -> Unlimited:
+        self.budgets.append(budget)
+        return self.limiter
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request as the portal sees it; `method` as in its path, `version` 2 or 3."""
+
+    method: str
+    body: Any
+    version: int
+    host: str
+    headers: Mapping[str, str]
+
+    @property
+    def commands(self) -> Mapping[str, str]:
+        found: Mapping[str, str] = self.body["cmd"]
+        return found
+
+
+Answer = httpx.Response | Mapping[str, Any]
+
+
+@dataclass
+class Script:
+    """A portal that answers by a function: a response, or the body of a good one."""
+
+    answer: Callable[[Call], Answer]
+    calls: list[Call] = field(default_factory=list)
+    hands: Hands = field(default_factory=Hands)
+
+    def connector(self, **config: Any) -> Bitrix24:
+        parsed = Bitrix24.Config.model_validate({"webhook": WEBHOOK, **config})
+        return Bitrix24(parsed, self.hands.wire(httpx.MockTransport(self._handle)))
+
+    def _handle(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.path.split("/")
+        call = Call(
+            method=path[-1],
+            body=json.loads(request.content),
+            version=3 if "api" in path else 2,
+            host=request.url.host,
+            headers=request.headers,
+        )
+        self.calls.append(call)
+        answer = self.answer(call)
+        return answer if isinstance(answer, httpx.Response) else httpx.Response(200, json=answer)
+
+
+def good(result: Any, **time: Any) -> dict[str, Any]:
+    return {"result": result, "time": {**TIME, **time}}
+
+
+def bad(status: int, code: Any, text: str = "") -> httpx.Response:
+    return httpx.Response(status, json={"error": code, "error_description": text})
+
+
+def batched(
+    results: Any, errors: Any = (), duration: float = 0.11, operating: float = 0.31
+) -> dict[str, Any]:
+    """An answer to a batch; empty maps are lists there."""
+    body = {
+        "result": results or [],
+        "result_error": errors or [],
+        "result_total": [],
+        "result_next": [],
+        "result_time": {name: {**TIME, "operating": operating} for name in results} or [],
+    }
+    return good(body, duration=duration)
+
+
+@dataclass
+class Sandbox:
+    """A running sandbox portal."""
+
+    options: SandboxOptions
+    base: str
+    hands: Hands = field(default_factory=Hands)
+    made: list[Bitrix24] = field(default_factory=list)
+
+    def connector(self, **config: Any) -> Bitrix24:
+        parsed = Bitrix24.Config.model_validate({**settings(self.options, self.base), **config})
+        self.made.append(Bitrix24(parsed, self.hands.wire()))
+        return self.made[-1]
+
+    def records(self, stream: str, query: str = "") -> list[dict[str, Any]]:
+        """What a right connector must hold."""
+        answer = httpx.get(f"{self.base}/_sandbox/records/{stream}{query}")
+        answer.raise_for_status()
+        return [json.loads(line) for line in answer.text.splitlines()]
+
+    def edit(self, stream: str, record_id: str, change: Mapping[str, Any]) -> str:
+        answer = httpx.post(f"{self.base}/_sandbox/records/{stream}/{record_id}", json=change)
+        answer.raise_for_status()
+        return str(answer.json()["id"])
+
+    def faults(self, *plan: Mapping[str, Any]) -> None:
+        httpx.put(f"{self.base}/_sandbox/faults", json=list(plan)).raise_for_status()
+
+    def call(self, method: str, params: Mapping[str, Any]) -> Any:
+        """As another client of the portal."""
+        webhook = settings(self.options, self.base)["webhook"]
+        answer = httpx.post(f"{webhook}{method}", json=params)
+        answer.raise_for_status()
+        return answer.json()["result"]
+
+    def requests(self) -> int:
+        return int(httpx.get(f"{self.base}/_sandbox/log/summary").json()["requests"])
+
+    def log(self) -> list[dict[str, Any]]:
+        answer = httpx.get(f"{self.base}/_sandbox/log")
+        return [json.loads(line) for line in answer.text.splitlines()]
+
+
+@contextmanager
+def sandbox(**options: Any) -> Iterator[Sandbox]:
+    chosen = SandboxOptions(**{"records": 200, "limit": "off", **options})
+    with serving(create_app(chosen)) as base:
+        running = Sandbox(chosen, base)
+        try:
+            yield running
+        finally:
+            for connector in running.made:
+                connector.close()

@@ -1,0 +1,48 @@
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from workers.embedded import embedded_redis
+from workers.program import Program
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def redis_address(home: Path) -> Iterator[str]:
+    with embedded_redis(home) as url:
+        yield url
+
+
+@pytest.fixture
+def redis(redis_address: str) -> Iterator[Redis]:
+    with closing(Redis.from_url(redis_address)) as client:
+        yield client
+
+
+StartPython = Callable[..., Program]
+
+
+@pytest.fixture
+def start_python(home: Path) -> Iterator[StartPython]:
+    """Starts `python …` in the project, marked with RETRO_HOME; ends it after the test."""
+    started: list[Program] = []
+
+    def start(*arguments: str) -> Program:
+        environ = os.environ | {"RETRO_HOME": str(home)}
+        program = Program(arguments[-1], [sys.executable, *arguments], environ)
+        program.start()
+        started.append(program)
+        return program
+
+    yield start
+    for program in started:
+        program.kill()

@@ -1,0 +1,102 @@
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+import pytest
+from redis import Redis
+
+from connectors.budget import CAREFUL_FOR, Bucket, Budget, Limiter
+from tests.workers.conftest import StartPython
+from workers.limits import MemoryLimiter, MemoryLimiters, RedisLimiter
+
+# So slow that nothing drains while a test runs.
+SLOW = Budget("portal", burst=10, rate=0.001)
+ROOMY = Budget("portal", burst=1000, rate=0.001)
+
+
+def kept(redis: Redis, account: str = "portal") -> Bucket:
+    value = redis.get(f"retro:budget:{account}")
+    assert isinstance(value, bytes)
+    return msgspec.json.decode(value, type=Bucket)
+
+
+@pytest.fixture(params=["memory", "redis"])
+def slow_limiter(request: pytest.FixtureRequest) -> Limiter:
+    if request.param == "memory":
+        return MemoryLimiter(SLOW)
+    return RedisLimiter(request.getfixturevalue("redis"), SLOW)
+
+
+def test_requests_go_at_once_up_to_the_brim_and_wait_above_it(slow_limiter: Limiter) -> None:
+    delays = [slow_limiter.acquire() for _ in range(10)]
+    assert delays[:9] == [0.0] * 9
+    assert delays[9] == pytest.approx(1000, abs=60)
+
+
+def test_after_a_refusal_everyone_waits_as_long_as_the_tool_asked(slow_limiter: Limiter) -> None:
+    slow_limiter.refused(retry_after=50_000.0)
+    assert slow_limiter.acquire() == pytest.approx(50_000, abs=60)
+
+
+def test_two_limiters_of_one_account_share_its_budget(redis: Redis) -> None:
+    first, second = RedisLimiter(redis, SLOW), RedisLimiter(redis, SLOW)
+    assert [first.acquire() for _ in range(9)] == [0.0] * 9
+    assert second.acquire() > 0
+
+
+def test_another_account_has_a_budget_of_its_own(redis: Redis) -> None:
+    for _ in range(9):
+        RedisLimiter(redis, SLOW).acquire()
+    assert RedisLimiter(redis, Budget("other", burst=10, rate=0.001)).acquire() == 0.0
+
+
+@pytest.mark.promise("G8")
+def test_processes_and_threads_lose_no_request_of_each_other(
+    redis_address: str, redis: Redis, start_python: StartPython
+) -> None:
+    arguments = ("-m", "tests.workers.take_budget", redis_address, "portal", "50")
+    programs = [start_python(*arguments) for _ in range(3)]
+    for program in programs:
+        assert program.ended_within(30)
+        assert program.exited() == 0
+    assert kept(redis).level == pytest.approx(150, abs=0.5)
+
+
+def test_threads_lose_no_request_of_each_other_in_memory() -> None:
+    def now() -> float:
+        # A call to the system lets other threads run in the middle of counting.
+        Path("/").stat()
+        return 0.0
+
+    limiter = MemoryLimiter(Budget("portal", burst=1000, rate=1.0), now)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: limiter.acquire(), range(900)))
+    assert limiter.acquire() == 1.0
+
+
+def test_the_clients_of_one_process_share_an_account() -> None:
+    limiters = MemoryLimiters()
+    assert limiters.limiter(SLOW) is limiters.limiter(SLOW)
+    assert limiters.limiter(SLOW) is not limiters.limiter(Budget("other", burst=10, rate=0.001))
+
+
+def test_time_is_the_one_of_redis(redis: Redis) -> None:
+    seconds, _ = redis.time()
+    RedisLimiter(redis, ROOMY).acquire()
+    assert kept(redis).at == pytest.approx(seconds, abs=5)
+
+
+def test_a_count_is_forgotten_when_it_has_stopped_to_matter(redis: Redis) -> None:
+    limiter = RedisLimiter(redis, Budget("portal", burst=50, rate=2.0))
+    limiter.acquire()
+    assert 55 <= redis.ttl("retro:budget:portal") <= 62
+    limiter.refused(retry_after=1.0)
+    assert redis.ttl("retro:budget:portal") == pytest.approx(CAREFUL_FOR + 60, abs=5)
+
+
+def test_an_emptied_redis_starts_a_new_count(redis: Redis) -> None:
+    limiter = RedisLimiter(redis, SLOW)
+    for _ in range(20):
+        limiter.acquire()
+    redis.flushall()
+    assert limiter.acquire() == 0.0

@@ -1,0 +1,115 @@
+"""retro import, retros, decisions."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from sync.store import retros
+from sync.tables.retros import Action, Decision, Target
+from workers.cli.context import json_option, opened
+from workers.cli.output import Output
+from workers.retros import import_retro
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@json_option
+def import_command(file: Path, as_json: bool) -> None:
+    """Take a retro from a YAML file; refused whole when something is missing."""
+    output = Output(as_json)
+    with opened() as app:
+        done = import_retro(app, file.read_text(encoding="utf-8"), str(file))
+    if as_json:
+        output.document(
+            {
+                "retro": done.retro.id,
+                "status": done.retro.status,
+                "decisions": [each.id for each in done.retro.decisions],
+                "meeting_cost": done.cost.total,
+                "missing_rates": done.cost.missing,
+                "warnings": done.warnings,
+                "carried_over": done.carried_over,
+            }
+        )
+        return
+    for each in done.carried_over:
+        output.text(f"still open since {each.retro}: {each.title} ({each.owner})")
+    output.text(f"{done.retro.id} ({done.retro.status}): {len(done.retro.decisions)} decisions.")
+    for warning in done.warnings:
+        output.text(f"warning: {warning}")
+
+
+@click.command("retros")
+@click.argument("retro_id", required=False)
+@json_option
+def retros_command(retro_id: str | None, as_json: bool) -> None:
+    """Retros with their observations and decisions."""
+    output = Output(as_json)
+    with opened() as app, app.database.reading() as session:
+        shown: list[dict[str, Any]] = [
+            {
+                "id": row.id,
+                "held_at": row.held_at,
+                "status": row.status,
+                "goal": row.goal,
+                "observations": [
+                    {"id": o.id, "text": o.text, "outcome": o.outcome, "reason": o.reason}
+                    for o in retros.observations_of(session, row.id)
+                ],
+                "decisions": [d.id for d in retros.decisions(session, row.id)],
+            }
+            for row in retros.all_retros(session)
+            if retro_id in (None, row.id)
+        ]
+    if retro_id is not None and not shown:
+        raise LookupError(f"There is no retro {retro_id!r}.")
+    if as_json:
+        output.document(shown)
+        return
+    for each in shown:
+        output.text(f"{each['id']}  {each['held_at']:%Y-%m-%d}  {each['status']}")
+        for observation in each["observations"]:
+            reason = f": {observation['reason']}" if observation["reason"] else ""
+            output.text(f"  {observation['text']} → {observation['outcome'] or 'open'}{reason}")
+
+
+@click.command("decisions")
+@click.argument("decision_id", required=False)
+@json_option
+def decisions_command(decision_id: str | None, as_json: bool) -> None:
+    """Decisions with their owner, date, progress and target."""
+    output = Output(as_json)
+    with opened() as app, app.database.reading() as session:
+        shown = [
+            _decision(
+                row, list(retros.actions(session, row.id)), list(retros.targets(session, row.id))
+            )
+            for row in retros.decisions(session)
+            if decision_id in (None, row.id)
+        ]
+    if decision_id is not None and not shown:
+        raise LookupError(f"There is no decision {decision_id!r}.")
+    if as_json:
+        output.document(shown)
+        return
+    columns = ("id", "status", "accountable", "due_on", "done", "total")
+    output.table("", columns, ([row[column] for column in columns] for row in shown))
+
+
+def _decision(row: Decision, actions: list[Action], targets: list[Target]) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "retro": row.retro_id,
+        "type": row.type,
+        "text": row.text,
+        "kpi": row.kpi,
+        "accountable": row.accountable,
+        "due_on": row.due_on,
+        "status": row.status,
+        "done": sum(each.status == "done" for each in actions),
+        "total": len(actions),
+        "actions": [msgspec.to_builtins(each.model_dump()) for each in actions],
+        "targets": [msgspec.to_builtins(each.model_dump()) for each in targets],
+    }

@@ -1,0 +1,68 @@
+"""retro sandbox."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from workers.cli.context import json_option
+from workers.errors import CannotRun
+from workers.sandboxes import Knobs, sandbox
+
+
+@click.command("sandbox")
+@click.argument("kind")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="A free one by default.")
+@click.option("--records", type=click.IntRange(min=0), default=1000, show_default=True)
+@click.option("--seed", type=int, default=7, show_default=True)
+@click.option("--latency", type=float, default=0.0, metavar="MS")
+@click.option("--command-ms", type=float, default=0.0, metavar="MS")
+@click.option("--limit", type=click.Choice(["published", "off"]), default="published")
+@click.option("--faults", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@json_option
+def sandbox_command(
+    kind: str,
+    port: int,
+    records: int,
+    seed: int,
+    latency: float,
+    command_ms: float,
+    limit: str,
+    faults: Path | None,
+    as_json: bool,
+) -> None:
+    """Serve an imitation of a tool and say how to connect to it."""
+    knobs = Knobs(
+        port=port,
+        records=records,
+        seed=seed,
+        latency_ms=latency,
+        command_ms=command_ms,
+        limit=limit,
+        faults=_plan(faults),
+    )
+    served = sandbox(kind, knobs)
+    if as_json:
+        sys.stdout.write(json.dumps(served.description) + "\n")
+    else:
+        settings = served.description["settings"]
+        given = " ".join(f"--set {key}={value}" for key, value in settings.items())
+        sys.stdout.write(
+            f"A {kind} sandbox serves until Ctrl-C. In another terminal:\n"
+            f"  RETRO_ALLOW_PRIVATE_HOSTS=1 retro connect {kind} portal {given}\n"
+        )
+    sys.stdout.flush()
+    served.serve()
+
+
+def _plan(file: Path | None) -> list[dict[str, object]]:
+    if file is None:
+        return []
+    try:
+        plan = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CannotRun(f"{file} is no fault plan: {error}.") from error
+    if not isinstance(plan, list):
+        raise CannotRun(f"{file} is no fault plan: a list is expected.")
+    return plan

@@ -1,0 +1,111 @@
+"""retro schedule, schedules."""
+
+import re
+from datetime import timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import click
+from croniter import croniter
+
+from connectors.models import Stream
+from connectors.port import readable_streams
+from connectors.registry import tool
+from sync.store import connections, schedules
+from sync.store.schedules import Timing
+from sync.tables.connections import Missed, Schedule
+from sync.tables.runs import PUSH
+from workers.cli.context import json_option, opened
+from workers.cli.output import Output
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class Every(click.ParamType[timedelta]):
+    name = "interval"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        found = re.fullmatch(r"(\d+)([smhd])", str(value))
+        if not found or int(found[1]) == 0:
+            self.fail(f"{value!r} is no interval; write 30s, 15m, 2h or 1d", param, ctx)
+        return timedelta(seconds=int(found[1]) * UNITS[found[2]])
+
+
+class Zone(click.ParamType[str]):
+    name = "zone"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        try:
+            return ZoneInfo(str(value)).key
+        except (ZoneInfoNotFoundError, ValueError):
+            self.fail(f"{value!r} is no time zone; write one like Europe/Paris", param, ctx)
+
+
+@click.command("schedule")
+@click.argument("name")
+@click.option(
+    "--stream", type=click.Choice([*(s.value for s in Stream), PUSH]), help="All by default."
+)
+@click.option("--every", type=Every(), help="30s, 15m, 2h, 1d.")
+@click.option("--cron", help="A cron line, such as '0 6 * * 1-5'.")
+@click.option("--tz", type=Zone(), help="Zone of the cron line; RETRO_TZ by default.")
+@click.option("--missed", type=click.Choice([each.value for each in Missed]), default="once")
+@json_option
+def schedule_command(
+    name: str,
+    stream: str | None,
+    every: timedelta | None,
+    cron: str | None,
+    tz: str | None,
+    missed: str,
+    as_json: bool,
+) -> None:
+    """Set when a connection is pulled."""
+    if (every is None) == (cron is None):
+        raise click.UsageError("give --every or --cron, and not both")
+    if cron is not None and not croniter.is_valid(cron):
+        raise click.UsageError(f"{cron!r} is no cron line; write five fields, as in '0 6 * * 1-5'")
+    output = Output(as_json)
+    with opened() as app:
+        timing = Timing(every, cron, tz or app.settings.tz.key, Missed(missed))
+        with app.database.writing() as session:
+            row = connections.connection_named(session, name)
+            streams = [stream] if stream else [s.value for s in readable_streams(tool(row.kind))]
+            now = app.clock.now()
+            rows = [schedules.set_schedule(session, row.id, s, timing, now) for s in streams]
+        names = {row.id: row.name}
+    _show(output, rows, names)
+
+
+@click.command("schedules")
+@json_option
+def schedules_command(as_json: bool) -> None:
+    """What runs when."""
+    output = Output(as_json)
+    with opened() as app, app.database.reading() as session:
+        names = {row.id: row.name for row in connections.all_connections(session)}
+        _show(output, list(schedules.all_schedules(session)), names)
+
+
+def _show(output: Output, rows: list[Schedule], names: dict[int | None, str]) -> None:
+    shown = [
+        {
+            "connection": names.get(row.connection_id),
+            "stream": row.stream,
+            "every_seconds": row.every_seconds,
+            "cron": row.cron,
+            "tz": row.tz,
+            "missed": row.missed.value,
+            "next_run_at": row.next_run_at,
+            "last_run_at": row.last_run_at,
+        }
+        for row in rows
+    ]
+    if output.json:
+        output.document(shown)
+        return
+    columns = ("connection", "stream", "every_seconds", "cron", "tz", "next_run_at", "last_run_at")
+    output.table("", columns, ([row[column] for column in columns] for row in shown))

@@ -1,0 +1,71 @@
+"""retro run, web, schedule-loop, worker, doctor."""
+
+import os
+import signal
+import sys
+import threading
+
+import click
+
+from config.settings import load_settings
+from workers.cli.context import json_option, opened
+from workers.cli.output import Output, Status
+from workers.doctor import examine
+from workers.logs import log_for
+from workers.queues import QUEUES, QueueName, build_worker
+from workers.scheduler import Scheduler
+from workers.service import become_web, run_service
+
+
+@click.command("run")
+def run_command() -> None:
+    """The service, all in one: web page, scheduler, workers and their Redis."""
+    run_service(load_settings(os.environ))
+
+
+@click.command("web")
+def web_command() -> None:
+    """The web page and the webhooks, as one process."""
+    become_web()
+
+
+@click.command("schedule-loop")
+def schedule_loop_command() -> None:
+    """The scheduler, as one process; any number may run."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with opened() as app:
+        log_for(app)
+        Scheduler(app).run(stop)
+
+
+@click.command("worker")
+@click.option("--queue", type=click.Choice(QUEUES), required=True)
+def worker_command(queue: QueueName) -> None:
+    """One worker of one queue."""
+    with opened() as app:
+        log_for(app)
+        if app.redis is None:
+            sys.exit("retro: A worker needs the Redis of the service: set RETRO_REDIS_URL.")
+        redis = app.redis
+        # The horses open their own; a connection shared over a fork would mix up its answers.
+        app.database.close()
+        build_worker(redis, queue, on_killed="workers.jobs.note_killed").work()
+
+
+@click.command("doctor")
+@json_option
+def doctor_command(as_json: bool) -> Status:
+    """Whether this machine and installation are fit to run."""
+    output = Output(as_json)
+    findings = examine(load_settings(os.environ))
+    if as_json:
+        output.document(findings)
+    else:
+        output.table(
+            "",
+            ("", "what", "found"),
+            (("ok" if f.good else "!!", f.what, f.found) for f in findings),
+        )
+    return Status.DONE if all(each.good for each in findings) else Status.FAILED

@@ -1,0 +1,85 @@
+"""Looks over the machine and the installation, and says what is not as it should be."""
+
+import sqlite3
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from redis import Redis
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+from config.settings import Settings
+from sync.store.connections import all_connections
+from sync.tables.connections import ConnectionState
+from sync.vault import SecretsUnreadable
+from workers.app import open_app
+from workers.clock import ClockUnreachable, business_clock
+from workers.embedded import redis_url, server_binary
+from workers.errors import CannotRun
+
+
+@dataclass(frozen=True)
+class Finding:
+    good: bool
+    what: str
+    found: str
+
+
+def examine(settings: Settings) -> list[Finding]:
+    return [
+        Finding(True, "Python", sys.version.split()[0]),
+        Finding(True, "SQLite", sqlite3.sqlite_version),
+        *_redis(settings),
+        *_installation(settings),
+        *_clock(settings),
+    ]
+
+
+def _redis(settings: Settings) -> Iterator[Finding]:
+    if settings.redis_url is None:
+        try:
+            yield Finding(True, "Redis", f"embedded, {server_binary().name}")
+        except CannotRun as error:
+            yield Finding(False, "Redis", str(error))
+            return
+        if not settings.redis_socket.exists():
+            yield Finding(True, "service", "not running")
+            return
+    redis = Redis.from_url(settings.redis_url or redis_url(settings.home))
+    try:
+        version = redis.info("server")["redis_version"]
+        yield Finding(True, "Redis server", f"answers, version {version}")
+    except (RedisError, OSError) as error:
+        yield Finding(False, "Redis server", f"does not answer: {type(error).__name__}")
+    finally:
+        redis.close()
+
+
+def _installation(settings: Settings) -> Iterator[Finding]:
+    try:
+        app = open_app(settings)
+    except (SQLAlchemyError, CannotRun, OSError, ValueError) as error:
+        yield Finding(False, "database", f"cannot be opened: {error}")
+        return
+    try:
+        yield Finding(True, "database", app.database.engine.dialect.name)
+        with app.database.reading() as session:
+            rows = all_connections(session)
+        for row in rows:
+            try:
+                app.vault.open(row.secrets)
+                good = row.state is ConnectionState.ACTIVE
+                told = row.error["message"] if row.error else row.state.value
+                yield Finding(good, f"connection {row.name}", told)
+            except SecretsUnreadable as error:
+                yield Finding(False, f"connection {row.name}", str(error))
+    finally:
+        app.close()
+
+
+def _clock(settings: Settings) -> Iterator[Finding]:
+    try:
+        yield Finding(True, "business time", business_clock(settings.clock).now().isoformat())
+    except ClockUnreachable as error:
+        yield Finding(False, "business time", str(error))

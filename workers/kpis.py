@@ -1,0 +1,116 @@
+"""Figures from the mirror: the store counts, the rules package makes values of the counts."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from fnmatch import fnmatchcase
+
+from sqlmodel import Session
+
+from connectors.models import Group, Stream
+from rules.kpi_catalogue import KpiDefinition, Measure
+from rules.kpis import KpiValue, Measures, Period, crossing, flagged, kpi_value
+from rules.money import ExchangeRates, Money
+from rules.rule_file import Rule
+from sync.store import measures as store
+from sync.store.measures import Scope, Sums
+from workers import library
+from workers.app import App
+from workers.rule_events import kpi_event, kpi_facts
+
+STREAM_OF = {
+    Measure.IMPRESSIONS: Stream.CAMPAIGN_STATS,
+    Measure.CLICKS: Stream.CAMPAIGN_STATS,
+    Measure.SESSIONS: Stream.CAMPAIGN_STATS,
+    Measure.SPEND: Stream.CAMPAIGN_STATS,
+    Measure.FORM_VIEWS: Stream.FORM_STATS,
+    Measure.FORM_STARTS: Stream.FORM_STATS,
+    Measure.FORM_COMPLETIONS: Stream.FORM_STATS,
+    Measure.LEADS: Stream.LEADS,
+    Measure.QUALIFIED_LEADS: Stream.LEADS,
+    Measure.EMAILS_DELIVERED: Stream.EMAIL_STATS,
+    Measure.EMAILS_CLICKED: Stream.EMAIL_STATS,
+}
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Computes KPI values as they are known at `now` (business time)."""
+
+    app: App
+    session: Session
+    now: datetime
+
+    def value(
+        self,
+        definition: KpiDefinition,
+        period: Period,
+        *,
+        campaign: str | None = None,
+        group: Group = Group.TREATED,
+    ) -> KpiValue:
+        """One KPI over all campaigns of its own, or over one."""
+        scope = self._scope(period, campaign or definition.campaigns, group)
+        slice_ = {"campaign": campaign} if campaign else {}
+        if group is not Group.TREATED:
+            slice_["group"] = group.value
+        counted = self._measures(store.sums(self.session, scope), period, slice_)
+        complete = store.is_complete(self.session, _streams(definition), scope)
+        return kpi_value(definition, replace(counted, complete=complete), self._exchange(period))
+
+    def by_campaign(
+        self, definitions: Sequence[KpiDefinition], period: Period
+    ) -> dict[str, list[KpiValue]]:
+        """Every KPI of every campaign that has figures in the period."""
+        scope = self._scope(period, None, Group.TREATED)
+        found: dict[str, list[KpiValue]] = {}
+        for campaign, sums in sorted(store.sums_by_campaign(self.session, scope).items()):
+            if not campaign:
+                continue
+            counted = self._measures(sums, period, {"campaign": campaign})
+            narrow = replace(scope, campaign=campaign)
+            found[campaign] = [
+                kpi_value(
+                    definition,
+                    replace(
+                        counted,
+                        complete=store.is_complete(self.session, _streams(definition), narrow),
+                    ),
+                    self._exchange(period),
+                )
+                for definition in definitions
+                if definition.campaigns is None or fnmatchcase(campaign, definition.campaigns)
+            ]
+        return found
+
+    def _measures(self, sums: Sums, period: Period, slice_: dict[str, str]) -> Measures:
+        return Measures(
+            period=period,
+            slice=slice_,
+            counts={
+                measure: sums.counts[measure.value]
+                for measure in Measure
+                if measure.value in sums.counts
+            },
+            spend=tuple(Money(amount, currency) for currency, amount in sorted(sums.spend.items())),
+            complete=True,
+            as_of=self.now.astimezone(self.app.settings.tz),
+        )
+
+    def _scope(self, period: Period, campaign: str | None, group: Group) -> Scope:
+        return Scope(period.start, period.end, self.app.settings.tz.key, campaign, group)
+
+    def _exchange(self, period: Period) -> ExchangeRates:
+        """No rates are kept yet: amounts in another currency are said to miss theirs."""
+        return ExchangeRates(self.app.settings.currency, period.end, {})
+
+
+def _streams(definition: KpiDefinition) -> list[Stream]:
+    return sorted({STREAM_OF[definition.numerator], STREAM_OF[definition.denominator]})
+
+
+def with_flags(
+    values: Iterable[KpiValue], rules: Sequence[Rule], now: datetime
+) -> list[KpiValue]:
+    """Each value with the flag of the first rule that would fire on it, whatever fired before."""
+    return [_with_flag(value, rules, now) for value in values]

@@ -1,0 +1,24 @@
+"""Logging for a process of the service, with the secrets of all connections cut out."""
+
+from config.log import configure_logging
+from connectors.secrets import Redactor
+from sync.store.connections import all_connections
+from sync.vault import SecretsUnreadable
+from workers.app import App
+
+
+def log_for(app: App) -> None:
+    """Connections that are made later keep their secrets out of what they say themselves."""
+    configure_logging(app.settings.log, Redactor(_secrets(app)))
+
+
+def _secrets(app: App) -> list[str]:
+    found = [key.get_secret_value() for key in app.settings.secret_keys]
+    with app.database.reading() as session:
+        for connection in all_connections(session):
+            try:
+                found += app.vault.open(connection.secrets).values()
+            except SecretsUnreadable:
+                # Nothing of it can be shown either.
+                continue
+    return found

@@ -1,0 +1,51 @@
+"""`retro run`: everything on one machine, as processes that one supervisor keeps alive."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from config.log import configure_logging
+from config.settings import Settings
+from workers.app import open_app
+from workers.embedded import RedisServer
+from workers.instance import hold
+from workers.processes import Supervisor
+from workers.program import Program
+from workers.queues import QUEUES
+
+WEB = [sys.executable, "-m", "web"]
+
+
+def run_service(settings: Settings) -> None:
+    """Returns after Ctrl-C, when every process is gone. Raises CannotRun."""
+    configure_logging(settings.log, str)
+    with hold(settings.home, "retro run"):
+        # Before anything else starts, so that processes do not race to upgrade the tables.
+        open_app(settings).close()
+        Supervisor(stages(settings)).run()
+
+
+def become_web() -> None:
+    """The pages are above us and are started by name, never imported."""
+    os.execv(WEB[0], WEB)  # noqa: S606  # no shell is wanted
+
+
+def stages(settings: Settings) -> Sequence[Sequence[Program]]:
+    """Redis first where it is ours, then all that rings and answers."""
+    environ = {**os.environ, "RETRO_HOME": str(settings.home)}
+    workers = [
+        Program(f"{queue} worker {number}", _retro("worker", "--queue", queue), environ)
+        for queue in QUEUES
+        for number in range(1, (settings.workers if queue == "pull" else 1) + 1)
+    ]
+    programs = [
+        Program("scheduler", _retro("schedule-loop"), environ),
+        Program("web", WEB, environ),
+        *workers,
+    ]
+    redis = [] if settings.redis_url else [[RedisServer(settings.home)]]
+    return [*redis, programs]
+
+
+def _retro(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "workers", *arguments]
