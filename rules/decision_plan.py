@@ -52,7 +52,7 @@ def decision_actions(
     assigner: Assigner,
 ) -> Iterator[tuple[Action, Choice]]:
     """Raises NoOwner and CannotPlan."""
-    target = _target(decision, workspace)
+    target = _target(decision, workspace) if decision.id in workspace.baselines else None
     kpi = workspace.kpis.get(decision.measured_by or "")
     shares = _per_role(decision, outcome, assigner) if outcome.roles else None
     for share in shares or _per_helper(decision, workspace, assigner):

@@ -12,7 +12,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from connectors.models import TaskStatus
+from connectors.models import ActionStatus
 from rules.nearest import did_you_mean
 from rules.words import DecisionStatus, DecisionType
 
@@ -159,7 +159,7 @@ FIELDS: Mapping[str, Field] = {
     "task.id": _text("the task", "la tâche"),
     "task.owner": _text("the owner of the task", "le responsable de la tâche"),
     "task.role": _text("the role of the task", "le rôle de la tâche"),
-    "task.status": _text("the status of the task", "le statut de la tâche", tuple(TaskStatus)),
+    "task.status": _text("the status of the task", "le statut de la tâche", tuple(ActionStatus)),
 }
 
 

@@ -38,17 +38,18 @@ def task_notices(
     text = task_text(action, calendar, now, workspace.language)
     to_others = OF_OWNER[workspace.language].format(text=text, owner=workspace.name(action.owner))
     told: set[str] = set()
-    for recipient in dict.fromkeys([OWNER, *(outcome.to for outcome in outcomes)]):
-        to = _person(recipient, action, workspace, now)
+    decided = workspace.decided(action.decision)
+    for wanted in dict.fromkeys([OWNER, *(outcome.to for outcome in outcomes)]):
+        to = recipient(wanted, action, decided[1] if decided else None, workspace, now)
         if to in told:
             continue
         told.add(to)
         yield Notice(
             key=_notice_key(because.rule, action.key, to, workspace, now),
-            kind=_kind(recipient),
+            kind=_kind(wanted),
             to=to,
             about=action.key,
-            text=text if recipient == OWNER else to_others,
+            text=text if wanted == OWNER else to_others,
             because=(because,),
         )
 
@@ -58,7 +59,7 @@ def plain_notice(
 ) -> Notice:
     """About something that is no task: the name of the rule says what it is."""
     decided = workspace.decided(about)
-    to = _recipient(outcome.to, None, decided[1] if decided else None, workspace, now)
+    to = recipient(outcome.to, None, decided[1] if decided else None, workspace, now)
     return Notice(
         key=_notice_key(because.rule, about, to, workspace, now),
         kind=_kind(outcome.to),
@@ -106,41 +107,41 @@ def recheck(
     )
 
 
-def _kind(recipient: str) -> NoticeKind:
-    if recipient == OWNER:
+def _kind(wanted: str) -> NoticeKind:
+    if wanted == OWNER:
         return NoticeKind.REMINDER
-    return NoticeKind.ESCALATION if recipient.startswith("role:") else NoticeKind.ALERT
+    return NoticeKind.ESCALATION if wanted.startswith("role:") else NoticeKind.ALERT
 
 
-def _person(recipient: str, action: ActionState, workspace: Workspace, now: datetime) -> str:
-    decided = workspace.decided(action.decision)
-    return _recipient(recipient, action, decided[1] if decided else None, workspace, now)
-
-
-def _recipient(
-    recipient: str,
+def recipient(
+    wanted: str,
     action: ActionState | None,
     decision: Decision | None,
     workspace: Workspace,
     now: datetime,
 ) -> str:
     """A person who has not left, else the admin."""
-    kind, _, name = recipient.partition(":")
+    kind, _, name = wanted.partition(":")
     if kind == "role":
-        rule = ByRole(by="role", role=name)
-        day = workspace.calendar.day_of(now)
-        try:
-            return choose_owner(
-                rule, workspace.staff, on=day, on_duty={}, language=workspace.language
-            ).person.id
-        except NoOwner:
-            return ADMIN
-    if recipient == OWNER:
+        return _holder(name, workspace, now)
+    if wanted == OWNER:
         name = action.owner if action else ""
-    elif recipient == ACCOUNTABLE:
+    elif wanted == ACCOUNTABLE:
         name = decision.accountable if decision else ""
     person = workspace.staff.people.get(name)
     return person.id if person and person.active else ADMIN
+
+
+def _holder(role: str, workspace: Workspace, now: datetime) -> str:
+    rule = ByRole(by="role", role=role)
+    day = workspace.calendar.day_of(now)
+    try:
+        choice = choose_owner(
+            rule, workspace.staff, on=day, on_duty={}, language=workspace.language
+        )
+    except NoOwner:
+        return ADMIN
+    return choice.person.id
 
 
 def _calendar(action: ActionState, workspace: Workspace) -> Calendar:

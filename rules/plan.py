@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from connectors.models import TaskStatus
+from connectors.models import ActionStatus
 from rules.kpis import Period
 from rules.outcomes import Outcome
 from rules.targets import Target
@@ -59,7 +59,7 @@ class ActionState:
     role: str
     title: str
     owner: str
-    status: TaskStatus
+    status: ActionStatus
     due_at: datetime
     done_at: datetime | None = None
 

@@ -3,7 +3,7 @@
 A null is told: it says that there is none. It satisfies `missing` and nothing else.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -25,9 +25,11 @@ class Truth(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One comparison of the trace. `facts` are those it read; `why` says what made it unknown."""
+    """One comparison of the trace, to be stored: `condition` is as in the file, `facts` those it
+    read. `why` says what made it unknown.
+    """
 
-    condition: Comparison | Expression
+    condition: Mapping[str, object]
     facts: tuple[tuple[str, object], ...]
     truth: Truth
     why: str | None = None
@@ -84,28 +86,32 @@ def _truth(holds: bool) -> Truth:
 def _compare(leaf: Comparison, facts: Facts) -> Leaf:
     told, value = lookup(facts, leaf.field)
     if not told:
-        return Leaf(leaf, (), Truth.UNKNOWN, f"{leaf.field} missing")
+        return Leaf(_stored(leaf), (), Truth.UNKNOWN, f"{leaf.field} missing")
     read = ((leaf.field, value),)
     if leaf.op in (Op.EXISTS, Op.MISSING):
-        return Leaf(leaf, read, _truth((value is None) == (leaf.op is Op.MISSING)))
+        return Leaf(_stored(leaf), read, _truth((value is None) == (leaf.op is Op.MISSING)))
     if value is None:
-        return Leaf(leaf, read, Truth.FALSE)
+        return Leaf(_stored(leaf), read, Truth.FALSE)
     try:
-        return Leaf(leaf, read, _truth(_holds(leaf, value)))
+        return Leaf(_stored(leaf), read, _truth(_holds(leaf, value)))
     except TypeError:
         kind = FIELDS[leaf.field].type
-        return Leaf(leaf, read, Truth.UNKNOWN, f"{leaf.field} is not a {kind}: {value!r}")
+        return Leaf(_stored(leaf), read, Truth.UNKNOWN, f"{leaf.field} is not a {kind}: {value!r}")
 
 
 def _ask(leaf: Expression, facts: Facts, now: datetime) -> Leaf:
     read = [(name, *lookup(facts, name)) for name in names_in(leaf.expr)]
     told = tuple((name, value) for name, is_told, value in read if is_told)
     try:
-        return Leaf(leaf, told, _truth(answer(leaf.expr, facts, now)))
+        return Leaf(_stored(leaf), told, _truth(answer(leaf.expr, facts, now)))
     except NotTold as error:
-        return Leaf(leaf, told, Truth.UNKNOWN, f"{error} missing")
+        return Leaf(_stored(leaf), told, Truth.UNKNOWN, f"{error} missing")
     except Unsafe as error:
-        return Leaf(leaf, told, Truth.UNKNOWN, str(error))
+        return Leaf(_stored(leaf), told, Truth.UNKNOWN, str(error))
+
+
+def _stored(leaf: Comparison | Expression) -> dict[str, object]:
+    return leaf.model_dump(mode="json", exclude_none=True)
 
 
 def _holds(leaf: Comparison, value: object) -> bool:

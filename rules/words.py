@@ -9,9 +9,18 @@ from typing import Self
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
 from rules.kpi_catalogue import Direction
+from rules.nearest import did_you_mean
 from rules.yaml_file import Entry
 
 BARE_PERCENTAGE = "a bare percentage is refused: give the two counts, numerator and denominator"
+OTHER_WORDS = {
+    "owner": "accountable",
+    "owners": "accountable",
+    "responsible": "accountable",
+    "due": "due_on",
+    "due_at": "due_on",
+    "deadline": "due_on",
+}
 
 
 class RetroStatus(StrEnum):
@@ -185,12 +194,27 @@ class Decision(Entry):
             missing.append("due date (due_business_days or due_on)")
         if missing:
             name = given.get("id", "without id")
-            raise ValueError(f"decision {name}: missing {' and '.join(missing)}")
+            astray = cls._fields_astray(given)
+            raise ValueError(f"decision {name}: missing {' and '.join(missing)}{astray}")
         return given
+
+    @classmethod
+    def _fields_astray(cls, given: Mapping[str, object]) -> str:
+        """A field under another name is why it is missing."""
+        known = {field.alias or name for name, field in cls.model_fields.items()}
+        return "".join(
+            f"; {name} is not a known field; did you mean {OTHER_WORDS[name]}?"
+            if name in OTHER_WORDS
+            else f"; {name} is not a known field{did_you_mean(name, known)}"
+            for name in given
+            if name not in known
+        )
 
     @field_validator("accountable", mode="before")
     @classmethod
     def _is_one_person(cls, given: object) -> object:
+        if isinstance(given, list) and len(given) == 1:
+            return given[0]
         if isinstance(given, list):
             names = ", ".join(str(name) for name in given)
             raise ValueError(

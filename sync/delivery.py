@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from sqlmodel import Session
 
-from connectors.errors import ConnectorError, Rejected
+from connectors.errors import ConnectorError, NotPermitted, Rejected
 from connectors.models import KpiTarget, Task
 from connectors.port import CommentsOnTasks, Connector, WritesTargets, WritesTasks
 from sync.store import outbox, runs
@@ -99,7 +99,7 @@ class Delivery:
     def _create_target(self, claimed: Claimed) -> int:
         tool = self._targets()
         target = msgspec.convert(claimed.intention.payload, KpiTarget, strict=False)
-        tool.prepare_targets()
+        _prepare(tool)
         remote_id, requests = claimed.remote_id, 0
         if remote_id is None and claimed.interrupted:
             remote_id = _only(tool.find_target(target.key), "KPI target", target.key)
@@ -120,12 +120,18 @@ class Delivery:
         """The task as planned, tied to the remote ids of the targets it serves."""
         task = msgspec.convert(intention.payload, Task, strict=False)
         with self._database.reading() as session:
+            waiting = [
+                key
+                for key in task.bind_targets
+                if outbox.is_pending(session, key, Operation.CREATE_TARGET)
+            ]
             ids = [
                 outbox.linked_id(session, intention.connection_id, LinkKind.TARGET, key)
                 for key in task.bind_targets
             ]
-        if None in ids:
+        if waiting:
             raise NotReady("The KPI target of this task is not in the tool yet.")
+        # A target that the tool refused must not keep the task from being done.
         return msgspec.structs.replace(task, bind_targets=[id_ for id_ in ids if id_])
 
     def _linked(self, claimed: Claimed, kind: LinkKind, remote_id: str) -> None:
@@ -185,6 +191,14 @@ class Delivery:
             f"{self._connector.label} cannot take {what}.",
             next_step="Send it to another connection, or settle it by hand.",
         )
+
+
+def _prepare(tool: WritesTargets) -> None:
+    """A tool whose plan has no room for targets still takes tasks: only the target is refused."""
+    try:
+        tool.prepare_targets()
+    except NotPermitted as error:
+        raise Rejected(error.message, next_step=error.next_step) from error
 
 
 def _only(found: Sequence[str], what: str, key: str) -> str | None:

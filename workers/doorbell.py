@@ -1,8 +1,10 @@
 """Rings for work that the database holds. A bell that is lost is rung again by the reconciler."""
 
-from sync.store.runs import get_run
-from sync.tables.runs import PUSH, Run
+from sync.store.runs import get_run, queue_run
+from sync.tables.connections import Connection
+from sync.tables.runs import PUSH, Mode, Run, Trigger
 from workers.app import App
+from workers.clock import machine_now
 from workers.queues import enqueue
 
 PULL_JOB, PUSH_JOB = "workers.jobs.pull", "workers.jobs.push"
@@ -34,3 +36,18 @@ def ring_for_rules(app: App) -> None:
     """One evaluation looks at everything, so one waiting bell is enough."""
     if app.redis is not None:
         enqueue(app.redis, "rules", RULES_JOB, job_id="rules")
+
+
+def ring_for_push(app: App, connection: Connection) -> None:
+    """Queue a push of the connection's outbox and ring for it."""
+    assert connection.id is not None
+    with app.database.writing() as session:
+        run = queue_run(
+            session,
+            connection.id,
+            PUSH,
+            mode=Mode.PUSH,
+            trigger=Trigger.PLAN,
+            at=machine_now(),
+        )
+    ring_for_run(app, run)

@@ -2,21 +2,21 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from fnmatch import fnmatchcase
 
 from sqlmodel import Session
 
 from connectors.models import Group, Stream
-from rules.kpi_catalogue import KpiDefinition, Measure
+from rules.engine import evaluate
+from rules.kpi_catalogue import Catalogue, KpiDefinition, Measure
 from rules.kpis import KpiValue, Measures, Period, crossing, flagged, kpi_value
 from rules.money import ExchangeRates, Money
 from rules.rule_file import Rule
 from sync.store import measures as store
 from sync.store.measures import Scope, Sums
-from workers import library
 from workers.app import App
-from workers.rule_events import kpi_event, kpi_facts
+from workers.rule_events import kpi_updated
 
 STREAM_OF = {
     Measure.IMPRESSIONS: Stream.CAMPAIGN_STATS,
@@ -110,7 +110,20 @@ def _streams(definition: KpiDefinition) -> list[Stream]:
 
 
 def with_flags(
-    values: Iterable[KpiValue], rules: Sequence[Rule], now: datetime
+    values: Iterable[KpiValue], catalogue: Catalogue, rules: Sequence[Rule], now: datetime
 ) -> list[KpiValue]:
-    """Each value with the flag of the first rule that would fire on it, whatever fired before."""
-    return [_with_flag(value, rules, now) for value in values]
+    """Each value under its floor with the rule that would fire on it, whatever fired before."""
+    definitions = catalogue.by_code()
+    return [_with_flag(value, definitions[value.code], rules, now) for value in values]
+
+
+def _with_flag(
+    value: KpiValue, definition: KpiDefinition, rules: Sequence[Rule], now: datetime
+) -> KpiValue:
+    seen = crossing(definition, value)
+    if seen is None:
+        return value
+    event, facts = kpi_updated(value, now)
+    fired = (each for each in evaluate(rules, event, facts, now=now, history=()) if each.fired)
+    first = next(fired, None)
+    return value if first is None else flagged(value, first.rule, seen)

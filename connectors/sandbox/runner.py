@@ -20,7 +20,11 @@ def serve(app: App, host: str, port: int) -> None:
 @contextmanager
 def serving(app: App, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
     """Serve in a thread; yields the base address, by default on a free port."""
-    listener = socket.create_server((host, port))
+    # With the protocol named, asyncio switches off Nagle's delay: 40 ms a request otherwise.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    listener.listen(128)
     server = uvicorn.Server(_config(app, host, listener.getsockname()[1]))
     thread = Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

@@ -76,6 +76,18 @@ def sums(session: Session, scope: Scope) -> Sums:
     return total
 
 
+def first_days(session: Session, since: date, until: date) -> dict[str, date]:
+    """The first day with figures of each campaign that has any in [since, until)."""
+    table = CAMPAIGN
+    rows = session.execute(
+        select(table.c.campaign, func.min(table.c.day))
+        .where(table.c.day >= since, table.c.day < until, table.c.deleted_at.is_(None))
+        .group_by(table.c.campaign)
+        .order_by(table.c.campaign)
+    )
+    return dict(rows.tuples())
+
+
 # Measure names are those of the KPI catalogue.
 LEAD_MEASURES = ("leads", "qualified_leads")
 DAILY: Sequence[tuple[Table, dict[str, str]]] = (

@@ -180,6 +180,18 @@ def has_unsent(session: Session, connection_id: int) -> bool:
     )
 
 
+def is_pending(session: Session, subject: str, operation: Operation) -> bool:
+    """Whether a write to this object has still to end."""
+    rows = session.exec(
+        select(Outbox.key).where(
+            Outbox.subject == subject,
+            col(Outbox.operation) == operation,
+            col(Outbox.state).in_((OutboxState.PLANNED, OutboxState.SENDING)),
+        )
+    )
+    return rows.first() is not None
+
+
 def outbox_rows(session: Session, connection_id: int | None = None) -> Sequence[Outbox]:
     statement = select(Outbox).order_by(col(Outbox.sequence))
     if connection_id is not None:

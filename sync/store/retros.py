@@ -77,17 +77,18 @@ def targets(session: Session, decision_id: str | None = None) -> Sequence[Target
 
 
 def targets_to_check(session: Session, today: date) -> Sequence[Target]:
-    """Targets whose day has come and that have not been checked since it was set."""
-    checked = select(Check.target_key)
-    return session.exec(
+    """Targets whose day has come and that were not checked since their window ended."""
+    due = session.exec(
         select(Target)
-        .where(
-            col(Target.recheck_on) <= today,
-            col(Target.measure_end).is_not(None),
-            col(Target.key).not_in(checked),
-        )
+        .where(col(Target.recheck_on) <= today, col(Target.measure_end).is_not(None))
         .order_by(col(Target.key))
     ).all()
+    return [target for target in due if not _checked(session, target)]
+
+
+def _checked(session: Session, target: Target) -> bool:
+    checks = checks_of(session, target.key)
+    return any(check.checked_at.date() >= (target.measure_end or date.max) for check in checks)
 
 
 def checks_of(session: Session, target_key: str) -> Sequence[Check]:

@@ -85,6 +85,8 @@ class Target(SQLModel, table=True):
     baseline_end: date
     baseline_numerator: int
     baseline_denominator: int
+    baseline_complete: bool
+    definition_version: int
     relative: float
     target_value: float
     status: str

@@ -5,12 +5,13 @@ import msgspec
 import pytest
 from redis import Redis
 
-from connectors.budget import CAREFUL_FOR, Bucket, Budget, Limiter
+from connectors.budget import BRIM, CAREFUL_FOR, Bucket, Budget, Limiter
 from tests.workers.conftest import StartPython
 from workers.limits import MemoryLimiter, MemoryLimiters, RedisLimiter
 
 # So slow that nothing drains while a test runs.
 SLOW = Budget("portal", burst=10, rate=0.001)
+AT_ONCE = int(SLOW.burst * BRIM)
 ROOMY = Budget("portal", burst=1000, rate=0.001)
 
 
@@ -28,9 +29,9 @@ def slow_limiter(request: pytest.FixtureRequest) -> Limiter:
 
 
 def test_requests_go_at_once_up_to_the_brim_and_wait_above_it(slow_limiter: Limiter) -> None:
-    delays = [slow_limiter.acquire() for _ in range(10)]
-    assert delays[:9] == [0.0] * 9
-    assert delays[9] == pytest.approx(1000, abs=60)
+    delays = [slow_limiter.acquire() for _ in range(AT_ONCE + 1)]
+    assert delays[:-1] == [0.0] * AT_ONCE
+    assert delays[-1] == pytest.approx(1000, abs=60)
 
 
 def test_after_a_refusal_everyone_waits_as_long_as_the_tool_asked(slow_limiter: Limiter) -> None:
@@ -40,12 +41,12 @@ def test_after_a_refusal_everyone_waits_as_long_as_the_tool_asked(slow_limiter: 
 
 def test_two_limiters_of_one_account_share_its_budget(redis: Redis) -> None:
     first, second = RedisLimiter(redis, SLOW), RedisLimiter(redis, SLOW)
-    assert [first.acquire() for _ in range(9)] == [0.0] * 9
+    assert [first.acquire() for _ in range(AT_ONCE)] == [0.0] * AT_ONCE
     assert second.acquire() > 0
 
 
 def test_another_account_has_a_budget_of_its_own(redis: Redis) -> None:
-    for _ in range(9):
+    for _ in range(AT_ONCE):
         RedisLimiter(redis, SLOW).acquire()
     assert RedisLimiter(redis, Budget("other", burst=10, rate=0.001)).acquire() == 0.0
 
@@ -70,7 +71,7 @@ def test_threads_lose_no_request_of_each_other_in_memory() -> None:
 
     limiter = MemoryLimiter(Budget("portal", burst=1000, rate=1.0), now)
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: limiter.acquire(), range(900)))
+        list(pool.map(lambda _: limiter.acquire(), range(int(1000 * BRIM))))
     assert limiter.acquire() == 1.0
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from itertools import pairwise
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from redis import Redis
@@ -84,11 +85,33 @@ def test_asked_to_end_it_ends_everything_within_ten_seconds(
     # Service, Redis, worker, work horse, idle, stubborn.
     eventually(lambda: len(processes_of(home)) == 6)
     asked_at = time.monotonic()
-    os.kill(service.pid, number)
+    # As a terminal does on Ctrl-C: the whole process group gets it.
+    os.killpg(service.pid, number)
     assert service.ended_within(10)
     assert time.monotonic() - asked_at < 10
     assert service.exited() == 0
     assert processes_of(home) == []
+
+
+def test_a_program_that_does_not_end_when_asked_is_killed(tmp_path: Path) -> None:
+    mark = tmp_path / "deaf"
+    script = (
+        "import pathlib, signal\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        f"pathlib.Path({str(mark)!r}).touch()\n"
+        "signal.pause()"
+    )
+    deaf = Program("deaf", [sys.executable, "-c", script])
+
+    def end_the_service() -> None:
+        eventually(mark.exists)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    ender = Thread(target=end_the_service)
+    ender.start()
+    Supervisor([[deaf]]).run()
+    ender.join()
+    assert deaf.exited() == -signal.SIGKILL
 
 
 def test_redis_ends_last_so_that_a_worker_can_sign_off(

@@ -1,6 +1,7 @@
 """The counts that portal and files must hold: those of the story, or others like them."""
 
 from decimal import Decimal
+from itertools import pairwise
 from random import Random
 
 from pydantic import Field, model_validator
@@ -9,6 +10,8 @@ from rules.yaml_file import Entry
 from workers.demo.moments import Days, seeded
 
 CENT = Decimal("0.01")
+STAGES = ("impressions", "clicks", "sessions", "form_starts", "leads", "qualified")
+GROUPS = ("treated_before", "treated_after", "control_before", "control_after")
 
 
 class Clicks(Entry):
@@ -65,8 +68,7 @@ class StoryCounts(Entry):
 
     @model_validator(mode="after")
     def _narrows(self) -> "StoryCounts":
-        stages = ("impressions", "clicks", "sessions", "form_starts", "leads", "qualified")
-        _check_falling(**{name: getattr(self, name) for name in stages})
+        _check_falling(**{name: getattr(self, name) for name in STAGES})
         return self
 
 
@@ -78,8 +80,7 @@ def perturbed(counts: StoryCounts, seed: int) -> StoryCounts:
     """
     random = seeded(seed, "perturbed")
     funnel: dict[str, int] = {"impressions": _moved(counts.impressions, 0.3, random)}
-    stages = ("impressions", "clicks", "sessions", "form_starts", "leads", "qualified")
-    for above, name in zip(stages, stages[1:], strict=False):
+    for above, name in pairwise(STAGES):
         numerator, denominator = getattr(counts, name), getattr(counts, above)
         funnel[name] = _rescaled(numerator, denominator, funnel[above], 0.25, random)
     earlier_leads = _moved(counts.earlier.leads, 0.15, random)
@@ -87,7 +88,6 @@ def perturbed(counts: StoryCounts, seed: int) -> StoryCounts:
         counts.earlier.sales, counts.earlier.leads, earlier_leads, 0.4, random
     )
     emails = counts.emails
-    groups = ("treated_before", "treated_after", "control_before", "control_after")
     return StoryCounts.model_validate(
         counts.model_dump()
         | funnel
@@ -96,14 +96,13 @@ def perturbed(counts: StoryCounts, seed: int) -> StoryCounts:
             "earlier": counts.earlier.model_dump()
             | {"leads": earlier_leads, "sales": earlier_sales},
             "emails": emails.model_dump()
-            | {group: _moved_clicks(getattr(emails, group), random) for group in groups},
+            | {group: _moved_clicks(getattr(emails, group), random) for group in GROUPS},
         }
     )
 
 
 def _check_falling(**counts: int) -> None:
-    names = list(counts)
-    for above, below in zip(names, names[1:], strict=False):
+    for above, below in pairwise(counts):
         if counts[below] > counts[above]:
             raise ValueError(f"{counts[below]} {below} of {counts[above]} {above}")
 

@@ -33,6 +33,9 @@ class FunnelDay:
     leads: int
 
 
+CampaignDays = Sequence[tuple[Campaign, Sequence[FunnelDay]]]
+
+
 def story_days(counts: StoryCounts, seed: int) -> list[FunnelDay]:
     """The campaign of the story, day by day; the sums over its period are exactly the counts."""
     random = seeded(seed, "funnel")
@@ -60,9 +63,7 @@ def story_days(counts: StoryCounts, seed: int) -> list[FunnelDay]:
     ]
 
 
-def campaign_days(
-    world: World, counts: StoryCounts, seed: int, until: date
-) -> list[tuple[Campaign, list[FunnelDay]]]:
+def campaign_days(world: World, counts: StoryCounts, seed: int, until: date) -> CampaignDays:
     """The figures of every advertised campaign from `figures_since` to before `until`."""
     found = [
         (campaign, [average_day(campaign, campaign.daily, day, seed) for day in days])
@@ -73,8 +74,8 @@ def campaign_days(
     story = world.story_campaign(counts.campaign)
     around = {local_day(moment) for moment in world.outside}
     edges = [average_day(story, _outside(counts), day, seed) for day in sorted(around)]
-    days = sorted(story_days(counts, seed) + edges, key=lambda each: each.day)
-    return [(story, [each for each in days if each.day < until]), *found]
+    told = sorted(story_days(counts, seed) + edges, key=lambda each: each.day)
+    return [(story, [each for each in told if each.day < until]), *found]
 
 
 def average_day(campaign: Campaign, daily: Daily, day: date, seed: int) -> FunnelDay:

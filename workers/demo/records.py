@@ -13,6 +13,10 @@ class Client:
     last_name: str
     firm: str
 
+    @property
+    def lead_title(self) -> str:
+        return f"Demande de {self.first_name} {self.last_name}, {self.firm}"
+
 
 @dataclass(frozen=True)
 class Step:

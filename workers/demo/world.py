@@ -1,22 +1,21 @@
-"""The shipped description of the demo's company, `config/demo/company.yaml`."""
+"""The shipped description of the demo's company: `config/demo/company.yaml`."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cached_property
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from typing import Literal
 
 import yaml
 from pydantic import AwareDatetime, Field
 
+from config.shipped import shipped_text
 from rules.people import Person
 from rules.yaml_file import Entry
 from workers.demo.counts import StoryCounts
 from workers.demo.moments import Days
 
-FOLDER: Traversable = files("config") / "demo"
-NO_CAMPAIGN = ""
+FILE = "demo/company.yaml"
+CENT = Decimal("0.01")
 
 
 class Colleague(Entry):
@@ -130,7 +129,7 @@ class EarlierTask(Entry):
     status: int
     deadline: AwareDatetime | None = None
     closed: AwareDatetime | None = None
-    tags: list[str] = []
+    tags: tuple[str, ...] = ()
     xml_id: str | None = None
 
 
@@ -171,13 +170,8 @@ class World(Entry):
         )
 
 
-def shipped(name: str) -> str:
-    """The text of a file of `config/demo/`."""
-    return (FOLDER / name).read_text(encoding="utf-8")
-
-
 def load_world() -> World:
-    return World.model_validate(yaml.safe_load(shipped("company.yaml")))
+    return World.model_validate(yaml.safe_load(shipped_text(FILE)))
 
 
 def story_counts() -> StoryCounts:
@@ -190,4 +184,4 @@ def people() -> tuple[Person, ...]:
 
 
 def money(amount: float) -> Decimal:
-    return Decimal(str(round(amount, 2))).quantize(Decimal("0.01"))
+    return Decimal(str(round(amount, 2))).quantize(CENT)

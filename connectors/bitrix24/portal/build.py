@@ -28,7 +28,7 @@ from connectors.bitrix24.portal.schema import (
     new_item,
 )
 from connectors.bitrix24.portal.seeded import SeededContacts, SeededDeals, SeededLeads
-from connectors.bitrix24.portal.shapes import contact_shapes, deal_shapes, lead_shapes
+from connectors.bitrix24.portal.shapes import contact_shapes, deal_shapes, lead_shapes, shape_count
 from connectors.bitrix24.portal.state import Portal
 from connectors.bitrix24.portal.zone import PortalZone
 from connectors.sandbox.clock import Clock
@@ -51,9 +51,10 @@ def _seeded_portal(
     schemas = {id_: base_schema(id_) for id_ in (LEAD, DEAL, CONTACT)}
     for config in company.DEAL_FIELDS:
         schemas[DEAL] = schemas[DEAL].with_field(custom_field(config))
-    shapes_of_deals = deal_shapes(new_item(schemas[DEAL]), random)
-    shapes_of_leads = lead_shapes(new_item(schemas[LEAD]), random)
-    shapes_of_contacts = contact_shapes(new_item(schemas[CONTACT]), random)
+    many = shape_count(options.records)
+    shapes_of_deals = deal_shapes(new_item(schemas[DEAL]), many, random)
+    shapes_of_leads = lead_shapes(new_item(schemas[LEAD]), many, random)
+    shapes_of_contacts = contact_shapes(new_item(schemas[CONTACT]), many, random)
     count = 0 if options.simple_mode else options.records // 2
     contacts = SeededContacts(zone, options.records // 3, shapes_of_contacts, random)
     leads = SeededLeads(zone, count, shapes_of_leads, contacts, random)

@@ -21,7 +21,7 @@ TITLES = (
     "Renewal",
     "Формуляр",
 )
-COUNT = 2048
+MOST, FEWEST = 2048, 128
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,14 @@ LEAD_WAYS = (
 SEMANTICS = {"WON": "S", "LOSE": "F", "APOLOGY": "F", "CONVERTED": "S", "JUNK": "F"}
 
 
-def deal_shapes(blank: Row, random: Random) -> list[Shape]:
+def shape_count(records: int) -> int:
+    """How many shapes are worth making for so many rows."""
+    return min(MOST, FEWEST + records)
+
+
+def deal_shapes(blank: Row, count: int, random: Random) -> list[Shape]:
     shapes = []
-    for _ in range(COUNT):
+    for _ in range(count):
         moves = _walk(random.choice(DEAL_WAYS), random, random.choice(company.PIPELINES)[0])
         last = moves[-1]
         row = _item(blank, moves, random) | {
@@ -98,9 +103,9 @@ def template_of(shape: Shape) -> Shape:
     return Shape(shape.row | {"isRecurring": "Y"}, ())
 
 
-def lead_shapes(blank: Row, random: Random) -> list[Shape]:
+def lead_shapes(blank: Row, count: int, random: Random) -> list[Shape]:
     shapes = []
-    for _ in range(COUNT):
+    for _ in range(count):
         moves = _walk(random.choice(LEAD_WAYS), random, 0)
         row = _item(blank, moves, random) | {
             "stageId": moves[-1].stage,
@@ -113,7 +118,7 @@ def lead_shapes(blank: Row, random: Random) -> list[Shape]:
     return shapes
 
 
-def contact_shapes(blank: Row, random: Random) -> list[Row]:
+def contact_shapes(blank: Row, count: int, random: Random) -> list[Row]:
     return [
         blank
         | _campaign(random)
@@ -125,7 +130,7 @@ def contact_shapes(blank: Row, random: Random) -> list[Row]:
             "createdBy": 1,
             "updatedBy": 1,
         }
-        for _ in range(COUNT)
+        for _ in range(count)
     ]
 
 

@@ -148,6 +148,7 @@ def stage_changes(portal: Portal, _: dict[str, str]) -> Iterator[Truth]:
                 "pipeline": str(row["CATEGORY_ID"]) if deal else None,
                 "stage": row["STAGE_ID"] if deal else row["STATUS_ID"],
                 "stage_kind": KINDS[row["STAGE_SEMANTIC_ID" if deal else "STATUS_SEMANTIC_ID"]],
+                "closing": row["TYPE_ID"] == FINAL,
                 "at": _utc(row["CREATED_TIME"]),
                 "updated_at": _utc(row["CREATED_TIME"]),
                 "extra": {},

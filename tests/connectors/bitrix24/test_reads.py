@@ -88,11 +88,11 @@ def test_an_exactly_full_chain_goes_on_to_be_certain_of_its_end() -> None:
 
 @pytest.mark.quirk(2)
 def test_a_listing_out_of_order_stops_the_read() -> None:
-    def answer(call: Call) -> Mapping[str, Any]:
-        return batched({"c00": rows(1, 50), "c01": rows(1, 50)})
-
+    answers = iter(
+        [batched({"c00": rows(1, 50), "c01": rows(1, 50)}), batched({"c00": rows(1, 0)})]
+    )
     with pytest.raises(BadResponse, match="not in order"):
-        pull(Script(answer))
+        pull(Script(lambda _: next(answers)))
 
 
 @pytest.mark.quirk(1)
@@ -136,8 +136,9 @@ def test_an_error_behind_the_end_counts_for_nothing() -> None:
 def test_an_answer_without_rows_is_no_empty_listing() -> None:
     with pytest.raises(BadResponse, match="no items"):
         pull(Script(lambda _: batched({"c00": {"deals": []}})))
+    empty = iter([batched({}), batched({"c00": rows(1, 0)})])
     with pytest.raises(BadResponse, match="left"):
-        pull(Script(lambda _: batched({})))
+        pull(Script(lambda _: next(empty)))
 
 
 def test_one_odd_row_is_set_aside_and_the_others_go_through() -> None:
@@ -160,8 +161,9 @@ def test_a_row_without_a_readable_id_is_set_aside_too() -> None:
 
 def test_a_whole_page_without_ids_cannot_be_read_past() -> None:
     odd = {"items": [{"title": "x"}] * 50}
+    answers = iter([batched({"c00": odd}), batched({"c00": rows(1, 0)})])
     with pytest.raises(BadResponse, match="no ids"):
-        pull(Script(lambda _: batched({"c00": odd})))
+        pull(Script(lambda _: next(answers)))
 
 
 @pytest.mark.quirk(20)

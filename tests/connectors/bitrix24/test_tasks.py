@@ -193,7 +193,7 @@ def rows(*found: Mapping[str, Any]) -> dict[str, Any]:
 @pytest.mark.quirk(29)
 def test_a_filter_that_is_ignored_adopts_no_foreign_task() -> None:
     foreign = rows({"id": "8", "ufRetroKey": "other"}, {"id": "9", "xmlId": "foreign"})
-    script = Script(lambda call: batched({name: foreign for name in call.commands}))
+    script = Script(lambda call: batched(dict.fromkeys(call.commands, foreign)))
     assert script.connector().find_task("D-1") == []
 
 

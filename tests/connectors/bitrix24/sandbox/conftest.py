@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ def start() -> Iterator[Start]:
     """Starts a portal of one's own: `start(records=10, ...)`."""
     with ExitStack() as stack:
 
-        def begin(*, monotonic: Callable[[], float] | None = None, **options: object) -> Client:
+        def begin(*, monotonic: Callable[[], float] | None = None, **options: Any) -> Client:
             chosen = SandboxOptions(**{"records": 60, "limit": "off", **options})
             opened: AbstractContextManager[Client] = portal(chosen, monotonic)
             return stack.enter_context(opened)

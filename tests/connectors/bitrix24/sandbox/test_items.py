@@ -39,8 +39,9 @@ def moves(client: Client, owner: int) -> list[tuple[int, str]]:
 
 
 def kpi_type(client: Client, **fields: Any) -> dict[str, Any]:
-    type_: dict[str, Any] = client.result("crm.type.add", {"fields": {**KPI_TYPE, **fields}})
-    return type_["type"]
+    answer = client.result("crm.type.add", {"fields": {**KPI_TYPE, **fields}})
+    type_: dict[str, Any] = answer["type"]
+    return type_
 
 
 def add_field(client: Client, name: str, kind: str, **settings: Any) -> Any:
@@ -118,7 +119,15 @@ def test_a_lead_that_is_converted_has_a_close(start: Start) -> None:
     client.edit("leads", lead["id"], {"set": {"stageId": "CONVERTED"}})
     found = client.truth("leads")[-1]
     assert (found["status_kind"], found["closed_at"]) == ("converted", "2026-11-23T08:00:09Z")
-    assert client.truth("leads", "?qualified=NEW")[0]["status_kind"] != "nothing"
+
+
+def test_which_leads_are_qualified_is_for_the_one_who_asks(seeded: Client) -> None:
+    plain = seeded.truth("leads")
+    chosen = seeded.truth("leads", "?qualified=PROCESSED,CONVERTED")
+    kinds = {(row["stage"], other["status_kind"]) for row, other in zip(plain, chosen, strict=True)}
+    assert {row["status_kind"] for row in plain} == {"open", "disqualified", "converted"}
+    assert ("PROCESSED", "qualified") in kinds
+    assert ("CONVERTED", "converted") in kinds
 
 
 def test_external_ids_find_their_item_among_many(start: Start) -> None:

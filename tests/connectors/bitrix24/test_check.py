@@ -1,0 +1,123 @@
+"""Trying a connection: its name, or one sentence with what to do."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+import pytest
+
+from connectors.bitrix24.connector import Bitrix24
+from connectors.bitrix24.sandbox import settings
+from connectors.errors import (
+    AuthFailed,
+    BadResponse,
+    ConnectionBroken,
+    ConnectorError,
+    NotPermitted,
+    Unavailable,
+)
+from connectors.sandbox.runner import free_port
+from tests.connectors.bitrix24.kit import (
+    CODE,
+    Call,
+    Hands,
+    Sandbox,
+    Script,
+    batched,
+    good,
+    sandbox,
+)
+
+
+def failure(connector: Bitrix24) -> ConnectorError:
+    with pytest.raises(ConnectorError) as refused:
+        connector.check()
+    error = refused.value
+    for text in (error.message, error.next_step):
+        assert text.endswith(".")
+        assert "\n" not in text
+        assert CODE not in text
+    return error
+
+
+def test_a_good_connection_is_named_by_portal_and_user(portal: Sandbox) -> None:
+    host = portal.base.removeprefix("http://")
+    assert portal.connector().check() == f"{host} as Ada Admin"
+
+
+def test_a_wrong_webhook_is_to_be_copied_again(portal: Sandbox) -> None:
+    wrong = f"{portal.base}/rest/1/{CODE}/"
+    error = failure(portal.connector(webhook=wrong))
+    assert isinstance(error, AuthFailed)
+    assert "does not know this webhook" in error.message
+    assert "Copy the webhook's address" in error.next_step
+
+
+def test_an_unreachable_host_is_to_be_checked_for_typing_errors() -> None:
+    hands = Hands()
+    address = f"http://127.0.0.1:{free_port()}/rest/1/{CODE}/"
+    connector = Bitrix24(Bitrix24.Config.model_validate({"webhook": address}), hands.wire())
+    error = failure(connector)
+    connector.close()
+    assert isinstance(error, Unavailable)
+    assert "typing errors" in error.next_step
+    assert len(hands.slept) == 4
+
+
+@pytest.mark.parametrize(
+    ("scopes", "missing"),
+    [
+        (("task", "user_brief", "userfieldconfig"), "crm"),
+        (("crm", "user_basic"), "task, userfieldconfig"),
+        (("crm", "task", "userfieldconfig"), "user_brief or user_basic or user"),
+    ],
+)
+def test_missing_scopes_are_named(scopes: tuple[str, ...], missing: str) -> None:
+    with sandbox(records=20, scopes=scopes) as running:
+        error = failure(running.connector())
+    assert isinstance(error, NotPermitted)
+    assert error.message == f"The key lacks these scopes: {missing}."
+    assert "tick" in error.next_step
+
+
+def test_a_portal_without_rest_is_told_about_its_plan() -> None:
+    with sandbox(records=20, rest_disabled=True) as running:
+        error = failure(running.connector())
+    assert isinstance(error, NotPermitted)
+    assert "commercial plan" in error.next_step
+
+
+def test_a_host_that_is_no_portal_is_said_to_be_none() -> None:
+    error = failure(
+        Script(lambda _: httpx.Response(404, html="<html>Not found</html>")).connector()
+    )
+    assert isinstance(error, ConnectionBroken)
+    assert "not as a Bitrix24 portal" in error.message
+
+
+def test_an_unknown_custom_field_is_named(portal: Sandbox) -> None:
+    mapped = {"contract": "UF_CRM_1747309879", "typo": "UF_CRM_TYPO"}
+    error = failure(portal.connector(fields=mapped))
+    assert "no field UF_CRM_TYPO" in error.message
+
+
+@pytest.mark.quirk(20)
+@pytest.mark.parametrize("wrong", ["same", "before"])
+def test_a_portal_that_filters_moments_otherwise_is_noticed(wrong: str) -> None:
+    row = {"id": 5, "updatedTime": "2026-08-20T12:50:00+03:00"}
+    answers = {"newest": [row], "same": [row], "before": []}
+    answers[wrong] = [] if wrong == "same" else [row]
+
+    def answer(call: Call) -> Mapping[str, Any]:
+        if call.method == "scope":
+            return good(["crm", "task", "user_brief", "userfieldconfig"])
+        if call.method == "user.current":
+            return good({"ID": "1", "NAME": "Ada", "LAST_NAME": "Admin"})
+        return batched({name: {"items": answers[name]} for name in call.commands})
+
+    assert isinstance(failure(Script(answer).connector()), BadResponse)
+
+
+def test_the_settings_printed_by_a_sandbox_connect_to_it(portal: Sandbox) -> None:
+    printed = settings(portal.options, portal.base)
+    assert set(printed) <= set(Bitrix24.Config.model_fields)

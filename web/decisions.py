@@ -1,0 +1,125 @@
+"""Decisions as the page shows them, with their tasks, targets and last checks."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlmodel import Session
+
+from connectors.models import ActionStatus
+from rules.words import DecisionStatus
+from sync.store import retros
+from sync.tables.retros import Action, Check, Decision, Target
+
+FINISHED = (
+    DecisionStatus.DONE_AWAITING_MEASURE,
+    DecisionStatus.MEASURED,
+    DecisionStatus.CLOSED,
+)
+
+
+@dataclass(frozen=True)
+class TaskView:
+    title: str
+    role: str
+    owner: str
+    due_at: datetime
+    overdue: bool
+    status: str
+
+
+@dataclass(frozen=True)
+class CheckView:
+    checked_at: datetime
+    verdict: str
+    message: str
+
+
+@dataclass(frozen=True)
+class TargetView:
+    """`baseline` and `value` are shares; None when the baseline counted nothing."""
+
+    kpi: str
+    slice: Mapping[str, str]
+    numerator: int
+    denominator: int
+    baseline: float | None
+    value: float
+    relative: float
+    status: str
+    recheck_on: date | None
+    last_check: CheckView | None
+
+
+@dataclass(frozen=True)
+class DecisionView:
+    id: str
+    retro: str
+    text: str
+    accountable: str
+    due_on: date
+    overdue: bool
+    status: str
+    tasks: Sequence[TaskView]
+    targets: Sequence[TargetView]
+
+    @property
+    def done(self) -> int:
+        return sum(task.status == ActionStatus.DONE for task in self.tasks)
+
+    @property
+    def late(self) -> bool:
+        return self.overdue or self.status == DecisionStatus.AT_RISK
+
+
+def to_decision(
+    session: Session,
+    row: Decision,
+    persons: Mapping[str, str],
+    now: datetime | None,
+    today: date | None,
+) -> DecisionView:
+    """`now` and `today` are business time, None when it is unknown: then nothing is overdue."""
+    return DecisionView(
+        id=row.id,
+        retro=row.retro_id,
+        text=row.text,
+        accountable=persons.get(row.accountable, row.accountable),
+        due_on=row.due_on,
+        overdue=today is not None and row.due_on < today and row.status not in FINISHED,
+        status=row.status,
+        tasks=[_task(action, persons, now) for action in retros.actions(session, row.id)],
+        targets=[_target(session, target) for target in retros.targets(session, row.id)],
+    )
+
+
+def _task(action: Action, persons: Mapping[str, str], now: datetime | None) -> TaskView:
+    return TaskView(
+        title=action.title,
+        role=action.role,
+        owner=persons.get(action.owner, action.owner),
+        due_at=action.due_at,
+        overdue=now is not None and action.due_at < now and action.status in retros.UNFINISHED,
+        status=action.status,
+    )
+
+
+def _target(session: Session, row: Target) -> TargetView:
+    checks = retros.checks_of(session, row.key)
+    counted = row.baseline_denominator
+    return TargetView(
+        kpi=row.kpi,
+        slice=row.slice,
+        numerator=row.baseline_numerator,
+        denominator=counted,
+        baseline=row.baseline_numerator / counted if counted else None,
+        value=row.target_value,
+        relative=row.relative,
+        status=row.status,
+        recheck_on=row.recheck_on,
+        last_check=_check(checks[-1]) if checks else None,
+    )
+
+
+def _check(row: Check) -> CheckView:
+    return CheckView(checked_at=row.checked_at, verdict=row.verdict, message=row.message)

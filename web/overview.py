@@ -1,0 +1,97 @@
+"""What the page shows: rows read once and turned into frozen values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlmodel import Session
+
+from connectors.registry import tools
+from sync.store import people, retros, runs
+from sync.store.freshness import connections_with_freshness
+from sync.tables.connections import Connection, ConnectionState
+from sync.tables.runs import RunStatus
+from web.decisions import DecisionView, to_decision
+from web.runs import RunView, to_run
+from web.trouble import Trouble, to_trouble
+
+LATEST_RUNS = 20
+LATEST_DECISIONS = 50
+
+
+@dataclass(frozen=True)
+class Moments:
+    """`machine` is now for runs and freshness; `business` for due dates, None when unknown."""
+
+    machine: datetime
+    business: datetime | None
+    zone: ZoneInfo
+
+
+@dataclass(frozen=True)
+class ConnectionView:
+    """`fresh_at` is the end of the last complete pull."""
+
+    name: str
+    tool: str
+    state: str
+    account: str | None
+    sandbox: bool
+    fresh_at: datetime | None
+    checked_at: datetime | None
+    trouble: Trouble | None
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The newest first. `earlier` counts the decisions that are left out."""
+
+    connections: Sequence[ConnectionView]
+    runs: Sequence[RunView]
+    decisions: Sequence[DecisionView]
+    earlier: int
+
+    @property
+    def broken(self) -> int:
+        return sum(each.state == ConnectionState.BROKEN for each in self.connections)
+
+    @property
+    def failed(self) -> int:
+        return sum(each.status == RunStatus.FAILED for each in self.runs)
+
+    @property
+    def late(self) -> int:
+        return sum(each.late for each in self.decisions)
+
+
+def read_overview(session: Session, moments: Moments) -> Overview:
+    rows = connections_with_freshness(session)
+    names = {row.id: row.name for row, _ in rows}
+    recent = runs.recent_runs(session, LATEST_RUNS)
+    decisions = list(reversed(retros.decisions(session)))
+    persons = {person.id: person.name for person in people.all_people(session)}
+    today = moments.business.astimezone(moments.zone).date() if moments.business else None
+    return Overview(
+        connections=[_connection(row, fresh_at) for row, fresh_at in rows],
+        runs=[to_run(run, names[run.connection_id], moments.machine) for run in recent],
+        decisions=[
+            to_decision(session, row, persons, moments.business, today)
+            for row in decisions[:LATEST_DECISIONS]
+        ],
+        earlier=max(0, len(decisions) - LATEST_DECISIONS),
+    )
+
+
+def _connection(row: Connection, fresh_at: datetime | None) -> ConnectionView:
+    known = tools().get(row.kind)
+    return ConnectionView(
+        name=row.name,
+        tool=known.label if known else row.kind,
+        state=row.state.value,
+        account=row.account,
+        sandbox=row.sandbox,
+        fresh_at=fresh_at,
+        checked_at=row.checked_at,
+        trouble=to_trouble(row.error),
+    )

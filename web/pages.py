@@ -1,0 +1,99 @@
+"""The page of connections, runs and decisions."""
+
+import logging
+from datetime import datetime
+from pathlib import Path
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from config.settings import Settings
+from rules.kpi_catalogue import KpiDefinition
+from rules.language import Language
+from rules.yaml_file import FileProblem
+from web.figures import Figures, age
+from web.local import only_this_machine
+from web.outage import DATABASE_DOWN
+from web.overview import Moments, read_overview
+from web.texts import Texts
+from web.tones import tone
+from workers import library
+from workers.app import App
+from workers.clock import ClockUnreachable, machine_now
+
+TEMPLATES = Path(__file__).with_name("templates")
+LANGUAGES: dict[str, Language] = {"en": "en", "fr": "fr"}
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+log = logging.getLogger(__name__)
+
+
+def pages_router(app: App) -> APIRouter:
+    router = APIRouter(dependencies=[Depends(only_this_machine)])
+    templates = _templates()
+    kpis = _kpis(app.settings)
+
+    @router.get("/", response_class=HTMLResponse)
+    def overview(lang: str = "") -> HTMLResponse:
+        """A language we do not have is answered in that of the installation."""
+        language = LANGUAGES.get(lang, app.settings.lang)
+        moments = Moments(machine_now(), _business_now(app), app.settings.tz)
+        shared = {
+            "t": Texts(language),
+            "figures": Figures(language, app.settings.tz),
+            "now": moments.machine,
+        }
+        try:
+            with app.database.reading() as session:
+                seen = read_overview(session, moments)
+        except DATABASE_DOWN as error:
+            log.error("The page could not be read from the database: %s", type(error).__name__)
+            page = templates.get_template("unavailable.html").render(shared)
+            return HTMLResponse(page, 503, HEADERS)
+        page = templates.get_template("overview.html").render(
+            shared,
+            seen=seen,
+            moments=moments,
+            clock_is_set=app.settings.clock is not None,
+            kpi_titles={code: getattr(kpi.title, language) for code, kpi in kpis.items()},
+        )
+        return HTMLResponse(page, headers=HEADERS)
+
+    return router
+
+
+def _templates() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(age=age, tone=tone, languages=tuple(LANGUAGES))
+    return environment
+
+
+def _kpis(settings: Settings) -> dict[str, KpiDefinition]:
+    """The definitions, for their titles; without them the page shows codes."""
+    try:
+        return library.catalogue(settings).by_code()
+    except FileProblem as error:
+        log.warning("KPIs are shown by their codes, because %s", error)
+        return {}
+
+
+def _business_now(app: App) -> datetime | None:
+    try:
+        return app.clock.now()
+    except ClockUnreachable:
+        return None

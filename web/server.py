@@ -1,0 +1,107 @@
+"""Serves the web application until it is asked to end."""
+
+import errno
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from types import FrameType
+
+import uvicorn
+
+from web.app import create_app
+from workers.app import App
+from workers.errors import CannotRun
+
+LOOPBACK = "127.0.0.1"
+# Answers under way get the first; a thread that hangs on the database is left behind after the
+# second, which is less than the supervisor's patience.
+ANSWERS_WITHIN = 2
+ENDS_WITHIN = 3.5
+BACKLOG = 128
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+log = logging.getLogger(__name__)
+
+
+class Server(uvicorn.Server):
+    """Ends in time even while a request is stuck: Python would wait for its thread."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._deadline = threading.Timer(ENDS_WITHIN, _leave)
+        self._deadline.daemon = True
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if not self.should_exit:
+            self._deadline.start()
+        super().handle_exit(sig, frame)
+
+    def ended(self) -> None:
+        self._deadline.cancel()
+
+
+def serve(app: App, port: int, host: str = LOOPBACK) -> None:
+    """Returns after SIGTERM or SIGINT, within 5 seconds. Call it from the main thread.
+
+    Raises CannotRun when the port cannot be had.
+    """
+    with closing(_listener(host, port)) as listener:
+        server = server_for(app)
+        with _ending_on_signals(server):
+            log.info("The page is at http://%s:%s/", host, port)
+            server.run(sockets=[listener])
+
+
+def server_for(app: App) -> Server:
+    return Server(
+        uvicorn.Config(
+            create_app(app),
+            lifespan="off",
+            ws="none",
+            # Logging is set up before us. No access log: a tool may be given an address with a
+            # secret in its query.
+            log_config=None,
+            log_level=logging.WARNING,
+            access_log=False,
+            server_header=False,
+            # Whoever asks is who connects; web.local relies on it.
+            proxy_headers=False,
+            timeout_graceful_shutdown=ANSWERS_WITHIN,
+        )
+    )
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), backlog=BACKLOG)
+    except OSError as error:
+        why = {
+            errno.EADDRINUSE: "is taken by another program",
+            errno.EACCES: "is not ours to use",
+        }.get(error.errno or 0, "cannot be used")
+        raise CannotRun(
+            f"Port {port} on {host} {why}; stop what holds it, or set RETRO_PORT to a free port."
+        ) from error
+
+
+@contextmanager
+def _ending_on_signals(server: Server) -> Iterator[None]:
+    # uvicorn raises the signal again when it has ended, which by default would kill the process
+    # before it could close anything.
+    before = {number: signal.signal(number, server.handle_exit) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        server.ended()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _leave() -> None:
+    log.warning("A request is still waiting for the database and is left unanswered.")
+    # What was not answered was not committed, and the tool may send it again.
+    os._exit(1)

@@ -1,0 +1,54 @@
+"""retro rules check, rules show."""
+
+from pathlib import Path
+
+import click
+
+from rules.rule_file import parse_rules
+from rules.yaml_document import Refused
+from workers import library
+from workers.cli.context import json_option, opened
+from workers.cli.output import Output, Status
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group("rules")
+def rules_command() -> None:
+    """Check a rules file, or show the rules in force."""
+
+
+@rules_command.command("check")
+@click.argument("file", type=FILE)
+@json_option
+def check(file: Path, as_json: bool) -> Status:
+    """Every problem of a rules file, as file:line: message."""
+    output = Output(as_json)
+    try:
+        found = parse_rules(file.read_text(encoding="utf-8"), str(file))
+    except Refused as refused:
+        if as_json:
+            output.document({"problems": list(refused.problems)})
+        else:
+            for problem in refused.problems:
+                output.text(problem)
+        return Status.FAILED
+    if as_json:
+        output.document({"problems": [], "rules": [rule.id for rule in found]})
+    else:
+        output.text(f"{file}: {len(found)} rules, no problem.")
+    return Status.DONE
+
+
+@rules_command.command("show")
+@json_option
+def show(as_json: bool) -> None:
+    """The rules in force, in the order in which they run."""
+    output = Output(as_json)
+    with opened() as app:
+        rules = library.rules_in_force(app.settings)
+    if as_json:
+        output.document([rule.model_dump(mode="json") for rule in rules])
+        return
+    rows = ((rule.id, rule.version, rule.name, rule.trigger) for rule in rules)
+    output.table("", ("rule", "version", "name", "trigger"), rows)

@@ -1,0 +1,102 @@
+"""Checks targets whose day has come, on live data, and tells the tool what came out."""
+
+from datetime import datetime
+
+import msgspec
+from sqlmodel import Session
+
+from connectors.models import Group, KpiTarget
+from connectors.port import WritesTargets
+from connectors.registry import tool
+from rules.kpi_catalogue import KpiDefinition
+from rules.kpis import Period
+from rules.recheck import Control, Recheck, recheck
+from rules.recheck_words import message, to_json, verdict
+from rules.targets import relative_target
+from rules.words import DecisionStatus
+from sync.store import connections, outbox, retros
+from sync.store.outbox import Intention
+from sync.tables import retros as rows
+from sync.tables.outbox import Operation
+from workers import library
+from workers.app import App
+from workers.kpis import Figures
+from workers.workspace import to_baseline
+
+CONTROL_NAME = {"en": "control group", "fr": "groupe témoin"}
+
+
+def check_due_targets(app: App) -> int:
+    """Returns how many were checked. A target is checked once for each window it is given."""
+    now = app.clock.now().astimezone(app.settings.tz)
+    definitions = library.catalogue(app.settings).by_code()
+    with app.database.writing() as session:
+        due = retros.targets_to_check(session, now.date())
+        for target in due:
+            judged = check_target(app, session, target, definitions[target.kpi], now)
+            _keep(app, session, target, judged, now)
+        return len(due)
+
+
+def check_target(
+    app: App, session: Session, row: rows.Target, definition: KpiDefinition, now: datetime
+) -> Recheck:
+    """The frozen baseline against the measure window, with the control group where it counted."""
+    assert row.measure_start is not None
+    assert row.measure_end is not None
+    figures = Figures(app, session, now)
+    target = relative_target(definition, to_baseline(row), row.relative)
+    window = Period(row.measure_start, row.measure_end)
+    after = figures.value(definition, window)
+    before_control = figures.value(definition, target.baseline.period, group=Group.CONTROL)
+    after_control = figures.value(definition, window, group=Group.CONTROL)
+    counted = before_control.proportion is not None and after_control.proportion is not None
+    name = CONTROL_NAME[app.settings.lang]
+    return recheck(target, after, Control(name, before_control, after_control) if counted else None)
+
+
+def _keep(app: App, session: Session, target: rows.Target, judged: Recheck, now: datetime) -> None:
+    language = app.settings.lang
+    session.add(
+        rows.Check(
+            target_key=target.key,
+            checked_at=now,
+            verdict=verdict(judged, language),
+            message=message(judged, language),
+            figures=to_json(judged, language),
+        )
+    )
+    target.status = judged.outcome.value
+    session.add(target)
+    decision = session.get_one(rows.Decision, target.decision_id)
+    decision.status = DecisionStatus.MEASURED.value
+    session.add(decision)
+    if target.connection_id is not None:
+        connection = connections.connection_with(session, target.connection_id)
+        if issubclass(tool(connection.kind), WritesTargets):
+            outbox.intend(session, [_update(target, judged, target.connection_id)], now)
+
+
+def _update(target: rows.Target, judged: Recheck, connection_id: int) -> Intention:
+    assert target.recheck_on is not None
+    written = KpiTarget(
+        key=target.key,
+        title=target.key,
+        kpi=target.kpi,
+        unit="share",
+        decision=target.decision_id,
+        baseline=target.baseline_numerator / target.baseline_denominator,
+        target=target.target_value,
+        actual=judged.after.value if judged.after else None,
+        starts_on=target.baseline_end,
+        recheck_on=target.recheck_on,
+        outcome=judged.outcome.value,
+    )
+    return Intention(
+        f"target:{target.key}:{target.recheck_on}",
+        connection_id,
+        Operation.UPDATE_TARGET,
+        target.key,
+        msgspec.to_builtins(written),
+        target.because,
+    )

@@ -1,0 +1,113 @@
+"""The database as the rules package sees it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from sqlmodel import Session
+
+from connectors.models import ActionStatus, TaskStatus
+from rules.engine import Firing
+from rules.kpis import Period
+from rules.plan import ActionState
+from rules.proportions import Proportion
+from rules.targets import Baseline, freeze_baseline
+from rules.words import Decision, Retro
+from rules.workspace import Workspace, baseline_period
+from sync.store import retros as store
+from sync.tables import retros as rows
+from workers import library
+from workers.app import App
+from workers.kpis import Figures
+
+# An action whose task was deleted waits for its owner; the rules leave it alone as if deferred.
+TASK_STATUS = {
+    ActionStatus.OPEN: TaskStatus.OPEN,
+    ActionStatus.IN_PROGRESS: TaskStatus.IN_PROGRESS,
+    ActionStatus.DONE: TaskStatus.DONE,
+    ActionStatus.LOST: TaskStatus.DEFERRED,
+}
+
+
+def workspace(app: App, session: Session, now: datetime) -> Workspace:
+    calendar = library.calendar(app.settings)
+    retros = tuple(to_retro(session, row) for row in store.all_retros(session))
+    return Workspace(
+        staff=library.staff(session, calendar.day_of(now)),
+        calendar=calendar,
+        kpis=library.catalogue(app.settings).by_code(),
+        url=f"http://127.0.0.1:{app.settings.port}",
+        language=app.settings.lang,
+        retros=retros,
+        actions=tuple(to_state(row, calendar.zone) for row in store.actions(session)),
+        baselines=_baselines(app, session, retros, now),
+    )
+
+
+def to_retro(session: Session, row: rows.Retro) -> Retro:
+    return Retro.model_validate(
+        {
+            "retro": row.id,
+            "held_at": row.held_at,
+            "goal": row.goal,
+            "participants": row.participants,
+            "observations": [each.details for each in store.observations_of(session, row.id)],
+            "hypotheses": [each.details for each in store.hypotheses_of(session, row.id)],
+            "decisions": [each.details for each in store.decisions(session, row.id)],
+        }
+    )
+
+
+def to_state(row: rows.Action, zone: Any) -> ActionState:
+    return ActionState(
+        key=row.key,
+        decision=row.decision_id,
+        role=row.role,
+        title=row.title,
+        owner=row.owner,
+        status=TASK_STATUS[ActionStatus(row.status)],
+        due_at=row.due_at.astimezone(zone),
+        done_at=row.done_at.astimezone(zone) if row.done_at else None,
+    )
+
+
+def _baselines(
+    app: App, session: Session, retros: tuple[Retro, ...], now: datetime
+) -> Mapping[str, Baseline]:
+    """Frozen copies where a target stands, today's figures where one is still to be set."""
+    figures = Figures(app, session, now)
+    definitions = library.catalogue(app.settings).by_code()
+    frozen = {row.decision_id: to_baseline(row) for row in store.targets(session)}
+    for retro in retros:
+        for decision in retro.decisions:
+            if decision.id in frozen or not _wants_target(decision):
+                continue
+            decided_on = retro.held_at.astimezone(app.settings.tz).date()
+            value = figures.value(definitions[decision.kpi or ""], baseline_period(decided_on))
+            if value.proportion is not None:
+                frozen[decision.id] = freeze_baseline(value)
+    return MappingProxyType(frozen)
+
+
+def _wants_target(decision: Decision) -> bool:
+    return decision.kpi is not None and decision.target_relative is not None
+
+
+def to_baseline(row: rows.Target) -> Baseline:
+    return Baseline(
+        kpi=row.kpi,
+        definition_version=row.definition_version,
+        period=Period(row.baseline_start, row.baseline_end),
+        slice=row.slice,
+        sample=Proportion(row.baseline_numerator, row.baseline_denominator),
+        complete=row.baseline_complete,
+        as_of=row.frozen_at,
+    )
+
+
+def history(session: Session) -> list[Firing]:
+    return [
+        Firing(row.rule_id, row.event, row.subject, row.once_key, row.at)
+        for row in store.evaluations(session)
+    ]
