@@ -1,7 +1,7 @@
 """Figures, days and moments as the pages write them, in the workspace's time zone."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from rules.figure_words import percent, round_percent
@@ -22,6 +22,12 @@ def count(n: int, language: Language) -> str:
 class Figures:
     language: Language
     zone: ZoneInfo
+
+    def count(self, n: int) -> str:
+        return count(n, self.language)
+
+    def day(self, value: date) -> str:
+        return day(value, self.language)
 
     def rate(self, share: float) -> str:
         """0.025 as `2.50 %`."""

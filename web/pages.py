@@ -79,7 +79,7 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(age=age, tone=tone, languages=tuple(LANGUAGES))
+    environment.globals.update(age=age, tone=tone)
     return environment
 
 

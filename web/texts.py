@@ -37,9 +37,12 @@ class Texts:
         return text.format(**values)
 
     def word(self, kind: str, word: str) -> str:
-        """The text for a word of the database; a word we do not know is shown as it is."""
-        key = f"{kind}.{word}"
-        return self(key) if key in all_texts() else word
+        """The text for a word of the database. One we do not know becomes the kind's `other`,
+        or stays as it is."""
+        for key in (f"{kind}.{word}", f"{kind}.other"):
+            if key in all_texts():
+                return self(key)
+        return word
 
 
 @cache
@@ -52,9 +55,10 @@ def all_texts() -> Mapping[str, Mapping[str, str | Forms]]:
 def _flat(groups: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, str | Forms]]]:
     for group, entries in groups.items():
         for name, entry in entries.items():
-            yield f"{group}.{name}", {
-                language: _spaced(text, language) for language, text in entry.items()
-            }
+            yield (
+                f"{group}.{name}",
+                {language: _spaced(text, language) for language, text in entry.items()},
+            )
 
 
 def _spaced(text: str | Forms, language: str) -> str | Forms:

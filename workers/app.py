@@ -71,10 +71,14 @@ class App:
             self.redis.close()
 
 
-def open_app(settings: Settings, redis: Redis | None = None) -> App:
-    """Brings the database up to date. Raises CannotRun when the settings contradict the data."""
+def open_app(settings: Settings, redis: Redis | None = None, *, upgrade: bool = True) -> App:
+    """Brings the database up to date, unless a process that did so started this one.
+
+    Raises CannotRun when the settings contradict the data.
+    """
     database = Database(settings.database_url)
-    database.upgrade()
+    if upgrade:
+        database.upgrade()
     _refuse_other_clock_for_live_tools(settings, database)
     return App(
         settings=settings,

@@ -1,7 +1,7 @@
 """Rings for work that the database holds. A bell that is lost is rung again by the reconciler."""
 
+from sync.store.outbox import pending_connections
 from sync.store.runs import get_run, queue_run
-from sync.tables.connections import Connection
 from sync.tables.runs import PUSH, Mode, Run, Trigger
 from workers.app import App
 from workers.clock import machine_now
@@ -38,16 +38,13 @@ def ring_for_rules(app: App) -> None:
         enqueue(app.redis, "rules", RULES_JOB, job_id="rules")
 
 
-def ring_for_push(app: App, connection: Connection) -> None:
-    """Queue a push of the connection's outbox and ring for it."""
-    assert connection.id is not None
+def ring_for_pushes(app: App) -> None:
+    """Queue a push for every connection whose outbox holds something, and ring for it."""
+    now = machine_now()
     with app.database.writing() as session:
-        run = queue_run(
-            session,
-            connection.id,
-            PUSH,
-            mode=Mode.PUSH,
-            trigger=Trigger.PLAN,
-            at=machine_now(),
-        )
-    ring_for_run(app, run)
+        queued = [
+            queue_run(session, each, PUSH, mode=Mode.PUSH, trigger=Trigger.PLAN, at=now)
+            for each in pending_connections(session, now)
+        ]
+    for run in queued:
+        ring_for_run(app, run)

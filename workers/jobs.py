@@ -21,7 +21,8 @@ from workers.running import work_on
 @contextmanager
 def opened_app() -> Iterator[App]:
     settings = load_settings(os.environ)
-    app = open_app(settings, Redis.from_url(settings.redis_url or redis_url(settings.home)))
+    redis = Redis.from_url(settings.redis_url or redis_url(settings.home))
+    app = open_app(settings, redis, upgrade=False)
     try:
         yield app
     finally:
@@ -52,6 +53,7 @@ def apply_hook(event_id: int) -> None:
 def evaluate_rules() -> None:
     with opened_app() as app:
         followup.follow_up(app)
+        doorbell.ring_for_pushes(app)
 
 
 def note_killed(job_path: str, *ids: int) -> None:

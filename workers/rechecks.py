@@ -10,6 +10,7 @@ from connectors.port import WritesTargets
 from connectors.registry import tool
 from rules.kpi_catalogue import KpiDefinition
 from rules.kpis import Period
+from rules.language import Language
 from rules.recheck import Control, Recheck, recheck
 from rules.recheck_words import message, to_json, verdict
 from rules.targets import relative_target
@@ -23,6 +24,7 @@ from workers.app import App
 from workers.kpis import Figures
 from workers.workspace import to_baseline
 
+LANGUAGES: tuple[Language, ...] = ("en", "fr")
 CONTROL_NAME = {"en": "control group", "fr": "groupe témoin"}
 
 
@@ -63,7 +65,11 @@ def _keep(app: App, session: Session, target: rows.Target, judged: Recheck, now:
             checked_at=now,
             verdict=verdict(judged, language),
             message=message(judged, language),
-            figures=to_json(judged, language),
+            figures={
+                **to_json(judged, "en"),
+                "verdicts": {each: verdict(judged, each) for each in LANGUAGES},
+                "messages": {each: message(judged, each) for each in LANGUAGES},
+            },
         )
     )
     target.status = judged.outcome.value

@@ -9,7 +9,7 @@ import random
 import threading
 import time
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from redis.exceptions import RedisError
 from sqlalchemy.exc import OperationalError
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.5
 RECONCILE_SECONDS = 15.0
-RULES = "rules"
+RULES_EVERY = timedelta(minutes=15)
 
 
 @dataclass
@@ -37,6 +37,8 @@ class Scheduler:
 
     def run(self, stop: threading.Event) -> None:
         """Ticks until `stop` is set. Trouble with a server is logged and tried again."""
+        with self.app.database.writing() as session:
+            schedules.ensure_rules(session, RULES_EVERY, self.app.clock.now())
         while not stop.is_set():
             try:
                 self.tick()
@@ -58,7 +60,7 @@ class Scheduler:
             queued = [run for each in due if (run := self._queue(session, each))]
         for run in queued:
             doorbell.ring_for_run(self.app, run)
-        if any(each.stream == RULES for each in due):
+        if any(each.stream == schedules.RULES for each in due):
             doorbell.ring_for_rules(self.app)
 
     def reconcile(self) -> None:

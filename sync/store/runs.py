@@ -242,6 +242,11 @@ def recent_runs(session: Session, limit: int = 50) -> Sequence[Run]:
     return session.exec(select(Run).order_by(col(Run.id).desc()).limit(limit)).all()
 
 
+def any_active(session: Session) -> bool:
+    active = select(Run.id).where(col(Run.status).in_(ACTIVE_STATUSES)).limit(1)
+    return session.exec(active).first() is not None
+
+
 def runs_to_enqueue(session: Session, now: datetime) -> Sequence[Run]:
     """Runs that somebody should work on and that nobody holds (G10): the queue may have lost
     them, their wait is over, or their worker is gone."""

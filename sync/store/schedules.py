@@ -16,6 +16,8 @@ from sync.tables.types import table_of
 SCHEDULE: Table = table_of(Schedule)
 # Later than this, a schedule counts as missed rather than merely late.
 GRACE = timedelta(minutes=5)
+# The stream name of the schedule by which rules are evaluated; it belongs to no connection.
+RULES = "rules"
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,13 @@ def set_schedule(
     row.next_run_at = now if timing.every is not None else next_moment(timing, now)
     session.add(row)
     return row
+
+
+def ensure_rules(session: Session, every: timedelta, now: datetime) -> None:
+    """The rules look at the clock even when nothing is pulled."""
+    known = session.exec(select_model(Schedule).where(Schedule.stream == RULES)).first()
+    if known is None:
+        set_schedule(session, None, RULES, Timing(every=every), now)
 
 
 def next_moment(timing: Timing, after: datetime) -> datetime:

@@ -7,7 +7,7 @@ import click
 from rules.plan_json import plan_json
 from workers.cli.context import json_option, opened
 from workers.cli.output import Output, Status
-from workers.doorbell import ring_for_push
+from workers.doorbell import ring_for_pushes
 from workers.planning import Planned, apply_plan, plan_decisions
 
 # More writes than this at once are asked about first.
@@ -44,7 +44,7 @@ def apply_command(name: str | None, yes: bool, as_json: bool) -> Status:
             return Status.WAITS_FOR_A_PERSON
         with app.database.writing() as session:
             apply_plan(session, planned, app.clock.now())
-        ring_for_push(app, planned.connection)
+        ring_for_pushes(app)
     _show(output, planned)
     return Status.WAITS_FOR_A_PERSON if planned.plan.refused else Status.DONE
 

@@ -14,7 +14,7 @@ from workers.demo.world import Campaign, Daily, World, money
 # Monday first: offices search and click, few do at the weekend.
 WEEKDAYS = (1.1, 1.2, 1.15, 1.1, 0.95, 0.55, 0.6)
 DUPLICATES = 0.12
-SHARE_OUTSIDE = 0.5
+SHARE_OF_LAST_DAY = 0.5
 CENTS = 100
 
 
@@ -72,9 +72,10 @@ def campaign_days(world: World, counts: StoryCounts, seed: int, until: date) -> 
         if (days := [d for d in campaign.runs.list() if world.figures_since <= d < until])
     ]
     story = world.story_campaign(counts.campaign)
-    around = {local_day(moment) for moment in world.outside}
-    edges = [average_day(story, _outside(counts), day, seed) for day in sorted(around)]
-    told = sorted(story_days(counts, seed) + edges, key=lambda each: each.day)
+    # Its page was found before it was advertised, so its figures start with the period.
+    ending = {day for day in map(local_day, world.outside) if day >= counts.period.end}
+    told = story_days(counts, seed)
+    told += [average_day(story, _last_hours(counts), day, seed) for day in sorted(ending)]
     return [(story, [each for each in told if each.day < until]), *found]
 
 
@@ -114,9 +115,9 @@ def thinned(total: int, rooms: Sequence[int], random: Random) -> list[int]:
     return spread_within(total, rooms, [room * random.uniform(0.9, 1.1) for room in rooms])
 
 
-def _outside(counts: StoryCounts) -> Daily:
-    """The same campaign on a day when it only started or ended."""
-    share = SHARE_OUTSIDE / len(counts.period.list())
+def _last_hours(counts: StoryCounts) -> Daily:
+    """The same campaign on the day it was stopped."""
+    share = SHARE_OF_LAST_DAY / len(counts.period.list())
     return Daily(
         impressions=counts.impressions * share,
         clicks=counts.clicks * share,

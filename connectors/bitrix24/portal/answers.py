@@ -37,18 +37,14 @@ class Rows:
     """Rows of a page, rendered at once; single ones are looked up for `$result` references."""
 
     def __init__(self, table: Table, ids: list[int], names: tuple[str, ...]) -> None:
-        self._table = table
-        self._ids = ids
-        self._names = names
-        self.json = msgspec.Raw(table.text(ids, names))
+        self._texts = table.texts(ids, names)
+        self.json = msgspec.Raw(f"[{','.join(self._texts)}]".encode())
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self._texts)
 
     def __getitem__(self, index: int) -> Row:
-        row = self._table.show(self._ids[index], self._names)
-        if row is None:
-            raise IndexError(index)
+        row: Row = msgspec.json.decode(self._texts[index])
         return row
 
 

@@ -24,6 +24,7 @@ UNTIL = 1793491200  # 2026-11-01T00:00Z
 SINCE = UNTIL - 540 * DAY
 # The longest a seeded item can go on after its creation: moves, jitter and late edits.
 TAIL_DAYS = 100
+WEEK = 7 * DAY
 ASIDE = 0.01
 
 
@@ -81,9 +82,9 @@ class Items(Generated):
             moved = created + last + (word >> 25 & 0xFFFF) if last else created
             kind = word >> 41 & 0xF
             updated = moved if kind < 5 else moved + (word >> 45) % (14 * DAY)
-            if kind == 15:
-                # A bulk edit at midnight: many rows share one moment.
-                updated += DAY - updated % DAY
+            if kind >= 14:
+                # A weekly bulk edit: more rows share one moment than a page holds.
+                updated += WEEK - updated % WEEK
             self.created.append(created)
             self.moved.append(moved)
             self.updated.append(updated)

@@ -145,30 +145,30 @@ class Table:
             (row_id for row_id in stored if row_id not in self._hidden), reverse=descending
         )
 
-    def show(self, row_id: int, names: tuple[str, ...]) -> Row | None:
-        row = self.get(row_id)
-        return None if row is None else self._show(row, names)
-
-    def text(self, ids: list[int], names: tuple[str, ...]) -> bytes:
-        """JSON list of these rows."""
-        seeded = self._seeded
+    def texts(self, ids: list[int], names: tuple[str, ...]) -> list[str]:
+        """Each row as JSON."""
+        seeded, stored = self._seeded, self._stored
         if seeded is None:
-            return msgspec.json.encode([self.show(row_id, names) for row_id in ids])
+            return [self._stored_text(row_id, names) for row_id in ids]
         render = seeded.renderer(names).text
+        seeded_ids, total = self._seeded_ids, len(self._seeded_ids)
         parts = []
-        following = len(self._seeded_ids)
+        following = total
         for row_id in ids:
-            if row_id in self._stored:
-                parts.append(msgspec.json.encode(self.show(row_id, names)).decode())
+            if row_id in stored:
+                parts.append(self._stored_text(row_id, names))
                 continue
+            # Rows of a page mostly follow each other: no search for each.
             position: int | None = following
-            if following >= len(self._seeded_ids) or self._seeded_ids[following] != row_id:
+            if following >= total or seeded_ids[following] != row_id:
                 position = seeded.position(row_id)
-            if position is None:
-                continue
-            parts.append(render(position))
-            following = position + 1
-        return f"[{','.join(parts)}]".encode()
+            if position is not None:
+                parts.append(render(position))
+                following = position + 1
+        return parts
+
+    def _stored_text(self, row_id: int, names: tuple[str, ...]) -> str:
+        return msgspec.json.encode(self._show(self._stored[row_id], names)).decode()
 
     def _was_seeded(self, row_id: int) -> bool:
         return self._seeded is not None and self._seeded.position(row_id) is not None

@@ -58,10 +58,14 @@ def test_control_routes_cost_nothing(start: Start) -> None:
 
 def test_a_method_that_used_up_its_server_time_is_blocked_and_others_go_on(start: Start) -> None:
     ticks = Ticks()
-    client = start(limit="published", monotonic=ticks, command_ms=20, operating_limit=0.03)
-    assert client.post("crm.item.list", PAGE).status_code == 200
-    overshoot = client.post("crm.item.list", PAGE).json()["time"]
-    assert overshoot["operating"] >= 0.04
+    client = start(limit="published", monotonic=ticks, command_ms=20, operating_limit=0.1)
+    used = []
+    while (answer := client.post("crm.item.list", PAGE)).status_code == 200:
+        used.append(answer.json()["time"]["operating"])
+    # The call that overshoots is the last to run.
+    assert used == sorted(used)
+    assert len(used) <= 5
+    assert used[-1] >= 0.1
     assert client.error("crm.item.list", PAGE) == (429, "OPERATION_TIME_LIMIT")
     assert client.post("crm.category.list", {"entityTypeId": 2}).status_code == 200
     blocked = client.batch({"a": "crm.item.list?entityTypeId=2"})["result_error"]["a"]
@@ -86,10 +90,10 @@ def test_a_batch_is_billed_to_its_methods_or_as_a_whole(start: Start) -> None:
     nested = start(command_ms=2)
     time = nested.batch({"a": "server.time", "b": "server.time"})["result_time"]["b"]
     assert time["operating"] >= 0.004
-    whole = start(command_ms=2, batch_billing="batch")
-    answer = whole.post("batch", {"cmd": {"a": "server.time", "b": "server.time"}}).json()
-    assert answer["time"]["operating"] >= 0.004
-    assert whole.post("server.time").json()["time"]["operating"] < 0.004
+    whole = start(command_ms=10, batch_billing="batch")
+    answer = whole.post("batch", {"cmd": {f"c{n}": "server.time" for n in range(20)}}).json()
+    assert answer["time"]["operating"] >= 0.2
+    assert whole.post("server.time").json()["time"]["operating"] < 0.2
 
 
 def test_operating_figures_may_be_missing(start: Start) -> None:
@@ -100,9 +104,9 @@ def test_operating_figures_may_be_missing(start: Start) -> None:
 
 
 def test_server_time_of_concurrent_batches_overlaps(start: Start) -> None:
-    """Five batches of ten commands of 20 ms take about as long as one, not five times that."""
+    """Five batches of twenty commands of 20 ms take about as long as one, not five times that."""
     client = start(command_ms=20)
-    commands = {"cmd": {f"c{n:02}": "server.time" for n in range(10)}}
+    commands = {"cmd": {f"c{n:02}": "server.time" for n in range(20)}}
 
     def timed(_: int) -> float:
         with httpx.Client(trust_env=False) as http:
@@ -111,7 +115,7 @@ def test_server_time_of_concurrent_batches_overlaps(start: Start) -> None:
 
     with ThreadPoolExecutor(5) as pool:
         durations = list(pool.map(timed, range(5)))
-    assert all(0.2 <= duration < 0.8 for duration in durations)
+    assert all(0.4 <= duration < 1.5 for duration in durations)
 
 
 def test_the_time_block_follows_the_portals_clock(start: Start) -> None:
