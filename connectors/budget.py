@@ -17,8 +17,11 @@ CAREFUL_FOR = 600.0
 CAREFUL_SHARE = 0.4
 # How many requests' worth of time we stand still after a refusal.
 PAUSE_REQUESTS = 10.0
-# The brim we keep to, below the published one: clocks differ and requests overtake each other.
-BRIM = 0.9
+# The brim we keep to, below the published one: clocks differ, requests overtake each other, and
+# when somebody else fills the bucket amid our burst all that is under way is refused at once.
+BRIM = 0.8
+# Seconds that are nothing but the rounding of a division.
+ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ class Limiter(Protocol):
     """Shared by all that call one account."""
 
     def acquire(self) -> float:
-        """Take one request; returns the seconds to wait before it may be sent."""
+        """Take one request: 0.0 when it may be sent now, else the seconds after which to ask
+        again; nothing is taken then."""
         ...
 
     def refused(self, retry_after: float) -> None:
@@ -53,27 +57,32 @@ class Limiter(Protocol):
 
 
 def take(bucket: Bucket, budget: Budget, now: float) -> tuple[Bucket, float]:
-    """One more request: the bucket after it, and how many seconds from now it may go out.
+    """One more request: the bucket after it and 0.0, or the bucket as it was and the seconds after
+    which to ask again.
 
-    A request is counted when it is promised, so those that wait or are on their way count too.
+    No moment is promised ahead: a refusal could not call back those who sleep until theirs.
     """
+    if now < bucket.paused_until:
+        return bucket, bucket.paused_until - now
     careful = now < bucket.careful_until
     rate = budget.rate * (CAREFUL_SHARE if careful else 1.0)
     brim = 1.0 if careful else max(1.0, budget.burst * BRIM)
     level = max(0.0, bucket.level - max(0.0, now - bucket.at) * rate) + 1.0
-    delay = max(0.0, (level - brim) / rate, bucket.paused_until - now)
-    return replace(bucket, at=max(now, bucket.at), level=level), delay
+    delay = (level - brim) / rate
+    if delay > ROUNDING:
+        return bucket, delay
+    return replace(bucket, at=max(now, bucket.at), level=level), 0.0
 
 
 def refuse(bucket: Bucket, budget: Budget, now: float, retry_after: float) -> Bucket:
     """The tool's count is above ours: pause, and be careful for a while.
 
-    Our own count is worth nothing from here on: it starts again at zero behind the pause, which
-    lets the tool's bucket drain by some requests even while the other one goes on.
+    Our own count is worth nothing from here on: it starts again at zero, behind a pause that lets
+    the tool's bucket drain by some requests even while the other one goes on.
     """
     pause = max(retry_after, PAUSE_REQUESTS / budget.rate)
     return Bucket(
-        at=now + pause,
+        at=now,
         careful_until=now + CAREFUL_FOR,
         paused_until=max(bucket.paused_until, now + pause),
     )

@@ -223,11 +223,12 @@ class ApiClient:
         raise Unavailable("The account has moved to another address.")
 
     def _wait_for_budget(self) -> None:
-        seconds = self._limiter.acquire() if self._limiter else 0.0
-        if seconds > LONGEST_WAIT:
-            raise RateLimited("The request budget is used up.", retry_after=seconds)
-        if seconds > 0:
+        waited = 0.0
+        while self._limiter and (seconds := self._limiter.acquire()) > 0:
+            if waited + seconds > LONGEST_WAIT:
+                raise RateLimited("The request budget is used up.", retry_after=seconds)
             self._sleep(seconds)
+            waited += seconds
 
 
 def _worth_repeating(error: BaseException) -> bool:

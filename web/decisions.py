@@ -37,13 +37,15 @@ class CheckView:
 
 @dataclass(frozen=True)
 class TargetView:
-    """`baseline` and `value` are shares; None when the baseline counted nothing."""
+    """`baseline` and `value` are shares; None when the baseline counted nothing. `complete` is
+    whether its data were."""
 
     kpi: str
     slice: Mapping[str, str]
     numerator: int
     denominator: int
     baseline: float | None
+    complete: bool
     value: float
     relative: float
     status: str
@@ -113,6 +115,7 @@ def _target(session: Session, row: Target) -> TargetView:
         numerator=row.baseline_numerator,
         denominator=counted,
         baseline=row.baseline_numerator / counted if counted else None,
+        complete=row.baseline_complete,
         value=row.target_value,
         relative=row.relative,
         status=row.status,

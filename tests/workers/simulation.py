@@ -72,7 +72,10 @@ class Simulation:
 
     def _ask(self) -> None:
         self._ours, delay = take(self._ours, BUDGET, self.now)
-        self._after(delay, lambda: self._on_the_way(self._arrive))
+        if delay > 0:
+            self._after(delay, self._ask)
+        else:
+            self._on_the_way(self._arrive)
 
     def _arrive(self) -> None:
         self._on_the_way(self._answered if self._tool.admits(self.now) else self._turned_away)

@@ -16,7 +16,7 @@ from workers.demo.world import World
 
 FIRST_CLIENT = 20_001
 END = date(2027, 1, 15)
-EVENTS_OF_A_DAY = (1, 1, 2)
+SECOND_EVENT = 0.35
 NEXT_OF_LEAD = {NEW: CONTACTED, CONTACTED: QUALIFIED, QUALIFIED: JUNK}
 
 Fields = dict[str, str | int | float]
@@ -45,7 +45,7 @@ class LaterEvent:
 
 
 def later_events(counts: StoryCounts, seed: int) -> list[LaterEvent]:
-    """One or two on every working day after the first step, in the order of their moments.
+    """One early on every working day after the first step, and at times a second; in order.
 
     Leads and deals of the story's two campaigns stay as the first step saw them. No record is
     edited twice.
@@ -76,11 +76,10 @@ def later_events(counts: StoryCounts, seed: int) -> list[LaterEvent]:
 def _moments(world: World, random: Random) -> Iterator[datetime]:
     for day in Days(start=local_day(world.latest), end=END).list():
         if day.weekday() < SATURDAY:
-            amount = random.choice(EVENTS_OF_A_DAY)
-            seconds = random.sample(range((CLOSING - OPENING) * 3600), amount)
-            for second in sorted(seconds):
-                hours, rest = divmod(second, 3600)
-                yield local(day, OPENING + hours, rest // 60, rest % 60)
+            yield local(day, OPENING, random.randrange(60), random.randrange(60))
+            if random.random() < SECOND_EVENT:
+                hour = random.randrange(OPENING + 1, CLOSING)
+                yield local(day, hour, random.randrange(60), random.randrange(60))
 
 
 def _can_move(lead: Lead, told: set[str]) -> bool:

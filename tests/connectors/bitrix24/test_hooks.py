@@ -94,6 +94,8 @@ def test_an_event_that_names_no_record_of_ours_is_none(call: bytes) -> None:
     [
         crm("ONCRMDEALUPDATE").replace(b"apptok-1", b"apptok-2"),
         crm("ONCRMDEALUPDATE").replace(b"apptok-1", b"apptok-1x"),
+        crm("ONCRMDEALUPDATE").replace(b"apptok-1", b"apptok"),
+        crm("ONCRMDEALUPDATE").replace(b"apptok-1", b""),
         crm("ONCRMDEALUPDATE").replace(b"apptok-1", "é".encode()),
         b"event=ONCRMDEALUPDATE&data[FIELDS][ID]=1",
         b"",

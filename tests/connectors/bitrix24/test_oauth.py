@@ -89,6 +89,15 @@ def test_an_expired_token_is_renewed_saved_and_used_once(own_portal: Sandbox) ->
     assert len(drawer.done) == 3
 
 
+def test_another_refusal_renews_nothing(own_portal: Sandbox) -> None:
+    """Applications that renew more than needed may be blocked."""
+    connector, drawer = app(own_portal)
+    drawer.token = Token("unknown", drawer.token.refresh_token, EPOCH)
+    with pytest.raises(AuthFailed, match="does not know"):
+        connector.check()
+    assert drawer.done == []
+
+
 def test_a_create_goes_on_after_a_renewal_and_happens_once(own_portal: Sandbox) -> None:
     connector, drawer = app(own_portal)
     own_portal.faults({"on": {"method": "tasks.task.add", "nth": 1}, "do": "expired_token"})

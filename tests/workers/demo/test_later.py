@@ -1,6 +1,7 @@
 """What happens in the demo's portal after the first step, tried on the sandbox itself."""
 
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -60,7 +61,7 @@ def test_something_happens_before_every_next_step(made: Made) -> None:
     assert moments == sorted(moments)
     assert STEPS[0] < moments[0]
     assert moments[-1] < STEPS[-1]
-    for earlier, later in zip(STEPS, STEPS[1:], strict=False):
+    for earlier, later in pairwise(STEPS):
         assert any(earlier < moment <= later for moment in moments), later
 
 
