@@ -5,7 +5,6 @@ from typing import Annotated, Self
 
 from pydantic import Discriminator, Field, StrictBool, Tag, field_validator, model_validator
 
-from rules.expressions import compiled
 from rules.fields import FIELDS, MEMBERSHIP, OPS, PRESENCE, FieldName, FieldType, Op
 from rules.nearest import did_you_mean
 from rules.yaml_file import Entry
@@ -67,6 +66,9 @@ class Expression(Entry):
     @field_validator("expr")
     @classmethod
     def _is_safe(cls, text: str) -> str:
+        # Imported for those who write expressions: rule-engine doubles the start of every process.
+        from rules.expressions import compiled
+
         compiled(text)
         return text
 

@@ -32,18 +32,15 @@ def task_notices(
     now: datetime,
 ) -> Iterator[Notice]:
     """The owner is told first, and also where the rule tells only others: nobody should learn from
-    their lead what their own list did not say. Each person is told once.
+    their lead what their own list did not say. Whoever has two parts in it has two notices with one
+    key, of which the plan keeps the first.
     """
     calendar = _calendar(action, workspace)
     text = task_text(action, calendar, now, workspace.language)
     to_others = OF_OWNER[workspace.language].format(text=text, owner=workspace.name(action.owner))
-    told: set[str] = set()
     decided = workspace.decided(action.decision)
     for wanted in dict.fromkeys([OWNER, *(outcome.to for outcome in outcomes)]):
         to = recipient(wanted, action, decided[1] if decided else None, workspace, now)
-        if to in told:
-            continue
-        told.add(to)
         yield Notice(
             key=_notice_key(because.rule, action.key, to, workspace, now),
             kind=_kind(wanted),

@@ -11,7 +11,6 @@ from enum import StrEnum
 from typing import Literal, TypeVar
 
 from rules.conditions import All, AnyOf, Comparison, Condition, Expression, Not
-from rules.expressions import NotTold, Unsafe, answer, names_in
 from rules.fields import FIELDS, Facts, FieldType, Op, lookup
 
 Comparable = TypeVar("Comparable", Decimal, datetime)
@@ -100,6 +99,9 @@ def _compare(leaf: Comparison, facts: Facts) -> Leaf:
 
 
 def _ask(leaf: Expression, facts: Facts, now: datetime) -> Leaf:
+    # As in `conditions`: few installations have an expression at all.
+    from rules.expressions import NotTold, Unsafe, answer, names_in
+
     read = [(name, *lookup(facts, name)) for name in names_in(leaf.expr)]
     told = tuple((name, value) for name, is_told, value in read if is_told)
     try:

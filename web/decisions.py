@@ -30,9 +30,14 @@ class TaskView:
 
 @dataclass(frozen=True)
 class CheckView:
+    """`verdicts` and `messages` are by language; `verdict` and `message` stand in for one that
+    is missing."""
+
     checked_at: datetime
     verdict: str
     message: str
+    verdicts: Mapping[str, str]
+    messages: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -125,4 +130,10 @@ def _target(session: Session, row: Target) -> TargetView:
 
 
 def _check(row: Check) -> CheckView:
-    return CheckView(checked_at=row.checked_at, verdict=row.verdict, message=row.message)
+    return CheckView(
+        checked_at=row.checked_at,
+        verdict=row.verdict,
+        message=row.message,
+        verdicts=row.figures.get("verdicts", {}),
+        messages=row.figures.get("messages", {}),
+    )

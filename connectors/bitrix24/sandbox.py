@@ -9,12 +9,23 @@ from typing import Any
 
 from connectors.bitrix24.portal.backstage import Backstage
 from connectors.bitrix24.portal.build import build_portal
+from connectors.bitrix24.portal.data import PortalData
 from connectors.bitrix24.portal.gateway import Gateway
 from connectors.bitrix24.portal.oauth import app_of, application_token, webhook_code
 from connectors.bitrix24.portal.options import SandboxOptions
 from connectors.sandbox.asgi import App
 from connectors.sandbox.clock import Clock, Seconds
-from connectors.sandbox.runner import free_port, serve
+from connectors.sandbox.runner import serve
+
+__all__ = [
+    "PortalData",
+    "SandboxOptions",
+    "app_settings",
+    "create_app",
+    "describe",
+    "main",
+    "settings",
+]
 
 KIND = "bitrix24"
 HOST = "127.0.0.1"
@@ -64,11 +75,12 @@ def main() -> None:
         limit=arguments.limit,
         faults=json.loads(Path(arguments.faults).read_text()) if arguments.faults else (),
     )
-    port = arguments.port or free_port()
-    app = create_app(options)
-    sys.stdout.write(json.dumps(describe(options, f"http://{HOST}:{port}")) + "\n")
-    sys.stdout.flush()
-    serve(app, HOST, port)
+
+    def announce(base: str) -> None:
+        sys.stdout.write(json.dumps(describe(options, base)) + "\n")
+        sys.stdout.flush()
+
+    serve(create_app(options), HOST, arguments.port, announce)
 
 
 def _arguments() -> argparse.Namespace:

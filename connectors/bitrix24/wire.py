@@ -23,7 +23,8 @@ MAX_COMMANDS = 50
 # Seconds of server time per method and 10 minutes: the vendor's ceilings are 480 (cloud) and 420
 # (self-hosted); stopping before the call that is refused leaves the method to interactive work.
 OPERATING_PLAN = 400.0
-OPERATING_UNKNOWN = 60.0
+# Long enough to wait in the queue, not in a worker.
+OPERATING_UNKNOWN = 120.0
 
 
 class Times(Struct, frozen=True):

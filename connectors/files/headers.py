@@ -9,8 +9,6 @@ import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from openpyxl.utils import get_column_letter
-
 from connectors.files.cells import Cell, is_blank
 from connectors.files.folder import FileRefused
 from connectors.files.reading import Sheet
@@ -180,6 +178,9 @@ def _fields_of(streams: Collection[Stream]) -> set[str]:
 
 
 def _column(headers: Sequence[str], index: int) -> str:
+    # Not at the top, see `reading`.
+    from openpyxl.utils import get_column_letter
+
     return f'column {get_column_letter(index + 1)} "{headers[index]}"'
 
 

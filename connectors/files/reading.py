@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from datetime import date, time, timedelta
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from openpyxl import Workbook, load_workbook
+if TYPE_CHECKING:
+    from openpyxl import Workbook
 
 from connectors.files.cells import Cell, Uncached
 from connectors.files.folder import OTHER_TABLES, SAVE_AS_XLSX, TEXT, FileRefused
@@ -120,6 +122,9 @@ def _excel_sheets(name: str, content: bytes) -> Sequence[Sheet]:
             f"{name}: is protected by a password or in the old Excel format; "
             "remove the password and save it as .xlsx"
         )
+    # Not at the top: every process would pay for it, and few ever read a workbook.
+    from openpyxl import load_workbook
+
     # openpyxl warns of charts, validations and styles that it drops; only values are read here.
     warnings.filterwarnings("ignore", category=UserWarning, module=r"openpyxl\.")
     try:
@@ -145,7 +150,7 @@ def _excel_sheets(name: str, content: bytes) -> Sequence[Sheet]:
         raise FileRefused(f"{name}: is not a readable Excel workbook; {SAVE_AS_XLSX}") from error
 
 
-def _excel_sheet(name: str, values: Workbook, formulas: Workbook | None, index: int) -> Sheet:
+def _excel_sheet(name: str, values: "Workbook", formulas: "Workbook | None", index: int) -> Sheet:
     title = values.worksheets[index].title
 
     def rows() -> Iterator[tuple[Cell, ...]]:
@@ -165,7 +170,7 @@ def _excel_sheet(name: str, values: Workbook, formulas: Workbook | None, index: 
     return Sheet(title, rows)
 
 
-def _cells(book: Workbook, index: int) -> Iterator[tuple[Cell, ...]]:
+def _cells(book: "Workbook", index: int) -> Iterator[tuple[Cell, ...]]:
     """Formulas, in a book that was opened for them, come as Uncached."""
     sheet = book.worksheets[index]
     # Some programs write a wrong extent, which would cut the sheet.

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -45,6 +43,10 @@ class Database:
 
     def upgrade(self, revision: str = "head") -> None:
         """Bring the tables to `revision`; an empty database gets them all."""
+        # Not at the top: work horses and workers never migrate, and start in half the time.
+        from alembic import command
+        from alembic.config import Config
+
         with self.engine.connect() as connection:
             connection = connection.execution_options(retro_writes=True)
             config = Config()

@@ -45,6 +45,10 @@ def stored_hints(session: Session) -> Sequence[HookEvent]:
     ).all()
 
 
+def all_hints(session: Session) -> Sequence[HookEvent]:
+    return session.exec(select(HookEvent).order_by(col(HookEvent.id))).all()
+
+
 def note_applied(session: Session, event_id: int, at: datetime) -> None:
     event = session.get_one(HookEvent, event_id)
     event.state, event.applied_at = HookState.APPLIED, at

@@ -231,6 +231,25 @@ def iterate_rows(
     yield from session.connection().execute(statement.execution_options(yield_per=1000))
 
 
+def count_all(session: Session, stream: Stream) -> int:
+    """Records of all connections that are held and not deleted."""
+    table = table_of(MIRROR[stream])
+    return _number(
+        session, select(func.count()).select_from(table).where(table.c.deleted_at.is_(None))
+    )
+
+
+def hashes(session: Session, stream: Stream) -> dict[tuple[int, str], bytes]:
+    """The content hash of every row: two states of the mirror can be compared by them."""
+    table = table_of(MIRROR[stream])
+    rows = session.execute(select(table.c.connection_id, table.c.id, table.c.hash))
+    return {(row.connection_id, row.id): row.hash for row in rows}
+
+
+def count_changes(session: Session) -> int:
+    return _number(session, select(func.count()).select_from(table_of(Change)))
+
+
 def _number(session: Session, statement: Select[int]) -> int:
     return int(session.execute(statement).scalar_one())
 

@@ -1,5 +1,6 @@
 """After the plan: reminders, escalation, and the days over which to measure."""
 
+import json
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from rules.engine import Evaluation, Firing
 from rules.facts import decision_facts, task_facts, tasks_done_facts
 from rules.language import Language
 from rules.plan import ADMIN, ActionState, Notice, NoticeKind, Plan
+from rules.plan_json import plan_json
 from rules.planner import make_plan
 from rules.workspace import Workspace
 from tests.rules.plan_cases import (
@@ -246,3 +248,44 @@ def test_all_of_a_decision_is_told_and_what_it_leaves_out_is_null() -> None:
     assert facts["helpers"] == ["p_des", "p_cop", "p_mkt"]
     assert facts["amount_eur"] is None
     assert facts["team"] is None
+
+
+def test_what_follows_is_in_the_json_of_the_plan_too() -> None:
+    plan = plan_of_day(tasks(**LATE), morning("2026-12-16"))
+    document = plan_json(plan, connection="portal", api_calls={"portal": 3})
+    assert document.keys() == {
+        "actions",
+        "targets",
+        "refused",
+        "api_calls",
+        "notices",
+        "status_changes",
+    }
+    because = [
+        {
+            "rule": "R05",
+            "version": 1,
+            "facts": {"task.status": "open", "task.business_days_overdue": 2},
+        }
+    ]
+    assert document["status_changes"] == [
+        {"decision": "D-email-ctr", "status": "at_risk", "because": because}
+    ]
+    assert json.loads(json.dumps(document)) == document
+
+
+def test_a_recheck_is_in_the_json_with_half_open_days() -> None:
+    workspace = tasks(**LATE, copywriter="2026-12-17T16:00:00+01:00")
+    (decision,) = workspace.retros[0].decisions
+    facts = tasks_done_facts(decision, has_target=True)
+    now = paris("2026-12-17T16:00:00+01:00")
+    fired = happened("decision.tasks_done", decision.id, facts, now)
+    document = plan_json(make_plan(fired, workspace, now=now), connection="p", api_calls={})
+    assert document["rechecks"] == [
+        {
+            "target": f"D-email-ctr:{EMAIL}",
+            "measure_window": ["2026-12-18", "2027-01-15"],
+            "recheck_on": "2027-01-15",
+            "because": [{"rule": "R08", "version": 1, "facts": {"target.kpi": EMAIL}}],
+        }
+    ]

@@ -18,6 +18,7 @@ from tests.rules.plan_cases import (
     created,
     happened,
     paris,
+    person,
     planned,
     retro,
     space,
@@ -173,8 +174,17 @@ def test_the_same_input_in_any_order_makes_the_same_plan() -> None:
 
 
 def test_helpers_named_in_another_order_make_the_same_plan() -> None:
-    other = changed(("[p_des, p_cop, p_mkt]", "[p_mkt, p_cop, p_des]"))
-    assert from_key(planned(other)) == from_key(planned(space(retro())))
+    people = storys_people()
+    for name in ("p_des", "p_cop"):
+        gone = {"role": "Designer", "active": False}
+        people[name] = people[name].model_copy(update=gone)
+    for name in ("p_new1", "p_new2"):
+        people[name] = person(name, "Designer")
+    other = retro(EMAIL_RETRO.replace("[p_des, p_cop, p_mkt]", "[p_mkt, p_des, p_cop]"))
+    owners = from_key(planned(space(retro(), people=people)))
+    assert owners["D-email-ctr:designer-p_cop"] == "p_new1"
+    assert owners["D-email-ctr:designer-p_des"] == "p_new2"
+    assert from_key(planned(space(other, people=people))) == owners
 
 
 def test_without_helpers_the_accountable_person_does_it() -> None:

@@ -11,11 +11,10 @@ from connectors.models import Stream
 from connectors.port import readable_streams
 from connectors.registry import tool
 from rules.people import Person
-from sync.store import connections, people, retros, schedules
+from sync.store import connections, people, schedules
 from sync.store.retros import save_rows
 from sync.store.schedules import Timing
 from sync.tables.people import Person as PersonRow
-from sync.tables.retros import Action
 from workers.connecting import connect
 from workers.demo import figures, observe
 from workers.demo.counts import StoryCounts, perturbed
@@ -24,7 +23,7 @@ from workers.demo.moments import local
 from workers.demo.observe import Report
 from workers.demo.stage import Stage, set_up
 from workers.demo.world import load_world, story_counts
-from workers.doorbell import ring_for_pushes, ring_for_rules
+from workers.doorbell import ring_for_pushes
 from workers.planning import apply_plan, plan_decisions
 from workers.retros import import_retro
 
@@ -91,9 +90,7 @@ class Story:
         with app.database.writing() as session:
             save_rows(session, (_person_row(each.person()) for each in world.people))
         stages = ",".join(world.portal.qualified_stages)
-        connect(
-            app, "bitrix24", "portal", {**self.stage.connect_with, "qualified_stages": stages}
-        )
+        connect(app, "bitrix24", "portal", {**self.stage.connect_with, "qualified_stages": stages})
         connect(app, "files", "figures", {"folder": str(self.stage.folder / "figures")})
         self._schedule("portal")
         self._schedule("figures")

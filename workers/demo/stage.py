@@ -28,7 +28,7 @@ from workers.embedded import redis_url
 from workers.errors import CannotRun
 from workers.queues import counts
 
-STARTS_WITHIN = 20.0
+STARTS_WITHIN = 60.0
 QUIET_WITHIN = 45.0
 ENDS_WITHIN = 10.0
 TICK = 0.05

@@ -129,7 +129,7 @@ class FilterReader:
             return None
         try:
             if known.kind in TIMES:
-                return self.zone.parse(str(value))
+                return self.zone.parse_filter(str(value))
             if known.kind in NUMBERS:
                 number = float(value)
                 return int(number) if number.is_integer() else number

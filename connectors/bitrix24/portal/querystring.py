@@ -17,7 +17,7 @@ def parse_query(query: str) -> dict[str, Any]:
     return _parse(query)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def _parse(query: str) -> dict[str, Any]:
     root: dict[str, Any] = {}
     for pair in query.split("&"):

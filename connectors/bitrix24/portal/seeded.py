@@ -60,6 +60,15 @@ class Items(Generated):
             for number, step in enumerate(steps)
         )
 
+    def column(self, name: str) -> "array[int]":
+        held = {
+            "createdTime": self.created,
+            "movedTime": self.moved,
+            "updatedTime": self.updated,
+            "lastActivityTime": self.updated,
+        }
+        return held[name] if name in held else super().column(name)
+
     def last_close(self, row_id: int) -> int | None:
         """When the item last moved into a final stage; a change of pipeline is no such move."""
         position = self.position(row_id)

@@ -12,8 +12,9 @@ MINUTE_SECOND = [f"{second // 60:02}:{second % 60:02}" for second in range(3600)
 class PortalZone:
     """Renders fast: the text of a stretch of time is made once, offsets change only between two."""
 
-    def __init__(self, zone: tzinfo) -> None:
+    def __init__(self, zone: tzinfo, iso_filters: bool = True) -> None:
         self._zone = zone
+        self._iso_filters = iso_filters
         self._stretches = Stretches(zone)
         self._length = self._stretches.length
 
@@ -42,6 +43,12 @@ class PortalZone:
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=self._zone)
         return int(moment.timestamp())
+
+    def parse_filter(self, text: str) -> int:
+        """As `parse`, or as the portals do that cut an ISO text after its date."""
+        if self._iso_filters or "T" not in text:
+            return self.parse(text)
+        return self.parse(text.partition("T")[0])
 
     def parse_date(self, text: str) -> int:
         """Unix seconds of midnight UTC: date-only fields live there in all documented samples.

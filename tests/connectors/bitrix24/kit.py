@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import msgspec
 
 from connectors.bitrix24.connector import Bitrix24
+from connectors.bitrix24.keyset import Listing
 from connectors.bitrix24.portal.options import SandboxOptions
 from connectors.bitrix24.sandbox import create_app, settings
 from connectors.budget import Budget
@@ -178,3 +180,43 @@ def sandbox(**options: Any) -> Iterator[Sandbox]:
         finally:
             for connector in running.made:
                 connector.close()
+
+
+LEAD: dict[str, Any] = {
+    "id": 501,
+    "title": "Lead 501",
+    "stageId": "IN_PROCESS",
+    "stageSemanticId": "P",
+    "opportunity": 1500,
+    "currencyId": "EUR",
+    "sourceId": "ADVERTISING",
+    "utmSource": "google",
+    "utmMedium": "cpc",
+    "utmCampaign": "brand_q3",
+    "utmContent": None,
+    "utmTerm": "",
+    "createdTime": "2026-08-18T09:12:05+03:00",
+    "updatedTime": "2026-08-20T12:55:31+03:00",
+    "movedTime": "2026-08-19T10:00:00+03:00",
+    "dateClosed": None,
+    "assignedById": 7,
+    "contactId": 0,
+}
+DEAL = LEAD | {
+    "id": 1202,
+    "categoryId": 9,
+    "stageId": "C9:WON",
+    "stageSemanticId": "S",
+    "opportunity": 12500.5,
+    "closedate": "2026-08-08T03:00:00+03:00",
+    "contactId": 31,
+    "leadId": 501,
+    "isRecurring": "N",
+}
+
+
+def one(listing: Listing[Any, Any], row: Mapping[str, Any]) -> Any:
+    """The record of a row; what refused it, as text."""
+    holder = {listing.holder: [row]} if listing.holder else [row]
+    found = listing.page(msgspec.Raw(msgspec.json.encode(holder)))
+    return found.refused[0].reason if found.refused else found.records[0]

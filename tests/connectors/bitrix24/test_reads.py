@@ -15,8 +15,7 @@ from connectors.bitrix24.wire import Times
 from connectors.errors import BadResponse, NotPermitted, Unavailable
 from connectors.models import Stream
 from connectors.port import Page, Partition, Presence, Window
-from tests.connectors.bitrix24.kit import Call, Script, batched, good
-from tests.connectors.bitrix24.test_mapping import DEAL
+from tests.connectors.bitrix24.kit import DEAL, Call, Script, batched, good
 
 SINCE = datetime(2026, 8, 20, 9, 50, tzinfo=UTC)
 

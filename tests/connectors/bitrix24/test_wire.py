@@ -1,6 +1,6 @@
 """The dialect: envelopes, refusals by name, batches, encoding, operating time."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,7 +22,7 @@ from connectors.errors import (
     Rejected,
     Unavailable,
 )
-from tests.connectors.bitrix24.kit import CODE, Call, Script, bad, batched, good
+from tests.connectors.bitrix24.kit import CODE, Answer, Call, Script, bad, batched, good
 
 HTML = "<html><body>Bad gateway</body></html>"
 
@@ -157,7 +157,7 @@ def test_a_web_page_as_the_answer_to_a_write_leaves_its_outcome_unknown() -> Non
 
 
 def test_a_full_bucket_is_waited_for_and_told_to_all_workers() -> None:
-    answers = iter([bad(503, "QUERY_LIMIT_EXCEEDED"), good(1)])
+    answers: Iterator[Answer] = iter([bad(503, "QUERY_LIMIT_EXCEEDED"), good(1)])
     script = Script(lambda _: next(answers))
     assert script.connector()._portal.read("server.time", {}, int) == 1
     assert script.hands.limiter.refusals == [1.0]
@@ -165,12 +165,19 @@ def test_a_full_bucket_is_waited_for_and_told_to_all_workers() -> None:
 
 
 def test_a_blocked_method_waits_until_the_portal_said_it_resets() -> None:
-    answers = iter([good([], operating=470.0), bad(429, "OPERATION_TIME_LIMIT")])
+    answers: Iterator[Answer] = iter([good([], operating=470.0), bad(429, "OPERATION_TIME_LIMIT")])
     connector = Script(lambda _: next(answers)).connector()
     read(connector)
     with pytest.raises(RateLimited) as refused:
         read(connector)
     assert refused.value.retry_after == pytest.approx(600.9, abs=0.01)
+
+
+def test_a_blocked_method_without_a_known_reset_waits_in_the_queue() -> None:
+    script = Script(lambda _: bad(429, "OPERATION_TIME_LIMIT"))
+    with pytest.raises(RateLimited):
+        read(script.connector())
+    assert (len(script.calls), script.hands.slept) == (1, [])
 
 
 def test_a_bulk_read_stops_before_its_method_is_blocked_and_writes_go_on() -> None:
