@@ -42,8 +42,9 @@ class Figures:
         return f"{day(local.date(), self.language)}{NO_BREAK}{local:%H:%M}"
 
     def duration(self, seconds: float) -> str:
-        if seconds < 60:
-            return f"{number(round(seconds, 1), self.language)}{NO_BREAK}s"
+        tenths = round(seconds, 1)
+        if tenths < 60:
+            return f"{number(tenths, self.language)}{NO_BREAK}s"
         minutes = round(seconds / 60)
         if minutes < 60:
             return f"{minutes}{NO_BREAK}min"

@@ -17,10 +17,8 @@ from workers.app import App
 from workers.errors import CannotRun
 
 LOOPBACK = "127.0.0.1"
-# Answers under way get the first; a thread that hangs on the database is left behind after the
-# second, which is less than the supervisor's patience.
-ANSWERS_WITHIN = 2
-ENDS_WITHIN = 3.5
+# What answers under way get, in seconds; less than the supervisor's patience.
+ENDS_WITHIN = 3.0
 BACKLOG = 128
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -28,7 +26,10 @@ log = logging.getLogger(__name__)
 
 
 class Server(uvicorn.Server):
-    """Ends in time even while a request is stuck: Python would wait for its thread."""
+    """Ends in time even while a request is stuck.
+
+    A thread that waits for the database cannot be ended, and Python would wait for it.
+    """
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -70,7 +71,6 @@ def server_for(app: App) -> Server:
             server_header=False,
             # Whoever asks is who connects; web.local relies on it.
             proxy_headers=False,
-            timeout_graceful_shutdown=ANSWERS_WITHIN,
         )
     )
 
@@ -102,6 +102,6 @@ def _ending_on_signals(server: Server) -> Iterator[None]:
 
 
 def _leave() -> None:
-    log.warning("A request is still waiting for the database and is left unanswered.")
-    # What was not answered was not committed, and the tool may send it again.
+    log.warning("A request is still under way and is left unanswered.")
+    # What was not answered is not lost: it was stored, or the tool may send it again.
     os._exit(1)

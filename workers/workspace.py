@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from connectors.models import ActionStatus, TaskStatus
+from connectors.models import ActionStatus
 from rules.engine import Firing
 from rules.kpis import Period
 from rules.plan import ActionState
@@ -20,14 +20,6 @@ from sync.tables import retros as rows
 from workers import library
 from workers.app import App
 from workers.kpis import Figures
-
-# An action whose task was deleted waits for its owner; the rules leave it alone as if deferred.
-TASK_STATUS = {
-    ActionStatus.OPEN: TaskStatus.OPEN,
-    ActionStatus.IN_PROGRESS: TaskStatus.IN_PROGRESS,
-    ActionStatus.DONE: TaskStatus.DONE,
-    ActionStatus.LOST: TaskStatus.DEFERRED,
-}
 
 
 def workspace(app: App, session: Session, now: datetime) -> Workspace:
@@ -66,7 +58,7 @@ def to_state(row: rows.Action, zone: Any) -> ActionState:
         role=row.role,
         title=row.title,
         owner=row.owner,
-        status=TASK_STATUS[ActionStatus(row.status)],
+        status=ActionStatus(row.status),
         due_at=row.due_at.astimezone(zone),
         done_at=row.done_at.astimezone(zone) if row.done_at else None,
     )

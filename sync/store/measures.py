@@ -80,12 +80,12 @@ def first_days(session: Session, since: date, until: date) -> dict[str, date]:
     """The first day with figures of each campaign that has any in [since, until)."""
     table = CAMPAIGN
     rows = session.execute(
-        select(table.c.campaign, func.min(table.c.day))
+        select(table.c.campaign, func.min(table.c.day).label("first_day"))
         .where(table.c.day >= since, table.c.day < until, table.c.deleted_at.is_(None))
         .group_by(table.c.campaign)
         .order_by(table.c.campaign)
     )
-    return dict(rows.tuples())
+    return {row.campaign: row.first_day for row in rows}
 
 
 # Measure names are those of the KPI catalogue.

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import IO, Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-# Chromium reads commands on descriptor 3 and answers on 4; the first two arguments move there.
+# Chromium reads commands on descriptor 3 and answers on 4. The first two arguments are moved there,
+# by way of numbers that are not in the way.
 START = """
-import os, sys
-commands, answers = map(int, sys.argv[1:3])
-commands, answers = os.dup(commands), os.dup(answers)
+import fcntl, os, sys
+commands, answers = (fcntl.fcntl(int(each), fcntl.F_DUPFD, 10) for each in sys.argv[1:3])
 os.dup2(commands, 3)
 os.dup2(answers, 4)
 os.execv(sys.argv[3], sys.argv[3:])

@@ -53,6 +53,11 @@ decisions:
     tags: [email]
 """
 
+PROTOCOL = (
+    "experiment\n    protocol: {hypothesis: h, variable: champs, kpi: form_completion,"
+    " duration_days: 42, decision_after: standardiser}"
+)
+
 
 def paris(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(PARIS)
@@ -139,3 +144,11 @@ def email_actions(**done: str) -> list[ActionState]:
         )
         for action in planned(space(retro())).actions
     ]
+
+
+def changed(*pairs: tuple[str, str]) -> Workspace:
+    text = EMAIL_RETRO
+    for before, after in pairs:
+        assert before in text
+        text = text.replace(before, after)
+    return space(retro(text))

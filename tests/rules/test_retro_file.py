@@ -1,68 +1,12 @@
 """A retro file: what is read, and what is refused with its line and everything missing."""
 
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 
-from rules.closing import still_missing
-from rules.lead_data import lead_data_warning, removes_lead_data
-from rules.retro_file import parse_retro
-from rules.words import Hypothesis, ObservationOutcome, Retro, RetroStatus
+from rules.words import ObservationOutcome, RetroStatus
 from rules.yaml_document import Problem, Refused
-from tests.rules.worked_cases import step, story
-
-PEOPLE = {"p_cmo", "p_acq", "p_sdr", "p_des", "p_cop", "p_sup", "p_mkt"}
-KPIS = {
-    "click_rate",
-    "form_completion",
-    "lead_rate_per_impression",
-    "qualified_share_of_leads",
-    "transactional_email_click_rate",
-}
-
-SOUND = """\
-retro: R-2026-11-23
-held_at: 2026-11-23T10:00:00+01:00
-goal: {kpi: transactional_email_click_rate, direction: increase}
-participants: [{person: p_cmo, hours: 1.5}, {person: p_mkt, hours: 1.5}]
-observations:
-  - id: O-1
-    text: taux de clic des e-mails transactionnels trop faible
-    kpis: [transactional_email_click_rate]
-decisions:
-  - id: D-email-ctr
-    from: O-1
-    type: improve_kpi
-    text: nouveau gabarit du bouton
-    kpi: transactional_email_click_rate
-    target_relative: 0.15
-    accountable: p_mkt
-    helpers: [p_des, p_cop, p_mkt]
-    due_business_days: 15
-"""
-
-HYPOTHESIS = """\
-hypotheses:
-  - id: H-1
-    from: O-1
-    cause: formulaire trop long (8 champs)
-    change: passons a 4 champs essentiels
-    kpi: form_completion
-    expected_relative: 0.22
-    guardrail: qualified_share_of_leads
-    guardrail_margin_points: -5.0
-"""
-
-
-def read(text: str) -> Retro:
-    return parse_retro(text, "retro.yaml", people=PEOPLE, kpis=KPIS)
-
-
-def problems(text: str) -> list[str]:
-    with pytest.raises(Refused) as caught:
-        read(text)
-    return caught.value.problems
+from tests.rules.retro_cases import HYPOTHESIS, SOUND, problems, read
 
 
 def without(*lines: str) -> str:
@@ -249,92 +193,6 @@ def test_a_hypothesis_needs_cause_change_kpi_and_effect(field: str) -> None:
     assert any(problem.endswith(f"hypotheses[0]: {field} is missing") for problem in found)
 
 
-def test_fewer_fields_need_a_guardrail() -> None:
-    bare = HYPOTHESIS.replace("    guardrail: qualified_share_of_leads\n", "")
-    bare = bare.replace("    guardrail_margin_points: -5.0\n", "")
-    (problem,) = problems(SOUND + bare)
-    assert problem.startswith("retro.yaml:20: hypotheses[0]: hypothesis H-1 removes data asked of")
-    assert read(SOUND + bare + "    removes_lead_data: false\n").hypotheses[0].guardrail is None
-
-
-def test_a_guardrail_needs_its_margin() -> None:
-    (problem,) = problems(SOUND + HYPOTHESIS.replace("    guardrail_margin_points: -5.0\n", ""))
-    assert "guardrail and guardrail_margin_points go together" in problem
-
-
-@pytest.mark.parametrize(
-    ("cause", "change", "removes"),
-    [
-        ("formulaire trop long (8 champs)", "passons a 4 champs essentiels", True),
-        ("the form has 8 fields", "ask 4 essential fields", True),
-        ("4 champs seulement", "8 champs", False),
-        ("le bouton est gris", "un bouton rouge", False),
-    ],
-)
-def test_the_words_tell_whether_data_is_removed(cause: str, change: str, removes: bool) -> None:
-    given = {"id": "H", "cause": cause, "change": change, "kpi": "k", "expected_relative": 0.2}
-    assert removes_lead_data(Hypothesis.model_validate(given)) is removes
-    assert removes_lead_data(Hypothesis.model_validate({**given, "removes_lead_data": True}))
-
-
-def test_the_warning_takes_its_numbers_from_the_observations() -> None:
-    sales = (
-        "  - id: O-sales\n    text: la forme\n    figures:\n"
-        "      - {kpi: lead_to_sale, numerator: 3, denominator: 700}\n"
-        "      - {kpi: lead_to_sale, numerator: 1, denominator: 20}\ndecisions:"
-    )
-    retro = read(SOUND.replace("decisions:", sales) + HYPOTHESIS)
-    (hypothesis,) = retro.hypotheses
-    assert lead_data_warning(hypothesis, retro.observations, "en") == (
-        "sales report that only 3 of 700 earlier leads became sales (la forme): removing fields "
-        "may hurt quality, so the guardrail is mandatory"
-    )
-    french = lead_data_warning(hypothesis, retro.observations, "fr")
-    assert french is not None
-    assert "3 leads sur 700" in french
-    unknown = lead_data_warning(hypothesis, retro.observations[:1], "en")
-    assert unknown is not None
-    assert unknown.startswith("how many leads became sales is not known")
-
-
-def test_a_hypothesis_that_removes_nothing_is_not_warned_about() -> None:
-    kept = read(SOUND + HYPOTHESIS + "    removes_lead_data: false\n").hypotheses[0]
-    assert lead_data_warning(kept, (), "en") is None
-
-
-@pytest.mark.requirement("F54")
-def test_the_hypothesis_of_the_story_is_warned_as_it_says(shared: Path) -> None:
-    given, cross = step(shared, "S03")["input"], story(shared)["cross_team"]["input"]
-    hypothesis = Hypothesis.model_validate(
-        {
-            "id": "H",
-            "cause": given["cause"],
-            "change": given["if_we"],
-            "kpi": given["then_kpi"],
-            "expected_relative": given["expected_relative"],
-            "guardrail": given["guardrail"],
-            "guardrail_margin_points": given["guardrail_margin_points"],
-        }
-    )
-    sales = SOUND.replace("taux de clic des e-mails transactionnels trop faible", cross["reason"])
-    sales = sales.replace(
-        "    kpis: [transactional_email_click_rate]",
-        f"    figures: [{{kpi: lead_to_sale, numerator: {cross['sales']},"
-        f" denominator: {cross['leads']}}}]",
-    )
-    warning = lead_data_warning(hypothesis, read(sales).observations, "en")
-    assert warning is not None
-    expected = step(shared, "S03")["expect"]["warning"]
-    for words in (
-        "sales report that only 12 of 500 earlier leads became sales",
-        "may hurt quality",
-    ):
-        assert words in expected
-        assert words in warning
-    assert warning.endswith("guardrail is mandatory")
-    assert expected.endswith("guardrail is mandatory")
-
-
 @pytest.mark.requirement("F71")
 def test_a_parked_observation_says_why() -> None:
     (problem,) = changed("    kpis: [tr", "    outcome: parked\n    kpis: [tr")
@@ -347,32 +205,3 @@ def test_an_observation_cannot_claim_an_action_nobody_decided() -> None:
     assert read(text).observations[0].outcome is ObservationOutcome.ACTION
     (problem,) = changed("    from: O-1\n", "", text)
     assert problem.startswith("retro.yaml:8: observations[0].outcome:")
-
-
-@pytest.mark.requirement("F71")
-def test_an_observation_without_an_outcome_keeps_the_retro_open() -> None:
-    retro = read(SOUND.replace("    from: O-1\n", ""))
-    assert still_missing(retro, {"D-email-ctr"}, "en") == (
-        "observation O-1 has no outcome: action, parked or rejected with a reason",
-    )
-    parked = SOUND.replace("    from: O-1\n", "").replace(
-        "    kpis: [tr", "    outcome: parked\n    reason: plus tard\n    kpis: [tr"
-    )
-    assert still_missing(read(parked), {"D-email-ctr"}, "en") == ()
-    assert still_missing(read(SOUND), {"D-email-ctr"}, "en") == ()
-
-
-@pytest.mark.requirement("F04")
-def test_a_decision_without_a_task_keeps_the_retro_open() -> None:
-    assert still_missing(read(SOUND), (), "fr") == ("la décision D-email-ctr n'a pas de tâche",)
-
-
-@pytest.mark.requirement("F01")
-def test_a_retro_without_a_measurable_action_stays_open() -> None:
-    text = SOUND.replace("goal: {kpi: transactional_email_click_rate, direction: increase}\n", "")
-    text = text[: text.index("decisions:")]
-    assert still_missing(read(text), (), "en") == (
-        "it has no goal",
-        "no decision has a KPI beside its owner and date",
-        "observation O-1 has no outcome: action, parked or rejected with a reason",
-    )

@@ -243,7 +243,9 @@ def _unfinished(session: Session, connection_id: int, now: datetime) -> None:
     lost = queue(session, connection_id, "activities", now - timedelta(minutes=5))
     waiting = queue(session, connection_id, "stage_changes", now - timedelta(minutes=4))
     running = queue(session, connection_id, "tasks", now - timedelta(minutes=3))
-    assert lost.id and waiting.id and running.id
+    assert lost.id is not None
+    assert waiting.id is not None
+    assert running.id is not None
     worker = Worker("worker-1.example", 4712)
     runs.take_run(session, lost.id, worker, now - timedelta(minutes=4))
     runs.take_run(session, running.id, worker, now)

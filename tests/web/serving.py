@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
+from sync.store.database import Database
 from tests.waiting import eventually
 from web.server import LOOPBACK, server_for
 from workers.app import App
@@ -24,6 +25,15 @@ def serving(app: App) -> Iterator[str]:
             server.should_exit = True
             thread.join(10)
             assert not thread.is_alive()
+
+
+@contextmanager
+def locked(database: Database) -> Iterator[None]:
+    """Nobody else can write meanwhile."""
+    with database.writing() as session:
+        # The lock is taken with the first statement.
+        session.connection().exec_driver_sql("SELECT 1")
+        yield
 
 
 def free_port() -> int:

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+from importlib import import_module
 
 import click
 
@@ -49,6 +50,8 @@ def worker_command(queue: QueueName) -> None:
         if app.redis is None:
             sys.exit("retro: A worker needs the Redis of the service: set RETRO_REDIS_URL.")
         redis = app.redis
+        # Imported here, once, so that no work horse has to: it takes longer than most jobs.
+        import_module("workers.jobs")
         # The horses open their own; a connection shared over a fork would mix up its answers.
         app.database.close()
         build_worker(redis, queue, on_killed="workers.jobs.note_killed").work()

@@ -6,7 +6,6 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from config.settings import Settings
-from config.shipped import shipped_text
 from connectors.models import Stream
 from connectors.port import readable_streams
 from connectors.registry import tool
@@ -21,8 +20,10 @@ from workers.demo.counts import StoryCounts, perturbed
 from workers.demo.later import LaterEvent, later_events
 from workers.demo.moments import local
 from workers.demo.observe import Report
+from workers.demo.retros import JUNE, NOVEMBER, SEPTEMBER, retro_text
 from workers.demo.stage import Stage, set_up
 from workers.demo.world import load_world, story_counts
+from workers.demo.world import people as company
 from workers.doorbell import ring_for_pushes
 from workers.planning import apply_plan, plan_decisions
 from workers.retros import import_retro
@@ -88,7 +89,7 @@ class Story:
         """the tools are connected, pulled on schedule, and the figures computed"""
         app, world = self.stage.app, load_world()
         with app.database.writing() as session:
-            save_rows(session, (_person_row(each.person()) for each in world.people))
+            save_rows(session, (_person_row(each) for each in company()))
         stages = ",".join(world.portal.qualified_stages)
         connect(app, "bitrix24", "portal", {**self.stage.connect_with, "qualified_stages": stages})
         connect(app, "files", "figures", {"folder": str(self.stage.folder / "figures")})
@@ -119,9 +120,9 @@ class Story:
     def _september_retro(self) -> dict[str, Any]:
         """the retro of September is held; its observation is parked with a reason"""
         app = self.stage.app
-        import_retro(app, shipped_text("demo/retro-2026-06.yaml"), "retro-2026-06.yaml")
-        text = shipped_text("demo/retro-2026-09-21.yaml")
-        held = import_retro(app, text, "retro-2026-09-21.yaml")
+        import_retro(app, retro_text(JUNE, self.counts), JUNE)
+        text = retro_text(SEPTEMBER, self.counts)
+        held = import_retro(app, text, SEPTEMBER)
         return observe.retro(app, held, text)
 
     def _hypothesis(self) -> dict[str, Any]:
@@ -131,8 +132,7 @@ class Story:
     def _decide(self) -> dict[str, Any]:
         """the retro of November decides; the plan becomes tasks and a target in the portal"""
         app = self.stage.app
-        text = shipped_text("demo/retro-2026-11-23.yaml")
-        import_retro(app, text, "retro-2026-11-23.yaml")
+        import_retro(app, retro_text(NOVEMBER, self.counts), NOVEMBER)
         planned = plan_decisions(app)
         with app.database.writing() as session:
             apply_plan(session, planned, app.clock.now())

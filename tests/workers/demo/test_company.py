@@ -76,6 +76,7 @@ def test_earlier_leads_became_exactly_so_many_sales(made: Made) -> None:
     won = [row for row in real_deals(made) if row["stageSemanticId"] == "S"]
     assert sum(row["leadId"] in ids for row in won) == made.counts.earlier.sales
     assert len(of_campaign(won, EARLIER)) == made.counts.earlier.sales
+    assert len(of_campaign(real_deals(made), EARLIER)) > made.counts.earlier.sales
 
 
 def real_deals(made: Made) -> list[dict[str, Any]]:

@@ -1,0 +1,348 @@
+"""The page of connections, runs and decisions, over a real socket and a real database."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import event
+
+from config.settings import load_settings
+from sync.store.runs import Progress
+from sync.tables.runs import Mode, RunStatus
+from tests.web.html import Reader
+from tests.web.rows import (
+    NOW,
+    TOKEN,
+    WEBHOOK,
+    break_connection,
+    certificate,
+    fill,
+    finished,
+    queue,
+    save_decision,
+    save_portal,
+)
+from tests.web.serving import free_port, serving
+from web.overview import LATEST_DECISIONS, LATEST_RUNS
+from workers.app import App, open_app
+
+ATTACK = "<script>alert('1')</script>"
+
+
+def page(client: httpx.Client, lang: str = "en") -> Reader:
+    answer = client.get("/", params={"lang": lang})
+    assert answer.status_code == 200
+    return Reader(answer.text)
+
+
+@pytest.mark.parametrize("lang", ["en", "fr"])
+@pytest.mark.parametrize("filled", [False, True], ids=["empty", "filled"])
+def test_the_page_is_sound_html_in_its_language(
+    app: App, client: httpx.Client, lang: str, filled: bool
+) -> None:
+    if filled:
+        fill(app)
+    seen = page(client, lang)
+    assert ("html", {"lang": lang}) in seen.tags
+    assert (seen.count("h1"), seen.count("main"), seen.count("script")) == (1, 1, 0)
+    assert len(seen.ids) == len(set(seen.ids))
+    assert not any("style" in attrs for _, attrs in seen.tags)
+
+
+def test_an_empty_installation_is_told_the_next_three_commands(client: httpx.Client) -> None:
+    text = page(client).text
+    assert "No tool is connected yet." in text
+    for command in (
+        "retro connect bitrix24 portal --secret webhook",
+        "retro pull portal",
+        "retro import retro.yaml",
+    ):
+        assert command in text
+
+
+def test_a_connection_shows_its_account_and_how_fresh_it_is(app: App, client: httpx.Client) -> None:
+    portal = save_portal(app)
+    assert "never; start with: retro pull portal" in page(client).text
+    ended = datetime.now(UTC) - timedelta(minutes=12, seconds=5)
+    with app.database.writing() as session:
+        finished(session, portal, "deals", Progress(read=5), ended, complete=True)
+    text = page(client).text
+    assert "portal active Bitrix24 Account portal.example, user 1" in text
+    assert "Last complete pull 12 minutes ago" in text
+    assert "il y a 12 minutes" in page(client, "fr").text
+
+
+def test_a_broken_connection_says_what_to_do(app: App, client: httpx.Client) -> None:
+    portal = save_portal(app)
+    with app.database.writing() as session:
+        break_connection(session, portal)
+
+    english, french = page(client).text, page(client, "fr").text
+
+    assert "1 connection 1 broken" in english
+    assert (
+        "The tool does not accept our key any more. The portal does not accept the webhook. "
+        "Next step: Make a new webhook and connect again with it. "
+        "Then try it again: retro check portal Who repairs it: an admin "
+        "What waits for it: decision D-email-ctr, KPI transactional_email_click_rate"
+    ) in english
+    assert "L'outil n'accepte plus notre clé." in french
+    assert "Prochaine étape : Créez une nouvelle clé dans l'outil" in french
+    assert "The portal does not accept the webhook." in french
+
+
+def test_no_secret_is_on_the_page(app: App, client: httpx.Client) -> None:
+    fill(app)
+    answer = client.get("/").text
+    assert "portal.example, user 1" in answer
+    assert WEBHOOK not in answer
+    assert WEBHOOK.rstrip("/").rpartition("/")[2] not in answer
+    assert TOKEN not in answer
+
+
+def test_a_run_shows_what_came_in_and_its_certificate(app: App, client: httpx.Client) -> None:
+    portal = save_portal(app)
+    with app.database.writing() as session:
+        finished(
+            session,
+            portal,
+            "deals",
+            Progress(read=1200, created=1198, set_aside=2, requests=41),
+            complete=True,
+            certificate=certificate(1198, 1198),
+        )
+        finished(
+            session,
+            portal,
+            "leads",
+            Progress(read=10),
+            status=RunStatus.INCOMPLETE,
+            complete=False,
+            certificate=certificate(3000, 2970, held_back=30),
+        )
+        finished(session, portal, "push", Progress(read=4, created=3, set_aside=1), mode=Mode.PUSH)
+    text = page(client).text
+    assert "deals portal 1 · full · by schedule succeeded" in text
+    assert "1,200 read, 1,198 new, 2 set aside, 41 requests" in text
+    assert "complete 1,198 in the tool, 1,198 here, 2 set aside" in text
+    assert (
+        "incomplete 3,000 in the tool, 2,970 here, the records are not the same, 2 set aside, "
+        "30 deletes held back"
+    ) in text
+    assert "2026-11-23 10:00 took 6.1 s worker-1.example process 4711" in text
+    assert "push to the tool portal 3 · by schedule succeeded 4 handled, 3 new, 1 refused" in text
+    assert "1\u202f200 lus" in client.get("/?lang=fr").text
+
+
+def test_a_run_that_waits_says_for_what(app: App, client: httpx.Client) -> None:
+    fill(app)
+    english, french = page(client).text, page(client, "fr").text
+    for told in (
+        "then goes on by itself.",
+        "Waits for a free worker.",
+        "No worker has taken it yet. Start the service, if it is not running: retro run",
+        "Its worker is gone; it is taken up again by itself within a minute.",
+    ):
+        assert english.count(told) == 1
+    assert french.count("puis reprend d'elle-même.") == 1
+
+
+def test_the_latest_runs_are_shown(app: App, client: httpx.Client) -> None:
+    portal = save_portal(app)
+    with app.database.writing() as session:
+        for read in range(LATEST_RUNS + 1):
+            finished(session, portal, "deals", Progress(read=1000 + read))
+        queue(session, portal, "leads")
+    text = page(client).text
+    assert "leads portal" in text
+    assert "1,020 read" in text
+    assert "1,002 read" in text
+    assert "1,001 read" not in text
+
+
+def test_a_decision_shows_its_people_tasks_target_and_last_check(
+    app: App, client: httpx.Client
+) -> None:
+    save_decision(app, save_portal(app))
+    english, french = page(client).text, page(client, "fr").text
+    assert (
+        "nouveau gabarit du bouton at risk Retro R-2026-11-23 D-1 Accountable Ève Lambertin "
+        "Due 2026-12-14 1 of 3 done"
+    ) in english
+    assert "Loup Tavernelle copywriter 2026-12-14 18:00 in progress" in english
+    assert "KPI target unproven Click rate of transactional e-mails" in english
+    assert (
+        "2.50 % → to 2.87 % +15 %, baseline 1,205 of 48,210 from incomplete data "
+        "Re-check on 2027-01-15 improved; target met on the point estimate, not proven "
+        "+16.0 % (95 % CI +7.6 % to +25.0 %) Checked 2026-11-23 10:00"
+    ) in english
+    assert "2,50 % → vers 2,87 %" in french
+    assert "Vérification le 15/01/2027 amélioré +16,0 % (IC 95 % +7,6 % à +25,0 %)" in french
+
+
+def test_only_what_is_unfinished_can_be_overdue(app: App, client: httpx.Client) -> None:
+    portal = save_portal(app)
+    save_decision(app, portal, status="measured", due_on=date(2020, 1, 2))
+    before = page(client).text.count("overdue")
+    save_decision(app, portal, status="in_progress", due_on=date(2020, 1, 2))
+    assert page(client).text.count("overdue") == before + 1
+
+
+def test_due_dates_follow_business_time(tmp_path: Path) -> None:
+    """On the evening of the day in Paris a decision and its tasks are on time, then not."""
+    for clock, overdue in (
+        ("2026-12-14T17:30:00+01:00", 0),
+        ("2026-12-14T18:30:00+01:00", 2),
+        ("2026-12-15T00:30:00+01:00", 3),
+    ):
+        with serving(_app(tmp_path / clock[:16], clock)) as address:
+            text = Reader(httpx.get(address).text).text
+        assert text.count("overdue") == overdue
+        assert "by RETRO_CLOCK" in text
+
+
+def _app(home: Path, clock: str) -> App:
+    app = open_app(load_settings({"RETRO_HOME": str(home), "RETRO_CLOCK": clock}))
+    save_decision(app, save_portal(app))
+    return app
+
+
+def test_a_silent_clock_marks_nothing_and_says_so(tmp_path: Path) -> None:
+    address = f"http://127.0.0.1:{free_port()}/_sandbox"
+    with serving(_app(tmp_path, address)) as page_address:
+        text = Reader(httpx.get(page_address).text).text
+    assert "nothing is marked as late" in text
+    assert "overdue" not in text
+
+
+def test_the_newest_decisions_are_shown_and_the_others_counted(
+    app: App, client: httpx.Client
+) -> None:
+    portal = save_portal(app)
+    for number in range(1, LATEST_DECISIONS + 3):
+        save_decision(app, portal, number=number, text=f"decision number {number}.")
+    seen = page(client)
+    assert seen.count("article") == LATEST_DECISIONS + 1
+    assert "decision number 52." in seen.text
+    assert "decision number 2." not in seen.text
+    assert "2 earlier decisions are listed by: retro decisions" in seen.text
+
+
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_what_people_wrote_is_shown_as_text(app: App, client: httpx.Client, lang: str) -> None:
+    portal = save_portal(app, name=f"portal {ATTACK}")
+    save_decision(app, portal, text=f"gabarit {ATTACK}", status=ATTACK)
+    with app.database.writing() as session:
+        for table, columns in (
+            ("connection", ("account",)),
+            ("person", ("name",)),
+            ("action", ("title", "role", "status")),
+            ("target", ("kpi", "status")),
+            ("check", ("verdict", "message")),
+        ):
+            for column in columns:
+                session.connection().exec_driver_sql(
+                    f'UPDATE "{table}" SET "{column}" = ?', (f"{column} {ATTACK}",)
+                )
+        session.connection().exec_driver_sql('UPDATE "check" SET figures = ?', ("{}",))
+        error = dict.fromkeys(("kind", "message", "who", "next_step"), ATTACK)
+        finished(
+            session,
+            portal,
+            ATTACK,
+            Progress(),
+            status=RunStatus.FAILED,
+            error={**error, "blocks": [f"decision {ATTACK}", ATTACK]},
+        )
+    answer = client.get("/", params={"lang": lang}).text
+    assert "<script" not in answer
+    assert answer.count("&lt;script&gt;") >= 20
+
+
+def test_the_language_is_that_of_the_installation_unless_the_address_names_one(
+    tmp_path: Path,
+) -> None:
+    with serving(open_app(load_settings({"RETRO_HOME": str(tmp_path), "RETRO_LANG": "fr"}))) as at:
+        assert '<html lang="fr">' in httpx.get(at).text
+        assert '<html lang="en">' in httpx.get(f"{at}/?lang=en").text
+        assert '<html lang="fr">' in httpx.get(f"{at}/?lang=de").text
+
+
+def test_moments_are_shown_in_the_zone_of_the_installation(tmp_path: Path) -> None:
+    app = open_app(load_settings({"RETRO_HOME": str(tmp_path), "RETRO_TZ": "Asia/Tokyo"}))
+    save_portal(app)
+    with serving(app) as address:
+        text = Reader(httpx.get(address).text).text
+    assert NOW.hour == 9
+    assert "(2026-11-23 18:00)" in text
+    assert "times in Asia/Tokyo" in text
+
+
+def test_a_file_of_kpis_that_cannot_be_read_leaves_their_codes(tmp_path: Path) -> None:
+    (tmp_path / "kpis.yaml").write_text("version: nothing\n")
+    app = open_app(load_settings({"RETRO_HOME": str(tmp_path)}))
+    save_decision(app, save_portal(app))
+    with serving(app) as address:
+        assert "transactional_email_click_rate" in httpx.get(address).text
+
+
+def test_a_database_that_does_not_answer_is_told_in_plain_words(
+    app: App, client: httpx.Client
+) -> None:
+    def refuse(*_: object) -> None:
+        raise app.database.engine.dialect.loaded_dbapi.OperationalError("gone")
+
+    app.database.close()
+    event.listen(app.database.engine, "do_connect", refuse)
+    answer = client.get("/?lang=fr")
+    event.remove(app.database.engine, "do_connect", refuse)
+    assert answer.status_code == 503
+    assert "La base de données ne répond pas" in Reader(answer.text).text
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "retro.example"},
+        {"Host": "127.0.0.1.evil.example:8400"},
+        {"Host": "["},
+        {"X-Forwarded-For": "203.0.113.9"},
+        {"Forwarded": "for=203.0.113.9"},
+    ],
+)
+def test_the_page_is_not_shown_beyond_this_machine(
+    client: httpx.Client, headers: dict[str, str]
+) -> None:
+    answer = client.get("/", headers=headers)
+    assert answer.status_code == 403
+    assert "no sign-in yet" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8400", "localhost:9000", "[::1]:8400"])
+def test_the_page_is_shown_under_every_name_of_this_machine(
+    client: httpx.Client, host: str
+) -> None:
+    assert client.get("/", headers={"Host": host}).status_code == 200
+
+
+def test_the_page_allows_nothing_but_its_own_style(client: httpx.Client) -> None:
+    answer = client.get("/")
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; style-src 'self'; img-src 'self';")
+    assert "unsafe" not in policy
+    assert answer.headers["Cache-Control"] == "no-store"
+    assets = [
+        address
+        for _, attrs in Reader(answer.text).tags
+        for name, address in attrs.items()
+        if name in ("href", "src") and address and address.startswith("/static")
+    ]
+    assert len(assets) == 2
+    assert [client.get(each).status_code for each in assets] == [200, 200]
+    assert "server" not in answer.headers
+
+
+def test_there_is_no_other_page(client: httpx.Client) -> None:
+    for path in ("/docs", "/openapi.json", "/redoc", "/static/../app.py", "/static/%2e%2e/app.py"):
+        assert client.get(path).status_code == 404
