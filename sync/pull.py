@@ -59,6 +59,7 @@ def run_pull(pull: Pull) -> RunStatus:
     except ConnectorError as error:
         with pull.database.writing() as session:
             health.note_failure(session, pull.feed.connection_id, error)
+            cursors.forget_pull(session, pull.feed, pull.lease.run_id)
             runs.finish(
                 session,
                 pull.lease,
@@ -128,7 +129,8 @@ def _commit_page(pull: Pull, window: Window, share: Partition, page: Page[Record
             runs.advance(session, pull.lease, Progress(), now)
             cursors.save_position(session, feed, share.name, position=None, finished=True)
             return
-        if page.position and page.position == cursors.position(session, feed, share.name):
+        stands = page.position and page.position == cursors.position(session, feed, share.name)
+        if stands and (page.records or page.refused):
             raise BadResponse("The tool's listing does not move on: two pages end at one place.")
         saved = mirror.save_records(session, feed, page.records, run_id=run_id, seen_at=now)
         correct_closings(session, feed, page.records)

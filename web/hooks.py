@@ -36,6 +36,7 @@ async def small_body(request: Request) -> bytes:
             if len(body) > LARGEST_BODY:
                 raise _too_large()
     except ClientDisconnect:
+        log.warning("A webhook broke off before it had arrived whole.")
         raise HTTPException(400, "The event did not arrive whole; send it again.") from None
     return bytes(body)
 

@@ -22,7 +22,7 @@ def only_this_machine(request: Request) -> None:
     peer = request.client.host if request.client else ""
     asked = _host(request.headers.get("host", ""))
     forwarded = any(name in request.headers for name in FORWARDED)
-    if peer not in LOOPBACK or asked not in LOOPBACK :
+    if peer not in LOOPBACK or asked not in LOOPBACK or forwarded:
         raise HTTPException(403, REFUSAL)
 
 

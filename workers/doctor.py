@@ -10,9 +10,11 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from config.settings import Settings
+from rules.yaml_file import FileProblem
 from sync.store.connections import all_connections
 from sync.tables.connections import ConnectionState
 from sync.vault import SecretsUnreadable
+from workers import library
 from workers.app import open_app
 from workers.clock import ClockUnreachable, business_clock
 from workers.embedded import redis_url, server_binary
@@ -32,6 +34,7 @@ def examine(settings: Settings) -> list[Finding]:
         Finding(True, "SQLite", sqlite3.sqlite_version),
         *_redis(settings),
         *_installation(settings),
+        *_files(settings),
         *_clock(settings),
     ]
 
@@ -76,6 +79,21 @@ def _installation(settings: Settings) -> Iterator[Finding]:
                 yield Finding(False, f"connection {row.name}", str(error))
     finally:
         app.close()
+
+
+def _files(settings: Settings) -> Iterator[Finding]:
+    """The installation's own files, which everything the rules do depends on."""
+    read = {
+        "rules": library.rules_in_force,
+        "KPI definitions": library.catalogue,
+        "pay table": library.pay_table,
+    }
+    for what, reader in read.items():
+        try:
+            reader(settings)
+            yield Finding(True, what, "readable")
+        except (FileProblem, OSError) as error:
+            yield Finding(False, what, str(error))
 
 
 def _clock(settings: Settings) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
 """Checks targets whose day has come, on live data, and tells the tool what came out."""
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 import msgspec
 from sqlmodel import Session
@@ -11,7 +11,7 @@ from connectors.registry import tool
 from rules.kpi_catalogue import KpiDefinition
 from rules.kpis import Period
 from rules.language import Language
-from rules.recheck import Control, Recheck, recheck
+from rules.recheck import Control, Doubt, Recheck, recheck
 from rules.recheck_words import message, to_json, verdict
 from rules.targets import relative_target
 from rules.words import DecisionStatus
@@ -25,6 +25,7 @@ from workers.kpis import Figures
 from workers.workspace import to_baseline
 
 LANGUAGES: tuple[Language, ...] = ("en", "fr")
+PATIENCE = timedelta(days=3)
 CONTROL_NAME = {"en": "control group", "fr": "groupe témoin"}
 
 
@@ -33,11 +34,21 @@ def check_due_targets(app: App) -> int:
     now = app.clock.now().astimezone(app.settings.tz)
     definitions = library.catalogue(app.settings).by_code()
     with app.database.writing() as session:
-        due = retros.targets_to_check(session, now.date())
-        for target in due:
+        checked = 0
+        for target in retros.targets_to_check(session, now.date()):
             judged = check_target(app, session, target, definitions[target.kpi], now)
+            if _wait_for_data(target, judged, now.date()):
+                continue
             _keep(app, session, target, judged, now)
-        return len(due)
+            checked += 1
+        return checked
+
+
+def _wait_for_data(target: rows.Target, judged: Recheck, today: date) -> bool:
+    """Figures may come in a little late; after that the check says that they are missing."""
+    assert target.recheck_on is not None
+    missing = judged.after is None or Doubt.INCOMPLETE in judged.doubts
+    return missing and today < target.recheck_on + PATIENCE
 
 
 def check_target(

@@ -9,6 +9,7 @@ from sqlmodel import Session
 from rules.calendars import Calendar, add_business_days
 from rules.costs import Attendance, Cost, cost_of_hours
 from rules.lead_data import lead_data_warning
+from rules.people import role_key
 from rules.retro_file import parse_retro
 from rules.words import Decision, DecisionStatus, Hypothesis, Observation, Retro
 from sync.store import people, retros
@@ -64,7 +65,7 @@ def import_retro(app: App, text: str, source: str) -> Imported:
 
 def meeting_cost(app: App, session: Session, retro: Retro) -> Cost:
     """What the hours of the meeting cost; a total, never somebody's rate."""
-    roles = {person.id: person.role for person in people.all_people(session)}
+    roles = {person.id: role_key(person.role) for person in people.all_people(session)}
     table = library.pay_table(app.settings)
     attended = [
         Attendance(person=each.person, role=roles[each.person], hours=Decimal(each.hours))

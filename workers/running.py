@@ -3,10 +3,12 @@
 import os
 import socket
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
+from typing import Any
 
 from connectors.errors import AuthFailed, ConnectorError
 from connectors.models import Stream
+from connectors.port import Connector
 from sync import health
 from sync.pull import Pull, run_pull
 from sync.push import Push, run_push
@@ -43,15 +45,17 @@ def work_on(
         return None
     except ConnectorError as error:
         return _fail(app, lease, connection, error)
-    except (SecretsUnreadable, ValueError) as error:
-        step = "Connect it again."
-        return _fail(app, lease, connection, AuthFailed(str(error), next_step=step))
+    except KeyboardInterrupt:
+        # Whoever pulls next need not wait for the lease to run out.
+        with suppress(LeaseLost), app.database.writing() as session:
+            runs.release(session, lease, seconds=0.0)
+        raise
 
 
 def _work(
     app: App, lease: Lease, run: Run, connection: Connection, on_page: Callable[[int], None]
 ) -> RunStatus:
-    with closing(app.connector(connection)) as connector:
+    with closing(_connector(app, connection)) as connector:
         if connection.state is ConnectionState.BROKEN:
             connector.check()
         if run.stream == PUSH:
@@ -63,6 +67,19 @@ def _work(
                 meaning = connector.config.task_statuses
                 apply_statuses(session, feed.connection_id, meaning, app.clock.now())
         return status
+
+
+def _connector(app: App, connection: Connection) -> Connector[Any]:
+    """Raises AuthFailed when what is stored cannot be used."""
+    step = "Connect it again."
+    try:
+        return app.connector(connection)
+    except SecretsUnreadable as error:
+        raise AuthFailed(str(error), next_step=step) from error
+    except ValueError as error:
+        # Not its own text: that has many lines, and may quote a setting.
+        text = f"The stored settings of {connection.name} do not fit this version."
+        raise AuthFailed(text, next_step=step) from error
 
 
 def _fail(app: App, lease: Lease, connection: Connection, error: ConnectorError) -> RunStatus:

@@ -22,6 +22,7 @@ from sync.tables.runs import PUSH, Mode, Run, Trigger
 from workers import doorbell
 from workers.app import App
 from workers.clock import ClockUnreachable, machine_now
+from workers.errors import one_line
 
 log = logging.getLogger(__name__)
 
@@ -34,20 +35,31 @@ RULES_EVERY = timedelta(minutes=15)
 class Scheduler:
     app: App
     reconciled_at: float = float("-inf")
+    knows_rules: bool = False
+    trouble: str = ""
 
     def run(self, stop: threading.Event) -> None:
-        """Ticks until `stop` is set. Trouble with a server is logged and tried again."""
-        with self.app.database.writing() as session:
-            schedules.ensure_rules(session, RULES_EVERY, self.app.clock.now())
+        """Ticks until `stop` is set. Trouble with a server is logged once and tried again."""
         while not stop.is_set():
             try:
-                self.tick()
-                if time.monotonic() - self.reconciled_at >= RECONCILE_SECONDS:
-                    self.reconcile()
-                    self.reconciled_at = time.monotonic()
+                self._round()
+                trouble = ""
             except (RedisError, OperationalError, ClockUnreachable) as error:
-                log.warning("The scheduler waits: %s", type(error).__name__)
+                trouble = one_line(error)
+            if trouble != self.trouble:
+                log.warning("The scheduler %s", f"waits: {trouble}" if trouble else "goes on.")
+            self.trouble = trouble
             stop.wait(TICK_SECONDS)
+
+    def _round(self) -> None:
+        if not self.knows_rules:
+            with self.app.database.writing() as session:
+                schedules.ensure_rules(session, RULES_EVERY, self.app.clock.now())
+            self.knows_rules = True
+        self.tick()
+        if time.monotonic() - self.reconciled_at >= RECONCILE_SECONDS:
+            self.reconcile()
+            self.reconciled_at = time.monotonic()
 
     def tick(self) -> None:
         """Queue what is due now, by business time."""
@@ -68,7 +80,9 @@ class Scheduler:
         now = machine_now()
         with self.app.database.writing() as session:
             for connection_id in outbox.pending_connections(session, now):
-                self._queue_run(session, connection_id, PUSH, Mode.PUSH, Trigger.PLAN, now)
+                # A broken one heals by a pull or a check, not by a failing push every 15 seconds.
+                if session.get_one(Connection, connection_id).state is ConnectionState.ACTIVE:
+                    self._queue_run(session, connection_id, PUSH, Mode.PUSH, Trigger.PLAN, now)
             lying = list(runs.runs_to_enqueue(session, now))
             hints = [event.id for event in hooks.stored_hints(session) if event.id is not None]
         for run in lying:

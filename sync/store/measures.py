@@ -77,12 +77,13 @@ def sums(session: Session, scope: Scope) -> Sums:
 
 
 def first_days(session: Session, since: date, until: date) -> dict[str, date]:
-    """The first day with figures of each campaign that has any in [since, until)."""
+    """The very first day with figures of each campaign that has any in [since, until)."""
     table = CAMPAIGN
     rows = session.execute(
         select(table.c.campaign, func.min(table.c.day).label("first_day"))
-        .where(table.c.day >= since, table.c.day < until, table.c.deleted_at.is_(None))
+        .where(table.c.day < until, table.c.deleted_at.is_(None))
         .group_by(table.c.campaign)
+        .having(func.max(table.c.day) >= since)
         .order_by(table.c.campaign)
     )
     return {row.campaign: row.first_day for row in rows}

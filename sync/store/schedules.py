@@ -83,9 +83,12 @@ def all_schedules(session: Session) -> Sequence[Schedule]:
     return session.exec(select_model(Schedule).order_by(col(Schedule.id))).all()
 
 
-def all_due_now(session: Session, now: datetime) -> None:
-    """Bring every schedule forward, as somebody does who will not wait for the next one."""
-    session.execute(update(SCHEDULE).values(next_run_at=now))
+def due_now(session: Session, now: datetime, stream: str | None = None) -> None:
+    """Bring schedules forward, all or those of a stream, for who will not wait for the next run."""
+    statement = update(SCHEDULE).values(next_run_at=now)
+    if stream is not None:
+        statement = statement.where(SCHEDULE.c.stream == stream)
+    session.execute(statement)
 
 
 def any_due(session: Session, now: datetime) -> bool:

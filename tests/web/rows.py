@@ -104,7 +104,7 @@ def save_decision(
     status: str = "at_risk",
     due_on: date = date(2026, 12, 14),
 ) -> None:
-    """A decision with three tasks, one of them done, and a target that was checked once."""
+    """A decision with three tasks, one of them done, and a target that was checked twice."""
     key = f"D-{number}"
     with app.database.writing() as session:
         retros.save_rows(
@@ -136,6 +136,13 @@ def save_decision(
                     )
                 ),
                 _target(key, connection_id),
+                Check(
+                    target_key=f"{key}:target",
+                    checked_at=NOW - timedelta(days=7),
+                    verdict="an earlier verdict",
+                    message="",
+                    figures={},
+                ),
                 Check(
                     target_key=f"{key}:target",
                     checked_at=NOW,

@@ -82,6 +82,9 @@ def _run(arguments: list[str], output: Output, debug: bool) -> int:
     except (click.Abort, KeyboardInterrupt):
         output.fail(Failure("Interrupted", "Stopped.", "nobody", "Run the command again."))
         return Status.FAILED
+    except click.exceptions.NoArgsIsHelpError as error:
+        sys.stderr.write(f"{error.format_message()}\n")
+        return Status.USAGE
     except click.UsageError as error:
         output.fail(Failure("Usage", _usage(error), "user", _help(error)))
         return Status.USAGE

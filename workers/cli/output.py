@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from connectors.errors import ConnectorError
+from sync.vault import SecretsUnreadable
 from workers.errors import CannotRun
 
 
@@ -37,7 +38,7 @@ def failure_of(error: Exception) -> Failure:
     """Errors that we raise on purpose speak for themselves; any other one is a bug of ours."""
     if isinstance(error, ConnectorError):
         return Failure(error.kind, error.message, error.who, error.next_step)
-    if isinstance(error, CannotRun | LookupError | ValueError):
+    if isinstance(error, CannotRun | LookupError | ValueError | SecretsUnreadable):
         return Failure(type(error).__name__, _text(error), "user", "")
     return Failure(
         type(error).__name__,
@@ -48,6 +49,8 @@ def failure_of(error: Exception) -> Failure:
 
 
 def _text(error: Exception) -> str:
+    if isinstance(error, OSError | UnicodeError):
+        return str(error)  # their first argument is a number or the name of an encoding
     return str(error.args[0]) if error.args else ""
 
 

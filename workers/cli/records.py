@@ -2,6 +2,7 @@
 
 import csv
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -10,7 +11,8 @@ import msgspec
 from connectors.models import RECORDS, Stream
 from sync.rows import columns, from_row
 from sync.store import connections, mirror
-from workers.cli.context import opened
+from workers.cli.context import json_option, opened
+from workers.cli.output import Output
 
 
 @click.command("records")
@@ -18,25 +20,35 @@ from workers.cli.context import opened
 @click.option("--connection", "name", help="Only of this connection.")
 @click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl")
 @click.option("--limit", type=click.IntRange(min=1))
-def records_command(stream: str, name: str | None, form: str, limit: int | None) -> None:
+@json_option
+def records_command(
+    stream: str, name: str | None, form: str, limit: int | None, as_json: bool
+) -> None:
     """The mirror of a stream, one canonical record a line."""
     kind = Stream(stream)
+    output = Output(as_json)
     with opened() as app, app.database.reading() as session:
         names = {row.id: row.name for row in connections.all_connections(session)}
         chosen = connections.connection_named(session, name).id if name else None
-        writer, heads = csv.writer(sys.stdout), _heads(kind)
-        if form == "csv":
-            writer.writerow(heads)
-        for row in mirror.iterate_rows(session, kind, chosen, limit):
-            record = to_document(kind, row, names[row.connection_id])
-            if form == "csv":
-                flat = {**record, **{f"utm_{k}": v for k, v in record.get("utm", {}).items()}}
-                cells = [
-                    flat[each] for each in ("connection", *columns(RECORDS[kind]), "deleted_at")
-                ]
-                writer.writerow(_cell(value) for value in cells)
-            else:
-                sys.stdout.write(msgspec.json.encode(record).decode() + "\n")
+        records = (
+            to_document(kind, row, names[row.connection_id])
+            for row in mirror.iterate_rows(session, kind, chosen, limit)
+        )
+        if as_json:
+            output.document(list(records))
+        elif form == "csv":
+            _write_csv(kind, records)
+        else:
+            for record in records:
+                output.line(record)
+
+
+def _write_csv(kind: Stream, records: Iterable[dict[str, Any]]) -> None:
+    writer, heads = csv.writer(sys.stdout), _heads(kind)
+    writer.writerow(heads)
+    for record in records:
+        flat = {**record, **{f"utm_{k}": v for k, v in record.get("utm", {}).items()}}
+        writer.writerow(_cell(flat[head]) for head in heads)
 
 
 def to_document(stream: Stream, row: Any, connection: str) -> dict[str, Any]:

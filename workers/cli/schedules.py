@@ -5,7 +5,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
-from croniter import croniter
+from croniter import CroniterBadDateError, croniter
 
 from connectors.models import Stream
 from connectors.port import readable_streams
@@ -66,7 +66,7 @@ def schedule_command(
     """Set when a connection is pulled."""
     if (every is None) == (cron is None):
         raise click.UsageError("give --every or --cron, and not both")
-    if cron is not None and not croniter.is_valid(cron):
+    if cron is not None and not _is_ever_due(cron):
         raise click.UsageError(f"{cron!r} is no cron line; write five fields, as in '0 6 * * 1-5'")
     output = Output(as_json)
     with opened() as app:
@@ -78,6 +78,16 @@ def schedule_command(
             rows = [schedules.set_schedule(session, row.id, s, timing, now) for s in streams]
         names = {row.id: row.name}
     _show(output, rows, names)
+
+
+def _is_ever_due(cron: str) -> bool:
+    if not croniter.is_valid(cron):
+        return False
+    try:
+        croniter(cron).get_next()
+    except CroniterBadDateError:  # such as a 30th of February
+        return False
+    return True
 
 
 @click.command("schedules")

@@ -29,9 +29,18 @@ from workers.planning import apply_plan, plan_decisions
 from workers.retros import import_retro
 
 SEED = 7
-# References change seldom; everything else is pulled on each day the demo plays.
-SELDOM = (Stream.PEOPLE, Stream.PIPELINES)
+# What the later steps look at is pulled on each day the demo plays, the rest once a week.
+SELDOM = (
+    Stream.PEOPLE,
+    Stream.PIPELINES,
+    Stream.CONTACTS,
+    Stream.STAGE_CHANGES,
+    Stream.ACTIVITIES,
+    Stream.CAMPAIGN_STATS,
+    Stream.FORM_STATS,
+)
 DECISION = "D-email-ctr"
+EVENTS_SHOWN = 4
 COMPLETED = 5
 
 
@@ -76,9 +85,13 @@ class Story:
         return self.report
 
     def _go_to(self, moment: datetime) -> None:
-        """Time passes: what people of the company did meanwhile happens at its own moment."""
-        while self.coming and self.coming[0].at <= moment:
-            event = self.coming.pop(0)
+        """Time passes: what people of the company did meanwhile happens at its own moment.
+
+        The last days before a step are enough to see the tools live.
+        """
+        passed = [event for event in self.coming if event.at <= moment]
+        self.coming = self.coming[len(passed) :]
+        for event in passed[-EVENTS_SHOWN:]:
             self.stage.set_time(event.at)
             self.stage.tell(event)
         figures.write_figures(self.stage.folder / "figures", self.counts, SEED, moment.date())
@@ -103,7 +116,7 @@ class Story:
         first = observe.funnel(self.stage.app, self.counts)
         before = observe.mirror_state(app)
         with app.database.writing() as session:
-            schedules.all_due_now(session, app.clock.now())
+            schedules.due_now(session, app.clock.now())
         self.stage.wait_until_quiet()
         again = observe.mirror_state(app)
         return {**first, "second_pull_is_idempotent": before == again}
@@ -174,7 +187,7 @@ class Story:
         self._complete(role)
         app = self.stage.app
         with app.database.writing() as session:
-            schedules.all_due_now(session, app.clock.now())
+            schedules.due_now(session, app.clock.now(), Stream.TASKS)
         self.stage.wait_until_quiet()
         return observe.task_state(app, f"{DECISION}:{role}")
 

@@ -36,10 +36,11 @@ TICK = 0.05
 
 @dataclass(frozen=True)
 class Stage:
-    """`connect_with` are the portal's settings; `hooks_url` is where the service listens."""
+    """`portal` speaks to the control routes; `connect_with` are the portal's settings;
+    `hooks_url` is where the service listens."""
 
     app: App
-    control: str
+    portal: httpx.Client
     connect_with: dict[str, str]
     hooks_url: str
     folder: Path
@@ -61,7 +62,7 @@ class Stage:
 
     def portal_tasks(self) -> list[dict[str, Any]]:
         """The tasks as the portal holds them."""
-        answer = httpx.get(f"{self.control}/records/tasks", timeout=10).raise_for_status()
+        answer = self.portal.get("/records/tasks").raise_for_status()
         return [json.loads(line) for line in answer.text.splitlines()]
 
     def wait_until_quiet(self) -> None:
@@ -77,7 +78,8 @@ class Stage:
     def _busy(self) -> str:
         """What is still going on, empty when nothing is."""
         with self.app.database.reading() as session:
-            if schedules.any_due(session, self.app.clock.now()):
+            # The portal is asked: our own clock may be a moment old.
+            if schedules.any_due(session, self._now()):
                 return "a schedule is due"
             if runs.any_active(session):
                 return "a run is active"
@@ -90,11 +92,15 @@ class Stage:
         rung = [name for name, each in queues.items() if each.waiting or each.running]
         return f"jobs in {', '.join(rung)}" if rung else ""
 
+    def _now(self) -> datetime:
+        state = self.portal.get("/clock").raise_for_status().json()
+        return datetime.fromisoformat(state["now"])
+
     def _put(self, route: str, body: dict[str, Any]) -> None:
-        httpx.put(f"{self.control}/{route}", json=body, timeout=10).raise_for_status()
+        self.portal.put(f"/{route}", json=body).raise_for_status()
 
     def _post(self, route: str, body: dict[str, Any]) -> None:
-        httpx.post(f"{self.control}{route}", json=body, timeout=10).raise_for_status()
+        self.portal.post(route, json=body).raise_for_status()
 
 
 @contextmanager
@@ -119,11 +125,13 @@ def set_up(settings: Settings, arguments: Sequence[str]) -> Iterator[Stage]:
         with _service(own, environ, folder / "service.log"):
             redis = Redis.from_url(redis_url(own.home))
             app = open_app(own, redis)
-            try:
-                address = f"http://127.0.0.1:{own.port}"
-                yield Stage(app, described["control"], described["settings"], address, folder)
-            finally:
-                app.close()
+            # Made once: each client of httpx reads all certificate authorities.
+            with httpx.Client(base_url=described["control"], timeout=10) as portal:
+                try:
+                    address = f"http://127.0.0.1:{own.port}"
+                    yield Stage(app, portal, described["settings"], address, folder)
+                finally:
+                    app.close()
 
 
 @contextmanager

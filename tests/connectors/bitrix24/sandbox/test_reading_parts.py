@@ -129,6 +129,7 @@ def test_zones_off_by_half_an_hour_are_shown_right() -> None:
     kolkata = PortalZone(ZoneInfo("Asia/Kolkata"))
     assert kolkata.text(1787220000) == "2026-08-20T15:30:00+05:30"
     assert kolkata.text(1787220000 + 1799) == "2026-08-20T15:59:59+05:30"
+    assert kolkata.text(1787220000 + 1800) == "2026-08-20T16:00:00+05:30"
 
 
 def test_a_date_is_midnight_utc_shown_in_the_portals_zone() -> None:
