@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -48,9 +50,19 @@ class Clock:
 
 
 def new_database(path: Path) -> Database:
-    database = Database(f"sqlite:///{path}")
-    database.upgrade()
-    return database
+    path.write_bytes(_empty())
+    return Database(f"sqlite:///{path}")
+
+
+@cache
+def _empty() -> bytes:
+    """A migrated database: migrating takes longer than most tests."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "empty.db"
+        database = Database(f"sqlite:///{path}")
+        database.upgrade()
+        database.close()
+        return path.read_bytes()
 
 
 def store_connection(database: Database, portal: Sandbox) -> int:

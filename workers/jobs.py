@@ -62,9 +62,12 @@ def opened_app(work: str) -> Iterator[App]:
 
 
 def pull(run_id: int) -> None:
-    """Work on a pull; a slice that is over rings for the next one."""
+    """Work on a pull; a slice that is over rings for the next one.
+
+    What changed nothing fires no rule (G2); what time alone brings, the rules' schedule finds.
+    """
     with opened_app(f"run {run_id}") as app:
-        if _work_on(app, run_id) is RunStatus.SUCCEEDED:
+        if _work_on(app, run_id) is RunStatus.SUCCEEDED and _changed_something(app, run_id):
             doorbell.ring_for_rules(app)
 
 
@@ -87,6 +90,12 @@ def evaluate_rules() -> None:
 def note_killed(job_path: str, *ids: int) -> None:
     """A work horse died. Its run's lease runs out and the reconciler hands the run on; nothing is
     to be done here that could be lost with this process too."""
+
+
+def _changed_something(app: App, run_id: int) -> bool:
+    with app.database.reading() as session:
+        run = runs.get_run(session, run_id)
+    return bool(run.created or run.updated or run.deleted)
 
 
 def _work_on(app: App, run_id: int) -> RunStatus | None:

@@ -1,20 +1,15 @@
 """Pulls from a sandbox portal: the mirror holds what the portal holds, and knows that it does."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
-from sqlmodel import Session
 
 from connectors.models import Stream
-from sync.store import cursors, runs
+from connectors.port import Window
 from sync.store.database import Database
-from sync.store.runs import LEASE, LeaseLost, Worker
-from sync.tables.mirror import DealRow
 from sync.tables.runs import Mode, RunStatus
-from sync.tables.types import table_of
 from tests.connectors.bitrix24.kit import Sandbox, sandbox
 from tests.portal import Mirrored, new_database, store_connection
 
@@ -22,7 +17,6 @@ STREAMS = (
     *(Stream.PEOPLE, Stream.PIPELINES, Stream.CONTACTS, Stream.LEADS),
     *(Stream.DEALS, Stream.STAGE_CHANGES, Stream.ACTIVITIES),
 )
-BORIS = Worker("boris", 2)
 # Just over ten pages of fifty, so that a share takes more than one request.
 TWO_PAGES = 540
 
@@ -93,16 +87,11 @@ def test_deals_equal_the_portal_whatever_the_seed(database: Database, seed: int)
 def test_shares_side_by_side_leave_no_gap_between_them(database: Database) -> None:
     with sandbox(seed=9, records=10_000) as portal:
         mirrored = Mirrored(database, portal, store_connection(database, portal))
-        shares = mirrored.connector().partitions(Stream.DEALS, cursors_window())
+        shares = mirrored.connector().partitions(Stream.DEALS, Window())
         run = mirrored.pull(Stream.DEALS)
         assert len(shares) == 2
         assert set(mirrored.rows(Stream.DEALS)) == set(mirrored.truth(Stream.DEALS))
         assert run.certificate == certificate(10_000)
-
-
-def cursors_window():  # placeholder
-    from connectors.port import Window
-    return Window()
 
 
 @pytest.mark.promise(2)
@@ -157,16 +146,12 @@ def test_too_many_deletes_at_once_wait_for_a_person(own: Mirrored) -> None:
 @pytest.mark.promise(1)
 def test_a_slice_ends_queued_and_the_next_one_goes_on(whole: Mirrored) -> None:
     run_id = whole.queue(Stream.STAGE_CHANGES)
-    read: list[int] = []
-    for _ in range(20):
-        whole.work(run_id, slice=timedelta(0))
-        read.append(whole.run(run_id).read)
-        if whole.run(run_id).status is not RunStatus.QUEUED:
-            break
+    for pages in (1, 2):
+        assert whole.work(run_id, slice=timedelta(0)) is RunStatus.QUEUED
+        assert 0 < whole.run(run_id).read <= 500 * pages
+    assert whole.work(run_id) is RunStatus.SUCCEEDED
     run, truth = whole.run(run_id), whole.truth(Stream.STAGE_CHANGES)
-    assert len(read) >= 4
-    assert read == sorted(read)
-    assert (run.status, run.certificate) == (RunStatus.SUCCEEDED, certificate(len(truth)))
+    assert run.certificate == certificate(len(truth))
     assert (run.read, run.created) == (len(truth), len(truth))
     assert whole.records(Stream.STAGE_CHANGES) == truth
 
@@ -177,12 +162,13 @@ def test_a_long_wait_is_left_to_the_queue(own: Mirrored) -> None:
     own.portal.faults(fault)
     run = own.pull(Stream.DEALS)
     assert run.status is RunStatus.WAITING
+    assert run.id is not None
     assert run.waiting_until is not None
     assert run.waiting_until > own.clock.now() + timedelta(minutes=1)
     own.portal.faults()
     own.clock.advance(run.waiting_until - own.clock.now())
-    own.work(1)
-    assert own.run(1).certificate == certificate(90)
+    assert own.work(run.id) is RunStatus.SUCCEEDED
+    assert own.run(run.id).certificate == certificate(90)
 
 
 def test_a_command_that_fails_inside_a_batch_fails_the_run(whole: Mirrored) -> None:

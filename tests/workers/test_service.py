@@ -15,20 +15,18 @@ from typing import Any
 
 import pytest
 from redis import Redis
-from redis.exceptions import RedisError
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
 from connectors.bitrix24.sandbox import settings
 from connectors.sandbox.runner import free_port
 from sync.store.database import Database
-from sync.tables.mirror import Deal
+from sync.tables.mirror import DealRow
 from sync.tables.runs import Run, RunStatus, Trigger
 from tests.connectors.bitrix24.kit import Sandbox, sandbox
 from tests.waiting import eventually
 from tests.workers.kernel import alive, processes_of
 from workers.clock import machine_now
 from workers.embedded import redis_url
-from workers.queues import counts
 
 NEXT_PULL_WITHIN = 60.0
 ENDS_WITHIN = 10.0
@@ -130,7 +128,7 @@ def test_whatever_is_killed_the_next_pull_comes_and_none_is_doubled(
         assert scheduled.returncode == 0
         begun = machine_now()
         with service(home, environ) as running:
-            eventually(lambda: running.pulled_after(begun), within=NEXT_PULL_WITHIN)
+            await_pull(running, begun)
             refused_beside(running, environ)
             for strike in (
                 lambda: kill(lambda: running.child("worker", "--queue", "pull")),
@@ -140,8 +138,7 @@ def test_whatever_is_killed_the_next_pull_comes_and_none_is_doubled(
                 lambda: kill_the_horse(running, portal),
             ):
                 strike()
-                struck = machine_now()
-                eventually(lambda: running.pulled_after(struck), within=NEXT_PULL_WITHIN)
+                await_pull(running, machine_now())
             judge_runs(running, environ)
             assert mirrored(running) == {each["id"] for each in portal.records("deals")}
             ended_by_ctrl_c(running)
@@ -149,6 +146,11 @@ def test_whatever_is_killed_the_next_pull_comes_and_none_is_doubled(
             assert webhook.split("/")[-2] not in log
             assert "alembic" not in log
             assert "Traceback" not in log
+
+
+def await_pull(running: Service, moment: datetime) -> None:
+    """The next pull after this moment."""
+    eventually(lambda: running.pulled_after(moment), within=NEXT_PULL_WITHIN)
 
 
 def kill_the_horse(running: Service, portal: Sandbox) -> None:
@@ -198,13 +200,9 @@ def judge_runs(running: Service, environ: dict[str, str]) -> None:
 
 def mirrored(running: Service) -> set[str]:
     with running.database.reading() as session:
-        ids = [row.remote_id for row in _deals(session)]
+        ids = [str(each) for each in session.exec(select(DealRow.id)).all()]
     assert len(ids) == len(set(ids))
     return set(ids)
-
-
-def _deals(session: Session) -> list[Deal]:
-    return list(session.exec(select(Deal)).all())
 
 
 def ended_by_ctrl_c(running: Service) -> None:

@@ -25,7 +25,7 @@ from workers.demo.stage import Stage, set_up
 from workers.demo.world import load_world, story_counts
 from workers.demo.world import people as company
 from workers.doorbell import ring_for_pushes
-from workers.planning import apply_plan, plan_decisions
+from workers.planning import Planned, apply_plan, plan_decisions
 from workers.retros import import_retro
 
 SEED = 7
@@ -64,6 +64,7 @@ class Story:
     coming: list[LaterEvent]
     tell: Callable[[str], None]
     report: Report = field(default_factory=dict)
+    written_for: date | None = None
 
     def play(self) -> Report:
         steps: list[tuple[str, datetime, Callable[[], dict[str, Any]]]] = [
@@ -94,7 +95,10 @@ class Story:
         for event in passed[-EVENTS_SHOWN:]:
             self.stage.set_time(event.at)
             self.stage.tell(event)
-        figures.write_figures(self.stage.folder / "figures", self.counts, SEED, moment.date())
+        if moment.date() != self.written_for:
+            self.written_for = moment.date()
+            folder = self.stage.folder / "figures"
+            figures.write_figures(folder, self.counts, SEED, self.written_for)
         self.stage.set_time(moment)
         self.stage.wait_until_quiet()
 
@@ -134,6 +138,7 @@ class Story:
         """the retro of September is held; its observation is parked with a reason"""
         app = self.stage.app
         import_retro(app, retro_text(JUNE, self.counts), JUNE)
+        self._apply()
         text = retro_text(SEPTEMBER, self.counts)
         held = import_retro(app, text, SEPTEMBER)
         return observe.retro(app, held, text)
@@ -146,12 +151,17 @@ class Story:
         """the retro of November decides; the plan becomes tasks and a target in the portal"""
         app = self.stage.app
         import_retro(app, retro_text(NOVEMBER, self.counts), NOVEMBER)
+        planned = self._apply()
+        return observe.decision(app, planned, DECISION, self.stage.portal_tasks())
+
+    def _apply(self) -> Planned:
+        app = self.stage.app
         planned = plan_decisions(app)
         with app.database.writing() as session:
             apply_plan(session, planned, app.clock.now())
         ring_for_pushes(app)
         self.stage.wait_until_quiet()
-        return observe.decision(app, planned, DECISION, self.stage.portal_tasks())
+        return planned
 
     def _reminder(self) -> dict[str, Any]:
         """two business days before the due date everyone is reminded, in the task itself"""

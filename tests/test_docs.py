@@ -1,0 +1,87 @@
+"""README.md says what the code says, and DECISIONS.md keeps its form."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+
+from tests import readme
+from tests.conftest import ROOT
+from workers.cli.main import COMMANDS, LazyCommands, retro
+
+TEXT = readme.README.read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^ *```(\w*)\n(.*?)^ *```", TEXT, flags=re.MULTILINE | re.DOTALL)
+LINES = [
+    line.split("#")[0].strip()
+    for language, block in BLOCKS
+    if not language
+    for line in block.splitlines()
+    if line.strip().startswith("retro ")
+]
+# In the running text: from `retro ` to the end of the code.
+NAMED = re.findall(r"`retro ([a-z][a-z-]*)", TEXT)
+PAGES = [ROOT / "README.md", ROOT / "DECISIONS.md", ROOT / "web" / "README.md"]
+LONGEST_ENTRY = 16
+
+
+@pytest.mark.parametrize("name", readme.TABLES)
+def test_a_generated_table_is_as_the_code_says(name: str) -> None:
+    assert readme.part(TEXT, name) == readme.TABLES[name]()
+
+
+def test_writing_the_readme_anew_changes_nothing() -> None:
+    assert readme.written_anew(TEXT) == TEXT
+
+
+def test_every_command_that_is_named_exists() -> None:
+    absent = {name for name in NAMED if name not in COMMANDS}
+    # Named among what it does not do yet.
+    assert absent == {"undo"}
+    assert len(LINES) > 15
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_command_line_is_understood(line: str) -> None:
+    """Parsed as far as its options; nothing is run."""
+    _, name, *arguments = shlex.split(line)
+    assert isinstance(retro, LazyCommands)
+    command = retro.get_command(click.Context(retro), name)
+    assert command is not None
+    known = [each.replace("retro.yaml", "README.md") for each in arguments]
+    known = [each.replace("people.yaml", "README.md") for each in known]
+    command.make_context(name, known)
+
+
+@pytest.mark.parametrize("target", ["demo", "run", "test", "bench", "check"])
+def test_every_target_that_is_named_is_in_the_makefile(target: str) -> None:
+    assert f"make {target}" in TEXT
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+
+
+def test_the_yaml_blocks_are_taken_as_they_stand() -> None:
+    found = [yaml.safe_load(block) for language, block in BLOCKS if language == "yaml"]
+    assert [sorted(each) for each in found] == [
+        ["people"],
+        ["decisions", "held_at", "observations", "retro"],
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!http)([^)#]+)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_decisions_come_in_short_entries_of_one_form() -> None:
+    text = (ROOT / "DECISIONS.md").read_text(encoding="utf-8")
+    entries = [each.strip() for each in text.split("\n## ")[1:]]
+    assert len(entries) > 15
+    for entry in entries:
+        title, *lines = entry.splitlines()
+        body = "\n".join(lines)
+        words = ("**Context.**", "**Decision.**", "**Refused.**", "**Consequence.**")
+        assert [body.count(word) for word in words] == [1, 1, 1, 1], title
+        assert len([line for line in lines if line]) <= LONGEST_ENTRY, title
