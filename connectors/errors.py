@@ -41,11 +41,22 @@ class TryLater(ConnectorError):
 
 
 class RateLimited(TryLater):
-    """`retry_after` in seconds, as the tool said or as its documentation computes it."""
+    """`retry_after` in seconds, as the tool said or as its documentation computes it.
 
-    def __init__(self, message: str, *, retry_after: float, next_step: str | None = None) -> None:
+    `of_account` is False where one method is blocked and the account's other calls go on.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float,
+        of_account: bool = True,
+        next_step: str | None = None,
+    ) -> None:
         super().__init__(message, next_step=next_step)
         self.retry_after = retry_after
+        self.of_account = of_account
 
 
 class Unavailable(TryLater):

@@ -198,7 +198,7 @@ class ApiClient:
         error = self._name_refusal(response)
         if error is None:
             return Answer(response.content, response.headers)
-        if isinstance(error, RateLimited) and self._limiter:
+        if isinstance(error, RateLimited) and error.of_account and self._limiter:
             self._limiter.refused(error.retry_after)
         if isinstance(error, Unavailable) and not repeatable:
             error = OutcomeUnknown(f"{error.message} The write may have taken effect.")

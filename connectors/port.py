@@ -56,7 +56,8 @@ TASK_STATUSES = {
 class ConnectorConfig(BaseModel):
     """The settings of one connection. Secrets are `SecretStr`; titles are shown in forms."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # A refused secret must not be quoted in the refusal.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     task_statuses: Mapping[TaskStatus, ActionStatus] = Field(
         default=TASK_STATUSES,

@@ -173,6 +173,8 @@ def _finish(pull: Pull, window: Window, started: float) -> RunStatus:
             complete=complete,
             certificate=judged.as_json() if judged else None,
         )
+        if judged and succeeded:
+            cursors.drop_not_seen_again(session, pull.feed, pull.lease.run_id)
         cursors.forget_pull(session, pull.feed, pull.lease.run_id)
         health.note_success(session, pull.feed.connection_id)
     return RunStatus.SUCCEEDED if succeeded else RunStatus.INCOMPLETE

@@ -1,5 +1,7 @@
 """Logging for a process of the service, with the secrets of all connections cut out."""
 
+import logging
+
 from config.log import configure_logging
 from connectors.secrets import Redactor
 from sync.store.connections import all_connections
@@ -10,6 +12,8 @@ from workers.app import App
 def log_for(app: App) -> None:
     """Connections that are made later keep their secrets out of what they say themselves."""
     configure_logging(app.settings.log, Redactor(_secrets(app)))
+    # It tells of every job three times; what matters of a run is in the database.
+    logging.getLogger("rq").setLevel(logging.WARNING)
 
 
 def _secrets(app: App) -> list[str]:

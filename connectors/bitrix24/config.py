@@ -5,7 +5,7 @@ from enum import StrEnum
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from connectors.port import ConnectorConfig
 
@@ -22,9 +22,6 @@ class Plan(StrEnum):
 
 class Bitrix24Config(ConnectorConfig):
     """Either `webhook`, or the portal with an app's id and secret."""
-
-    # A refused webhook address must not be quoted in the refusal: its path is the secret.
-    model_config = ConfigDict(hide_input_in_errors=True)
 
     webhook: SecretStr | None = Field(
         default=None,

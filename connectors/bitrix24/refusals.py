@@ -94,7 +94,9 @@ def named(fault: Fault, method: str, *, status: int = 400, operating_wait: float
         return _hidden(method)
     if code == "OPERATION_TIME_LIMIT":
         return RateLimited(
-            f"The portal has used up its time for {method}.", retry_after=operating_wait
+            f"The portal has used up its time for {method}.",
+            retry_after=operating_wait,
+            of_account=False,
         )
     if code in ("QUERY_LIMIT_EXCEEDED", "RATELIMITEXCEPTION"):
         return RateLimited("The portal gets too many requests.", retry_after=BUCKET_PAUSE)

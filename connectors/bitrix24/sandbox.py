@@ -39,9 +39,13 @@ def create_app(options: SandboxOptions, monotonic: Seconds = time.monotonic) -> 
 
 
 def settings(options: SandboxOptions, base: str) -> dict[str, str]:
-    """How to connect to a sandbox that listens at `base` (`http://127.0.0.1:9001`)."""
+    """How to connect to a sandbox that listens at `base` (`http://127.0.0.1:9001`).
+
+    Without limits it is like a portal on a server of one's own, which a client may be told.
+    """
     return {
         "webhook": f"{base}/rest/{options.user_id}/{webhook_code(options)}/",
+        "plan": "self_hosted" if options.limit == "off" else options.plan,
         "application_token": application_token(options),
     }
 

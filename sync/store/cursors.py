@@ -134,5 +134,16 @@ def count_set_aside(session: Session, feed: Feed) -> int:
     )
 
 
+def drop_not_seen_again(session: Session, feed: Feed, run_id: int) -> None:
+    """After a complete full pull: what it did not refuse is mended or gone."""
+    session.connection().execute(
+        delete(SetAside).where(
+            col(SetAside.connection_id) == feed.connection_id,
+            col(SetAside.stream) == feed.stream.value,
+            col(SetAside.run_id) != run_id,
+        )
+    )
+
+
 def all_set_aside(session: Session) -> Sequence[SetAside]:
     return session.exec(select(SetAside).order_by(col(SetAside.id))).all()
