@@ -5,19 +5,18 @@ another worker takes the run when its lease is over and ends it; then nothing ma
 """
 
 import shutil
-from collections.abc import Callable, Iterator
-from datetime import timedelta
+from collections.abc import Callable, Iterator, MutableMapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from connectors.bitrix24.portal.options import SandboxOptions
 from connectors.bitrix24.sandbox import create_app
 from connectors.models import Stream
-from connectors.sandbox.asgi import App, Receive, Scope, Send
+from connectors.sandbox.asgi import App, Receive, Send
 from connectors.sandbox.runner import serving
 from sync.store.database import Database
-from sync.store.runs import LEASE
 from sync.tables.runs import RunStatus
 from tests.connectors.bitrix24.kit import Sandbox, sandbox
 from tests.faults.fuse import Fuse, FusedDatabase, FusedTransport, Killed
@@ -61,3 +60,128 @@ def walk(prepare: Callable[[], tuple[Mirrored, int]], check: Callable[[Mirrored,
         if killed is None:
             return at - 1
     raise AssertionError("the walk does not end")
+
+
+class Office:
+    """One address behind which a fresh portal stands for every point of a walk."""
+
+    def __init__(self, options: SandboxOptions) -> None:
+        self.options = options
+        self._app: App = create_app(options)
+
+    def renew(self) -> None:
+        self._app = create_app(self.options)
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+
+@pytest.fixture(scope="module")
+def portal() -> Iterator[Sandbox]:
+    """For pulls, which do not change it."""
+    with sandbox(seed=7, records=TWO_PAGES) as running:
+        yield running
+
+
+@pytest.mark.promise(1)
+def test_a_first_pull_in_two_shares_is_whole_wherever_it_is_killed(
+    portal: Sandbox, tmp_path: Path
+) -> None:
+    truth: dict[str, Any] = {}
+
+    def prepare() -> tuple[Mirrored, int]:
+        database = new_database(tmp_path / "retro.db")
+        mirrored = Mirrored(database, portal, store_connection(database, portal))
+        truth.update(truth or mirrored.truth(Stream.STAGE_CHANGES))
+        return mirrored, mirrored.queue(Stream.STAGE_CHANGES)
+
+    def check(mirrored: Mirrored, run_id: int) -> None:
+        run = mirrored.run(run_id)
+        assert (run.status, run.complete) == (RunStatus.SUCCEEDED, True)
+        assert (run.read, run.created, run.updated) == (len(truth), len(truth), 0)
+        assert mirrored.records(Stream.STAGE_CHANGES) == truth
+        assert mirrored.count_changes() == 0
+
+    points = walk(prepare, check)
+    print(f"first pull: {points} points")  # noqa: T201
+    assert points >= 20
+
+
+@pytest.mark.promise(1)
+@pytest.mark.promise(4)
+def test_a_second_pull_finds_each_change_once_wherever_it_is_killed(tmp_path: Path) -> None:
+    with sandbox(seed=8, records=TWO_PAGES) as portal:
+        base = new_database(tmp_path / "base.db")
+        first = Mirrored(base, portal, store_connection(base, portal))
+        first.pull(Stream.DEALS)
+        base.close()
+        edited, deleted, hidden, *_ = first.truth(Stream.DEALS)
+        portal.edit("deals", edited, {"set": {"opportunity": 77.5}})
+        portal.edit("deals", "new", {"set": {"title": "Nouvelle affaire"}})
+        portal.edit("deals", deleted, {"delete": True})
+        portal.edit("deals", hidden, {"hide": True})
+        held = set(first.truth(Stream.DEALS)) | {hidden}
+
+        def prepare() -> tuple[Mirrored, int]:
+            shutil.copy(tmp_path / "base.db", tmp_path / "retro.db")
+            database = Database(f"sqlite:///{tmp_path / 'retro.db'}")
+            mirrored = Mirrored(database, portal, first.connection_id)
+            return mirrored, mirrored.queue(Stream.DEALS)
+
+        def check(mirrored: Mirrored, run_id: int) -> None:
+            run = mirrored.run(run_id)
+            assert (run.status, run.complete) == (RunStatus.SUCCEEDED, True)
+            assert (run.read, run.created, run.updated) == (TWO_PAGES - 1, 1, 1)
+            assert run.deleted == 1
+            assert set(mirrored.records(Stream.DEALS)) == held
+            assert mirrored.records(Stream.DEALS)[edited]["amount"] == "77.50"
+            assert mirrored.count_changes() == 1
+
+        points = walk(prepare, check)
+    print(f"second pull: {points} points")  # noqa: T201
+    assert points >= 15
+
+
+@pytest.mark.promise(5)
+@pytest.mark.parametrize("scopes", [V3, V2], ids=["REST 3", "REST 2 only"])
+def test_a_push_delivers_each_write_once_wherever_it_is_killed(
+    tmp_path: Path, scopes: tuple[str, ...]
+) -> None:
+    options = SandboxOptions(records=4, seed=5, limit="off", scopes=scopes)
+    office = Office(options)
+    with serving(office) as base:
+
+        def prepare() -> tuple[Mirrored, int]:
+            office.renew()
+            database = new_database(tmp_path / "retro.db")
+            portal = Sandbox(options, base)
+            mirrored = Mirrored(database, portal, store_connection(database, portal))
+            return mirrored, queue_push(mirrored)
+
+        def check(mirrored: Mirrored, run_id: int) -> None:
+            assert mirrored.run(run_id).status is RunStatus.SUCCEEDED
+            assert_delivered_once(mirrored)
+
+        points = walk(prepare, check)
+    print(f"push: {points} points")  # noqa: T201
+    assert points >= 50
+
+
+@pytest.mark.promise(5)
+@pytest.mark.parametrize("scopes", [V3, V2], ids=["REST 3", "REST 2 only"])
+def test_a_create_whose_answer_was_lost_is_looked_up_and_not_repeated(
+    tmp_path: Path, scopes: tuple[str, ...]
+) -> None:
+    with sandbox(records=4, seed=5, scopes=scopes) as portal:
+        database = new_database(tmp_path / "retro.db")
+        mirrored = Mirrored(database, portal, store_connection(database, portal))
+        portal.faults(
+            {"on": {"method": "tasks.task.add", "every": 2}, "do": "timeout_after"},
+            {"on": {"method": "crm.item.add", "nth": 1}, "do": "timeout_after"},
+        )
+        run_id = queue_push(mirrored)
+        assert mirrored.work(run_id) is RunStatus.WAITING
+        assert mirrored.finish(run_id).status is RunStatus.SUCCEEDED
+        portal.faults()
+        assert_delivered_once(mirrored)
+        database.close()

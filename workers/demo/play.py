@@ -29,16 +29,8 @@ from workers.planning import Planned, apply_plan, plan_decisions
 from workers.retros import import_retro
 
 SEED = 7
-# What the later steps look at is pulled on each day the demo plays, the rest once a week.
-SELDOM = (
-    Stream.PEOPLE,
-    Stream.PIPELINES,
-    Stream.CONTACTS,
-    Stream.STAGE_CHANGES,
-    Stream.ACTIVITIES,
-    Stream.CAMPAIGN_STATS,
-    Stream.FORM_STATS,
-)
+# The story jumps by weeks: tasks are pulled on each day it plays, everything else now and then.
+EVERY_DAY, NOW_AND_THEN = timedelta(days=1), timedelta(days=14)
 DECISION = "D-email-ctr"
 EVENTS_SHOWN = 4
 COMPLETED = 5
@@ -130,7 +122,7 @@ class Story:
         with app.database.writing() as session:
             row = connections.connection_named(session, name)
             for stream in readable_streams(tool(row.kind)):
-                every = timedelta(days=7 if stream in SELDOM else 1)
+                every = EVERY_DAY if stream is Stream.TASKS else NOW_AND_THEN
                 timing = Timing(every=every, tz=app.settings.tz.key)
                 schedules.set_schedule(session, row.id, stream, timing, app.clock.now())
 
