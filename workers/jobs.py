@@ -21,7 +21,7 @@ from sync.store import runs
 from sync.store.connections import connection_with
 from sync.tables.runs import RunStatus
 from sync.vault import SecretsUnreadable
-from workers import doorbell, followup, hooks
+from workers import doorbell, hooks
 from workers.app import App, open_app
 from workers.embedded import redis_url
 from workers.errors import CannotRun, one_line
@@ -64,10 +64,11 @@ def opened_app(work: str) -> Iterator[App]:
 def pull(run_id: int) -> None:
     """Work on a pull; a slice that is over rings for the next one.
 
-    What changed nothing fires no rule (G2); what time alone brings, the rules' schedule finds.
+    What changed nothing fires no rule (G2); what time alone brings, the rules' schedule finds. Of
+    several pulls that are under way the last one rings, when all that came in is there.
     """
     with opened_app(f"run {run_id}") as app:
-        if _work_on(app, run_id) is RunStatus.SUCCEEDED and _changed_something(app, run_id):
+        if _work_on(app, run_id) is RunStatus.SUCCEEDED and _is_last_to_change(app, run_id):
             doorbell.ring_for_rules(app)
 
 
@@ -82,6 +83,9 @@ def apply_hook(event_id: int) -> None:
 
 
 def evaluate_rules() -> None:
+    # Only the worker of this queue needs the statistics, and has imported them before.
+    from workers import followup
+
     with opened_app("evaluation of the rules") as app:
         followup.follow_up(app)
         doorbell.ring_for_pushes(app)
@@ -92,10 +96,9 @@ def note_killed(job_path: str, *ids: int) -> None:
     to be done here that could be lost with this process too."""
 
 
-def _changed_something(app: App, run_id: int) -> bool:
+def _is_last_to_change(app: App, run_id: int) -> bool:
     with app.database.reading() as session:
-        run = runs.get_run(session, run_id)
-    return bool(run.created or run.updated or run.deleted)
+        return not runs.any_active(session) and runs.changed_lately(session, run_id)
 
 
 def _work_on(app: App, run_id: int) -> RunStatus | None:

@@ -4,7 +4,7 @@ The installation's own file in RETRO_HOME wins over the one that is shipped.
 """
 
 from datetime import date
-from typing import TypeVar
+from functools import lru_cache
 
 from sqlmodel import Session
 
@@ -18,22 +18,26 @@ from rules.rule_file import Rule, parse_rules
 from sync.store import people as store
 from sync.tables.people import Person as PersonRow
 
-T = TypeVar("T")
-
 
 def catalogue(settings: Settings) -> Catalogue:
     """Raises FileProblem."""
-    return parse_catalogue(*_text(settings, "kpis.yaml"))
+    return _catalogue(*_text(settings, "kpis.yaml"))
 
 
 def pay_table(settings: Settings) -> PayTable:
     """Raises FileProblem."""
-    return parse_pay_table(*_text(settings, "pay.yaml"))
+    return _pay_table(*_text(settings, "pay.yaml"))
 
 
 def rules_in_force(settings: Settings) -> tuple[Rule, ...]:
     """Raises Refused."""
-    return parse_rules(*_text(settings, "rules.yaml"))
+    return _rules(*_text(settings, "rules.yaml"))
+
+
+# Parsed once per text, and by a worker before its horses are born: YAML takes longer than rules do.
+_catalogue = lru_cache(maxsize=2)(parse_catalogue)
+_pay_table = lru_cache(maxsize=2)(parse_pay_table)
+_rules = lru_cache(maxsize=2)(parse_rules)
 
 
 def _text(settings: Settings, name: str) -> tuple[str, str]:

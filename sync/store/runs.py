@@ -242,6 +242,15 @@ def recent_runs(session: Session, limit: int = 50) -> Sequence[Run]:
     return session.exec(select(Run).order_by(col(Run.id).desc()).limit(limit)).all()
 
 
+def changed_lately(session: Session, run_id: int) -> bool:
+    """Whether this run or one that ran beside it changed anything."""
+    begun = select(Run.queued_at).where(Run.id == run_id).scalar_subquery()
+    changed = select(Run.id).where(
+        col(Run.ended_at) >= begun, Run.created + Run.updated + Run.deleted > 0
+    )
+    return session.exec(changed.limit(1)).first() is not None
+
+
 def any_active(session: Session) -> bool:
     active = select(Run.id).where(col(Run.status).in_(ACTIVE_STATUSES)).limit(1)
     return session.exec(active).first() is not None

@@ -4,11 +4,14 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from importlib import import_module
 
 import click
+from sqlalchemy.orm import configure_mappers
 
-from config.settings import load_settings
+from config.settings import Settings, load_settings
+from rules.yaml_file import FileProblem
 from workers.cli.context import json_option, opened
 from workers.cli.output import Output, Status
 from workers.doctor import examine
@@ -51,10 +54,22 @@ def worker_command(queue: QueueName) -> None:
             sys.exit("retro: A worker needs the Redis of the service: set RETRO_REDIS_URL.")
         redis = app.redis
         # Imported here, once, so that no work horse has to: it takes longer than most jobs.
-        import_module("workers.jobs")
+        _preload(queue, app.settings)
         # The horses open their own; a connection shared over a fork would mix up its answers.
         app.database.close()
         build_worker(redis, queue, on_killed="workers.jobs.note_killed").work()
+
+
+def _preload(queue: QueueName, settings: Settings) -> None:
+    import_module("workers.jobs")
+    configure_mappers()
+    if queue == "rules":
+        import_module("workers.followup")
+        library = import_module("workers.library")
+        # Files that are refused are told of by the job that needs them.
+        with suppress(FileProblem):
+            library.catalogue(settings)
+            library.rules_in_force(settings)
 
 
 @click.command("doctor")

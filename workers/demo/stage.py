@@ -31,7 +31,7 @@ from workers.queues import counts
 STARTS_WITHIN = 60.0
 QUIET_WITHIN = 45.0
 ENDS_WITHIN = 10.0
-TICK = 0.15
+TICK = 0.2
 
 
 @dataclass(frozen=True)
