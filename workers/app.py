@@ -1,7 +1,9 @@
 """The wiring: settings read once, and everything that has an effect made from them."""
 
+import ssl
 import time
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import httpx
@@ -48,7 +50,7 @@ class App:
             if connection_id is not None
             else None
         )
-        network = httpx.HTTPTransport(retries=0)
+        network = httpx.HTTPTransport(verify=trusted(), retries=0)
         allowed = self.settings.allow_private_hosts
         return kind(
             config,
@@ -69,6 +71,12 @@ class App:
         self.database.close()
         if self.redis is not None:
             self.redis.close()
+
+
+@cache
+def trusted() -> ssl.SSLContext:
+    """The certificate authorities, read once: a worker does so before its horses are born."""
+    return httpx.create_ssl_context()
 
 
 def open_app(settings: Settings, redis: Redis | None = None, *, upgrade: bool = True) -> App:

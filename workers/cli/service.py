@@ -1,5 +1,6 @@
 """retro run, web, schedule-loop, worker, doctor."""
 
+import gc
 import os
 import signal
 import sys
@@ -12,6 +13,7 @@ from sqlalchemy.orm import configure_mappers
 
 from config.settings import Settings, load_settings
 from rules.yaml_file import FileProblem
+from workers.app import trusted
 from workers.cli.context import json_option, opened
 from workers.cli.output import Output, Status
 from workers.doctor import examine
@@ -63,6 +65,7 @@ def worker_command(queue: QueueName) -> None:
 def _preload(queue: QueueName, settings: Settings) -> None:
     import_module("workers.jobs")
     configure_mappers()
+    trusted()
     if queue == "rules":
         import_module("workers.followup")
         library = import_module("workers.library")
@@ -70,6 +73,9 @@ def _preload(queue: QueueName, settings: Settings) -> None:
         with suppress(FileProblem):
             library.catalogue(settings)
             library.rules_in_force(settings)
+    # What is here stays here: without this, each horse would copy most of it to look for garbage.
+    gc.collect()
+    gc.freeze()
 
 
 @click.command("doctor")
