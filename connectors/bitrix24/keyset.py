@@ -166,9 +166,13 @@ def _id_of(raw: Raw) -> int | None:
 
 @dataclass
 class Progress:
-    """How far a share has been read: ids up to `last`, and whether that was its end."""
+    """How far a share has been read: ids up to `last`, and whether that was its end.
+
+    `count` is how many pages the next request asks for.
+    """
 
     last: int
+    count: int
     ended: bool = False
 
 
@@ -179,20 +183,30 @@ def pages(
     partition: Partition,
 ) -> Iterator[Page[RecordT]]:
     """One request a page. Raises BadResponse when the listing is not in order of ids."""
-    progress = Progress(int(partition.after or 0))
-    count = FIRST_FULL if window.is_full else FIRST_DELTA
+    progress = Progress(int(partition.after or 0), FIRST_FULL if window.is_full else FIRST_DELTA)
     while not progress.ended:
-        portal.operating.mind(listing.method, "batch")
-        commands = listing.chain(count, progress.last, partition.until, window.start)
-        batch = portal.batch(commands, halt=True)
-        found = _take(listing, batch, progress, partition.until)
-        yield Page(
-            records=_changed_since(found.records, window.start),
-            position=str(progress.last),
-            refused=found.refused,
-            remote_now=batch.remote_now,
-        )
-        count = next_count(count, batch.time)
+        # No local name for the page: it would stay in memory while its reader works on the next.
+        yield _next_page(portal, listing, window, partition, progress)
+
+
+def _next_page(
+    portal: Portal,
+    listing: Listing[RowT, RecordT],
+    window: Window,
+    partition: Partition,
+    progress: Progress,
+) -> Page[RecordT]:
+    portal.operating.mind(listing.method, "batch")
+    commands = listing.chain(progress.count, progress.last, partition.until, window.start)
+    batch = portal.batch(commands, halt=True)
+    found = _take(listing, batch, progress, partition.until)
+    progress.count = next_count(progress.count, batch.time)
+    return Page(
+        records=_changed_since(found.records, window.start),
+        position=str(progress.last),
+        refused=found.refused,
+        remote_now=batch.remote_now,
+    )
 
 
 def next_count(count: int, time: Times | None) -> int:
