@@ -14,8 +14,23 @@ MONEY_UNIT = Decimal("0.0001")
 CENT = Decimal("0.01")
 
 
+def _aware(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("a stored moment needs a time zone")
+    return value
+
+
+def sqlite_moment(value: datetime | None) -> str | None:
+    """Fixed-width ISO text in UTC, which sorts as time does."""
+    if value is None:
+        return None
+    if value.tzinfo is not UTC:
+        value = _aware(value).astimezone(UTC)
+    return value.isoformat(timespec="microseconds")
+
+
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware moment. SQLite gets fixed-width ISO text in UTC, which sorts as time does."""
+    """An aware moment; see `sqlite_moment` for what SQLite gets."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -26,12 +41,9 @@ class UtcDateTime(TypeDecorator[datetime]):
         return dialect.type_descriptor(DateTime(timezone=True))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a stored moment needs a time zone")
-        moment = value.astimezone(UTC)
-        return moment.isoformat(timespec="microseconds") if dialect.name == "sqlite" else moment
+        if dialect.name == "sqlite":
+            return sqlite_moment(value)
+        return None if value is None else _aware(value).astimezone(UTC)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         if value is None:
