@@ -11,8 +11,8 @@ Redact = Callable[[str], str]
 
 # What every record has; anything else was passed in `extra`.
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-# httpx and httpcore log every address, and the address of some tools holds the key. alembic tells at
-# every start on which database it looks.
+# httpx and httpcore log every address, and the address of some tools holds the key; alembic tells
+# at every start on which database it looks.
 TALKATIVE = ("httpx", "httpcore", "alembic")
 
 

@@ -1,8 +1,8 @@
 """The parts of README.md that follow from the code; `python -m tests.readme` writes them anew."""
 
+from config.settings import PREFIX, Settings
 from connectors.port import CAPABILITIES
 from connectors.registry import tools
-from config.settings import PREFIX, Settings
 from tests.conftest import ROOT
 
 README = ROOT / "README.md"

@@ -23,6 +23,13 @@ from tests.faults.fuse import Fuse, FusedDatabase, FusedTransport, Killed
 from tests.faults.push_case import assert_delivered_once, queue_push
 from tests.portal import Mirrored, new_database, store_connection
 
+# A killed process leaves its sockets to the system; an exception that stands for it leaves them to
+# the garbage collector, which complains.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
 # More than ten pages of fifty deals, so that a share takes two requests.
 TWO_PAGES = 540
 V3 = ("crm", "task", "tasks", "user_brief", "userfieldconfig", "im")
@@ -45,7 +52,9 @@ def kill(mirrored: Mirrored, run_id: int, at: int) -> str | None:
     return None
 
 
-def walk(prepare: Callable[[], tuple[Mirrored, int]], check: Callable[[Mirrored, int], None]) -> int:
+def walk(
+    prepare: Callable[[], tuple[Mirrored, int]], check: Callable[[Mirrored, int], None]
+) -> int:
     """How many points there were."""
     for at in range(1, 1000):
         mirrored, run_id = prepare()

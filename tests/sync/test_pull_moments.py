@@ -207,5 +207,6 @@ def test_stage_history_corrects_when_deals_ended_in_either_order(
     truth = mirrored.truth(Stream.DEALS)
     rows = mirrored.rows(Stream.DEALS)
     assert mirrored.records(Stream.DEALS) == truth
-    assert any(row.final_at and row.closed_at and row.final_at < row.closed_at
-               for row in rows.values())
+    assert any(
+        row.final_at and row.closed_at and row.final_at < row.closed_at for row in rows.values()
+    )

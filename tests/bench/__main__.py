@@ -1,0 +1,223 @@
+"""`make bench`: pulls and pushes against a sandbox without limits, beside the ceiling of this run.
+
+The ceiling is the same records, already fetched and decoded, hashed and written in one go: what a
+pull could reach if the portal answered at once and nothing else had to be done.
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from connectors.models import Deal, Stream, Task
+from connectors.port import Partition, Window, read
+from sync.store import connections, mirror, outbox, runs
+from sync.store.database import Database
+from sync.store.mirror import Feed
+from sync.store.outbox import Intention
+from sync.tables.connections import Connection
+from sync.tables.outbox import Operation
+from sync.tables.runs import Mode, Run, Trigger
+from tests.conftest import ROOT
+from workers.app import App, open_app
+from workers.clock import machine_now
+from workers.connecting import connect
+from workers.pulling import pull_now, push_now
+
+Row = dict[str, Any]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench")
+    parser.add_argument("--records", type=int, default=100_000)
+    parser.add_argument("--tasks", type=int, default=200)
+    parser.add_argument("--repeat", type=int, default=3)
+    given = parser.parse_args()
+    rows = [each for _ in range(given.repeat) for each in one_round(given.records, given.tasks)]
+    medians = [_median(name, rows) for name in dict.fromkeys(row["name"] for row in rows)]
+    _show(medians)
+    folder = ROOT / "var" / "bench"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S}.json"
+    file.write_text(json.dumps(medians, indent=2) + "\n")
+    Console().print(f"The figures are in {file}.")
+
+
+def one_round(records: int, tasks: int) -> list[Row]:
+    """Each round has a portal and a database of its own."""
+    with portal(records) as described, tempfile.TemporaryDirectory() as home, opened(home) as app:
+        connect(app, "bitrix24", "portal", described["settings"])
+        rows = [measured("full pull", lambda: _pull(app))]
+        rows.append(measured("pull without change", lambda: _pull(app)))
+        changed = max(1, records // 100)
+        _edit(described["control"], app, changed)
+        rows.append(measured("pull of 1 % changes", lambda: _pull(app)))
+        rows.append(measured(f"push of {tasks} tasks", lambda: _push(app, tasks)))
+        rows.append(_ceiling(app, Path(home)))
+    return rows
+
+
+@contextmanager
+def portal(records: int) -> Iterator[Row]:
+    command = [sys.executable, "-m", "workers", "sandbox", "bitrix24", "--limit", "off", "--json"]
+    process = subprocess.Popen(
+        [*command, "--records", str(records)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    try:
+        assert process.stdout is not None
+        described: Row = json.loads(process.stdout.readline())
+        _wait_for(f"{described['control']}/clock")
+        yield described
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait_for(url: str) -> None:
+    while True:
+        try:
+            httpx.get(url, timeout=60).raise_for_status()
+            return
+        except httpx.TransportError:
+            time.sleep(0.1)
+
+
+@contextmanager
+def opened(home: str) -> Iterator[App]:
+    from config.settings import load_settings
+
+    with closing(
+        open_app(load_settings({"RETRO_HOME": home, "RETRO_ALLOW_PRIVATE_HOSTS": "1"}))
+    ) as app:
+        yield app
+
+
+def measured(name: str, work: Callable[[], Run]) -> Row:
+    """CPU seconds and peak memory are those of this process, threads included."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    run = work()
+    seconds = time.perf_counter() - wall
+    return {
+        "name": name,
+        "records": run.read,
+        "requests": run.requests,
+        "seconds": seconds,
+        "cpu_seconds": time.process_time() - cpu,
+        "per_second": run.read / seconds,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def _pull(app: App) -> Run:
+    (run,) = pull_now(app, "portal", [Stream.DEALS])
+    return run
+
+
+def _edit(control: str, app: App, count: int) -> None:
+    with app.database.reading() as session, httpx.Client(base_url=control) as portal:
+        for row in mirror.iterate_rows(session, Stream.DEALS, limit=count):
+            body = {"set": {"title": f"{row.title} (edited)"}}
+            portal.post(f"/records/deals/{row.id}", json=body).raise_for_status()
+
+
+def _push(app: App, count: int) -> Run:
+    with app.database.writing() as session:
+        row = connections.connection_named(session, "portal")
+        assert row.id is not None
+        outbox.intend(session, [_task(row.id, number) for number in range(count)], machine_now())
+    return push_now(app, row.id)
+
+
+def _task(connection_id: int, number: int) -> Intention:
+    key = f"bench:{number}"
+    task = Task(
+        key=key,
+        title=f"Task {number}",
+        description="One of many.",
+        owner="1",
+        due_at=machine_now() + timedelta(days=7),
+    )
+    payload = msgspec.to_builtins(task)
+    return Intention(f"task:{key}", connection_id, Operation.CREATE_TASK, key, payload, [])
+
+
+def _ceiling(app: App, home: Path) -> Row:
+    """Decode plus bulk upsert of what one share of the portal holds, with nothing to wait for."""
+    with app.database.reading() as session:
+        row = connections.connection_named(session, "portal")
+    with closing(app.connector(row)) as connector:
+        pages = list(read(connector, Stream.DEALS, Window(), Partition()))
+    encoded = [msgspec.json.encode(page.records) for page in pages]
+    target = Database(f"sqlite:///{home / 'ceiling.db'}")
+    target.upgrade()
+    with target.writing() as session:
+        own = Connection(
+            name="ceiling", kind=row.kind, settings={}, secrets=b"", created_at=machine_now()
+        )
+        session.add(own)
+        session.flush()
+        assert own.id is not None
+        run = runs.queue_run(
+            session, own.id, "deals", mode=Mode.FULL, trigger=Trigger.MANUAL, at=machine_now()
+        )
+        feed = Feed(own.id, Stream.DEALS)
+    wall, cpu = time.perf_counter(), time.process_time()
+    for content in encoded:
+        records = msgspec.json.decode(content, type=list[Deal])
+        with target.writing() as session:
+            mirror.save_records(session, feed, records, run_id=run.id or 0, seen_at=machine_now())
+    seconds = time.perf_counter() - wall
+    target.close()
+    count = sum(len(page.records) for page in pages)
+    return {
+        "name": "ceiling: decode and upsert",
+        "records": count,
+        "requests": 0,
+        "seconds": seconds,
+        "cpu_seconds": time.process_time() - cpu,
+        "per_second": count / seconds,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def _median(name: str, rows: list[Row]) -> Row:
+    same = [row for row in rows if row["name"] == name]
+    return {
+        key: name if key == "name" else statistics.median(row[key] for row in same)
+        for key in same[0]
+    }
+
+
+def _show(rows: list[Row]) -> None:
+    table = Table(box=None)
+    for column in ("", "records", "requests", "seconds", "CPU s", "records/s", "peak MB"):
+        table.add_column(column, justify="left" if not column else "right")
+    for row in rows:
+        table.add_row(
+            row["name"],
+            f"{row['records']:,.0f}",
+            f"{row['requests']:,.0f}",
+            f"{row['seconds']:.2f}",
+            f"{row['cpu_seconds']:.2f}",
+            f"{row['per_second']:,.0f}",
+            f"{row['peak_mb']:.0f}",
+        )
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
