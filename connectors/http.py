@@ -37,7 +37,7 @@ from connectors.errors import (
     TryLater,
     Unavailable,
 )
-from connectors.secrets import Redactor
+from connectors.redaction import Redactor
 
 T = TypeVar("T")
 

@@ -39,7 +39,7 @@ from connectors.models import (
     Task,
     TaskStatus,
 )
-from connectors.secrets import Redactor
+from connectors.redaction import Redactor
 
 R = TypeVar("R", bound=Record, covariant=True)
 

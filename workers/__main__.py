@@ -1,3 +1,5 @@
+"""`python -m workers`: the command line, as `retro` is."""
+
 from workers.cli import main
 
 main()

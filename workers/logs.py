@@ -3,7 +3,7 @@
 import logging
 
 from config.log import configure_logging
-from connectors.secrets import Redactor
+from connectors.redaction import Redactor
 from sync.store.connections import all_connections
 from sync.vault import SecretsUnreadable
 from workers.app import App

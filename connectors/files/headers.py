@@ -36,8 +36,8 @@ HEADERS: Mapping[str, tuple[str, ...]] = {
     "starts": ("starts", "form starts", "débuts", "débuts de formulaire"),
     "completions": ("completions", "submissions", "soumissions", "formulaires envoyés"),
     "delivered": ("delivered", "emails delivered", "délivrés", "e-mails délivrés"),
-    "opened": ("opened", "opens", "ouverts", "ouvertures"),
-    "clicked": ("clicked", "email clicks", "cliqués", "clics e-mail"),
+    "opened": ("opened", "emails opened", "opens", "ouverts", "e-mails ouverts", "ouvertures"),
+    "clicked": ("clicked", "emails clicked", "email clicks", "cliqués", "clics e-mail"),
 }
 # Headers that tools use for different things: the other columns of the sheet decide. None is a
 # figure that is not kept: e-mails sent are not e-mails delivered.

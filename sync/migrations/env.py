@@ -7,7 +7,7 @@ from alembic.autogenerate.api import AutogenContext
 from sqlmodel.sql.sqltypes import AutoString
 
 from sync.tables import metadata
-from sync.tables.types import Json, Money, Words
+from sync.tables.columns import Json, Money, Words
 
 # Migrations name plain types, so that they stay true when ours change.
 PLAIN = {

@@ -9,7 +9,7 @@ from sqlalchemy import Dialect, Table
 from sqlalchemy.types import TypeEngine
 from sqlmodel import Session
 
-from sync.tables.types import Json, Money, UtcDateTime, sqlite_moment
+from sync.tables.columns import Json, Money, UtcDateTime, sqlite_moment
 
 Row = tuple[Any, ...]
 # Rows of one statement: with 30 columns far below the limit of 32,766 parameters.

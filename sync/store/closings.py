@@ -7,8 +7,8 @@ from sqlmodel import Session
 
 from connectors.models import Deal, Record, StageChange, StageKind, Stream
 from sync.store.mirror import CHUNK, Feed
+from sync.tables.columns import table_of
 from sync.tables.mirror import DealRow, StageChangeRow
-from sync.tables.types import table_of
 
 DEAL, MOVE = table_of(DealRow), table_of(StageChangeRow)
 

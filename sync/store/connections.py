@@ -16,10 +16,10 @@ from connectors.auth import Token
 from connectors.port import Connector, ConnectorConfig
 from sync.store.database import Database
 from sync.tables import metadata
+from sync.tables.columns import table_of
 from sync.tables.connections import Connection, ConnectionState
 from sync.tables.retros import Action
 from sync.tables.runs import Run
-from sync.tables.types import table_of
 from sync.vault import Vault
 
 RUN = table_of(Run)

@@ -16,9 +16,9 @@ from sqlalchemy import ColumnElement, Table, case, func, select
 from sqlmodel import Session
 
 from connectors.models import Group, LeadStatus, Stream
+from sync.tables.columns import table_of
 from sync.tables.connections import WHOLE_STREAM, Cursor
 from sync.tables.mirror import CampaignStatsRow, EmailStatsRow, FormStatsRow, LeadRow
-from sync.tables.types import table_of
 
 CAMPAIGN, FORM, EMAIL, LEAD, CURSOR = (
     table_of(model) for model in (CampaignStatsRow, FormStatsRow, EmailStatsRow, LeadRow, Cursor)

@@ -11,9 +11,9 @@ from sqlmodel import Session
 from connectors.models import Record, Stream
 from sync.rows import columns, content_hash, differences, values
 from sync.store.bulk import insert_rows
+from sync.tables.columns import table_of
 from sync.tables.mirror import MIRROR, Change
 from sync.tables.runs import RunSeen
-from sync.tables.types import table_of
 
 SEEN = table_of(RunSeen)
 # Databases limit the number of parameters of one statement.

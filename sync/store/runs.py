@@ -12,8 +12,8 @@ from sqlalchemy import ColumnElement, and_, bindparam, func, or_, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
+from sync.tables.columns import UtcDateTime
 from sync.tables.runs import ACTIVE_STATUSES, Mode, Run, RunStatus, Trigger
-from sync.tables.types import UtcDateTime
 
 LEASE = timedelta(seconds=20)
 

@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, Table, and_, select, update
 from sqlmodel import Session, col
 from sqlmodel import select as select_model
 
+from sync.tables.columns import table_of
 from sync.tables.connections import Missed, Schedule
-from sync.tables.types import table_of
 
 SCHEDULE: Table = table_of(Schedule)
 # Later than this, a schedule counts as missed rather than merely late.

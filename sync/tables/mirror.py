@@ -12,7 +12,7 @@ from sqlalchemy import Index, LargeBinary
 from sqlmodel import Field, SQLModel
 
 from connectors.models import Stream
-from sync.tables.types import Json, Money, UtcDateTime
+from sync.tables.columns import Json, Money, UtcDateTime
 
 
 class Mirrored(SQLModel):

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from sync.tables.types import document, moment, word
+from sync.tables.columns import document, moment, word
 
 
 class Operation(StrEnum):

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
 
-from sync.tables.types import Json, document, moment
+from sync.tables.columns import Json, document, moment
 
 
 class Retro(SQLModel, table=True):

@@ -92,7 +92,7 @@ def portal() -> Iterator[Sandbox]:
         yield running
 
 
-@pytest.mark.promise(1)
+@pytest.mark.promise("G1")
 def test_a_first_pull_in_two_shares_is_whole_wherever_it_is_killed(
     portal: Sandbox, tmp_path: Path
 ) -> None:
@@ -116,8 +116,8 @@ def test_a_first_pull_in_two_shares_is_whole_wherever_it_is_killed(
     assert points >= 20
 
 
-@pytest.mark.promise(1)
-@pytest.mark.promise(4)
+@pytest.mark.promise("G1")
+@pytest.mark.promise("G4")
 def test_a_second_pull_finds_each_change_once_wherever_it_is_killed(tmp_path: Path) -> None:
     with sandbox(seed=8, records=TWO_PAGES) as portal:
         base = new_database(tmp_path / "base.db")
@@ -151,7 +151,7 @@ def test_a_second_pull_finds_each_change_once_wherever_it_is_killed(tmp_path: Pa
     assert points >= 15
 
 
-@pytest.mark.promise(5)
+@pytest.mark.promise("G5")
 @pytest.mark.parametrize("scopes", [V3, V2], ids=["REST 3", "REST 2 only"])
 def test_a_push_delivers_each_write_once_wherever_it_is_killed(
     tmp_path: Path, scopes: tuple[str, ...]
@@ -176,7 +176,7 @@ def test_a_push_delivers_each_write_once_wherever_it_is_killed(
     assert points >= 50
 
 
-@pytest.mark.promise(5)
+@pytest.mark.promise("G5")
 @pytest.mark.parametrize("scopes", [V3, V2], ids=["REST 3", "REST 2 only"])
 def test_a_create_whose_answer_was_lost_is_looked_up_and_not_repeated(
     tmp_path: Path, scopes: tuple[str, ...]

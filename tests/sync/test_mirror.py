@@ -61,7 +61,7 @@ def test_every_field_of_a_record_comes_back_as_it_went_in(database: Database, de
     assert held(database, deals) == DEAL
 
 
-@pytest.mark.promise(2)
+@pytest.mark.promise("G2")
 def test_an_unchanged_record_writes_nothing(database: Database, deals: Feed) -> None:
     save(database, deals, DEAL)
     assert save(database, deals, DEAL) == Saved(unchanged=1)
@@ -69,7 +69,7 @@ def test_an_unchanged_record_writes_nothing(database: Database, deals: Feed) -> 
         assert session.execute(select(Change)).all() == []
 
 
-@pytest.mark.promise(2)
+@pytest.mark.promise("G2")
 @pytest.mark.parametrize(
     ("field", "value"),
     [

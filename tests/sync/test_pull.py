@@ -57,7 +57,7 @@ def certificate(count: int, **differing: int) -> dict[str, object]:
     return {**counts, **plain, **differing}
 
 
-@pytest.mark.promise(11)
+@pytest.mark.promise("G11")
 def test_a_full_pull_equals_the_portal_in_every_stream_and_field(whole: Mirrored) -> None:
     ended = {stream: whole.pull(stream) for stream in STREAMS}
     for stream, run in ended.items():
@@ -69,7 +69,7 @@ def test_a_full_pull_equals_the_portal_in_every_stream_and_field(whole: Mirrored
         assert (run.read, run.created, run.updated) == (len(truth), len(truth), 0)
 
 
-@pytest.mark.promise(11)
+@pytest.mark.promise("G11")
 @pytest.mark.parametrize("seed", [1, 2, 3, 4, 5])
 def test_deals_equal_the_portal_whatever_the_seed(database: Database, seed: int) -> None:
     with sandbox(seed=seed, records=300) as portal:
@@ -83,7 +83,7 @@ def test_deals_equal_the_portal_whatever_the_seed(database: Database, seed: int)
         assert run.certificate == certificate(300)
 
 
-@pytest.mark.promise(11)
+@pytest.mark.promise("G11")
 def test_shares_side_by_side_leave_no_gap_between_them(database: Database) -> None:
     with sandbox(seed=9, records=10_000) as portal:
         mirrored = Mirrored(database, portal, store_connection(database, portal))
@@ -94,7 +94,7 @@ def test_shares_side_by_side_leave_no_gap_between_them(database: Database) -> No
         assert run.certificate == certificate(10_000)
 
 
-@pytest.mark.promise(2)
+@pytest.mark.promise("G2")
 def test_a_second_pull_writes_nothing(whole: Mirrored) -> None:
     whole.pull(Stream.DEALS)
     before = whole.rows(Stream.DEALS)
@@ -108,7 +108,7 @@ def test_a_second_pull_writes_nothing(whole: Mirrored) -> None:
     assert whole.count_changes() == 0
 
 
-@pytest.mark.promise(4)
+@pytest.mark.promise("G4")
 @pytest.mark.parametrize("mode", [Mode.INCREMENTAL, Mode.FULL])
 def test_what_changes_in_the_portal_is_found(own: Mirrored, mode: Mode) -> None:
     own.pull(Stream.DEALS)
@@ -130,7 +130,7 @@ def test_what_changes_in_the_portal_is_found(own: Mirrored, mode: Mode) -> None:
         assert (deleted in held, run.deleted, run.complete) == (True, 0, None)
 
 
-@pytest.mark.promise(4)
+@pytest.mark.promise("G4")
 def test_too_many_deletes_at_once_wait_for_a_person(own: Mirrored) -> None:
     own.pull(Stream.DEALS)
     before = own.records(Stream.DEALS)
@@ -143,7 +143,7 @@ def test_too_many_deletes_at_once_wait_for_a_person(own: Mirrored) -> None:
     assert own.records(Stream.DEALS) == before
 
 
-@pytest.mark.promise(1)
+@pytest.mark.promise("G1")
 def test_a_slice_ends_queued_and_the_next_one_goes_on(whole: Mirrored) -> None:
     run_id = whole.queue(Stream.STAGE_CHANGES)
     for pages in (1, 2):

@@ -54,7 +54,7 @@ def watermark(mirrored: Mirrored) -> datetime | None:
         return cursors.watermark(session, mirrored.feed(Stream.DEALS))
 
 
-@pytest.mark.promise(3)
+@pytest.mark.promise("G3")
 def test_the_watermark_is_the_portals_clock_at_the_first_page(mirrored: Mirrored) -> None:
     def an_hour_passes(_read: int) -> None:
         set_clock(mirrored.portal, PORTAL_TIME + timedelta(hours=1))
@@ -64,7 +64,7 @@ def test_the_watermark_is_the_portals_clock_at_the_first_page(mirrored: Mirrored
     assert watermark(mirrored) == PORTAL_TIME
 
 
-@pytest.mark.promise(3)
+@pytest.mark.promise("G3")
 def test_a_record_changed_exactly_at_the_bound_is_read(mirrored: Mirrored) -> None:
     mirrored.pull(Stream.DEALS)
     id_ = next(iter(mirrored.rows(Stream.DEALS)))
@@ -77,7 +77,7 @@ def test_a_record_changed_exactly_at_the_bound_is_read(mirrored: Mirrored) -> No
     assert mirrored.rows(Stream.DEALS)[id_].title == "À la limite"
 
 
-@pytest.mark.promise(3)
+@pytest.mark.promise("G3")
 def test_ties_on_one_moment_are_not_lost_at_the_end_of_a_page_or_slice(mirrored: Mirrored) -> None:
     mirrored.pull(Stream.DEALS)
     set_clock(mirrored.portal, PORTAL_TIME + timedelta(hours=2))
@@ -104,7 +104,7 @@ class Watched(Database):
         self.after()
 
 
-@pytest.mark.promise(1)
+@pytest.mark.promise("G1")
 def test_what_lies_before_a_cursor_is_in_the_mirror(mirrored: Mirrored) -> None:
     """After each commit, as a crash there would leave it."""
     ids = {int(id_) for id_ in mirrored.truth(Stream.DEALS)}
@@ -130,7 +130,7 @@ def test_what_lies_before_a_cursor_is_in_the_mirror(mirrored: Mirrored) -> None:
     assert len({read for read in seen if read}) == 2
 
 
-@pytest.mark.promise(9)
+@pytest.mark.promise("G9")
 def test_a_worker_that_lost_its_run_writes_no_further_page(mirrored: Mirrored) -> None:
     run_id = mirrored.queue(Stream.DEALS)
     held: list[int] = []
@@ -170,7 +170,7 @@ class OddRow(httpx.BaseTransport):
         self._inner.close()
 
 
-@pytest.mark.promise(12)
+@pytest.mark.promise("G12")
 def test_a_bad_record_is_set_aside_and_the_others_go_through(mirrored: Mirrored) -> None:
     truth = mirrored.truth(Stream.DEALS)
     bad = sorted(truth, key=int)[70]

@@ -38,12 +38,12 @@ def read(database: Database, run_id: int) -> Run:
         return runs.get_run(session, run_id)
 
 
-@pytest.mark.promise(9)
+@pytest.mark.promise("G9")
 def test_a_second_request_joins_the_run_that_is_active(database: Database, deals: Feed) -> None:
     assert queue(database, deals) == queue(database, deals)
 
 
-@pytest.mark.promise(9)
+@pytest.mark.promise("G9")
 def test_a_run_is_taken_by_one_worker(database: Database, deals: Feed) -> None:
     run_id = queue(database, deals)
     assert take(database, run_id, ANNA) == Lease(run_id, fence=1)
@@ -51,8 +51,8 @@ def test_a_run_is_taken_by_one_worker(database: Database, deals: Feed) -> None:
     assert read(database, run_id).host == "anna"
 
 
-@pytest.mark.promise(9)
-@pytest.mark.promise(10)
+@pytest.mark.promise("G9")
+@pytest.mark.promise("G10")
 def test_a_lease_that_ran_out_goes_to_the_next_worker(database: Database, deals: Feed) -> None:
     run_id = queue(database, deals)
     take(database, run_id, ANNA)
@@ -63,7 +63,7 @@ def test_a_lease_that_ran_out_goes_to_the_next_worker(database: Database, deals:
     assert take(database, run_id, BORIS, later) == Lease(run_id, fence=2)
 
 
-@pytest.mark.promise(9)
+@pytest.mark.promise("G9")
 def test_a_worker_that_lost_its_lease_cannot_write(database: Database, deals: Feed) -> None:
     run_id = queue(database, deals)
     old = take(database, run_id, ANNA)
@@ -76,7 +76,7 @@ def test_a_worker_that_lost_its_lease_cannot_write(database: Database, deals: Fe
     assert read(database, run_id).read == 0
 
 
-@pytest.mark.promise(9)
+@pytest.mark.promise("G9")
 def test_the_fence_holds_even_when_the_clock_of_the_late_worker_is_right(
     database: Database, deals: Feed
 ) -> None:

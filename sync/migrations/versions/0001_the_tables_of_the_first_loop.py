@@ -6,7 +6,7 @@ Revision: 0001, after nothing
 import sqlalchemy as sa
 from alembic import op
 
-from sync.tables.types import UtcDateTime
+from sync.tables.columns import UtcDateTime
 
 revision = "0001"
 down_revision = None

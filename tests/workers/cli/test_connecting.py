@@ -96,6 +96,7 @@ def test_a_secret_may_come_from_the_environment(retro: Retro, portal: Sandbox) -
     assert retro("connect", "bitrix24", "portal").status == 0
 
 
+@pytest.mark.promise("G16")
 def test_credentials_that_die_break_the_connection_once_and_a_good_check_heals_it(
     retro: Retro,
 ) -> None:

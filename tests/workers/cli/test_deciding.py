@@ -1,0 +1,133 @@
+"""From a retro file to tasks in the portal: rules check, people, import, plan, apply, push."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.connectors.bitrix24.kit import Sandbox, sandbox
+from tests.workers.cli.kit import Retro
+
+ROLES = {"p_mkt": "Marketer CRM", "p_des": "Designer", "p_cop": "Copywriter"}
+RULES = """\
+version: 1
+rules:
+  - id: R01
+    version: 1
+    name: a KPI under its floor
+    trigger: kpi.updated
+    when: {field: kpi.valeu, op: lt, value: 0.4}
+    then:
+      - {do: open_micro_retro, owner: {by: role, role: acquisition}, due_business_days: 5}
+"""
+RETRO = """\
+retro: R-2026-11-23
+held_at: 2026-11-23T10:00:00+01:00
+participants: [{person: p_mkt, hours: 1.5}]
+observations:
+  - {id: O-1, text: trop peu de clics, kpis: [transactional_email_click_rate]}
+decisions:
+  - id: D-email-ctr
+    from: O-1
+    type: improve_kpi
+    text: nouveau gabarit du bouton
+    kpi: transactional_email_click_rate
+    target_relative: 0.15
+    accountable: p_mkt
+    helpers: [p_des, p_cop, p_mkt]
+    due_business_days: 15
+"""
+EMAILS = """\
+day,campaign,group,emails_delivered,emails_opened,emails_clicked
+2026-11-10,Transactionnels,treated,48210,9000,1205
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "file.yaml"
+
+
+def people(accounts: list[dict[str, Any]]) -> str:
+    """People with the addresses of accounts of the portal."""
+    known = [each["email"] for each in accounts if each["email"] and each["active"]]
+    rows = [
+        {"id": id_, "name": role, "role": role, "email": email}
+        for (id_, role), email in zip(ROLES.items(), known, strict=False)
+    ]
+    return json.dumps({"people": rows})
+
+
+def test_a_misspelt_field_in_a_rule_is_answered_with_its_line_and_the_nearest(
+    retro: Retro, file: Path
+) -> None:
+    file.write_text(RULES)
+    answer = retro("rules", "check", str(file))
+    assert answer.status == 1
+    (problem,) = answer.out.splitlines()
+    assert problem.startswith(f"{file}:7:")
+    assert "kpi.valeu" in problem
+    assert "did you mean kpi.value?" in problem
+    assert retro("rules", "check", str(file), "--json").document == {"problems": [problem]}
+    file.write_text(RULES.replace("valeu", "value"))
+    assert retro("rules", "check", str(file)).status == 0
+
+
+def test_a_decision_without_owner_and_date_names_both_and_nothing_is_kept(
+    retro: Retro, file: Path
+) -> None:
+    with sandbox(seed=7, records=20) as portal:
+        prepared(retro, portal, file)
+        lacking = RETRO.replace("    accountable: p_mkt\n", "")
+        file.write_text(lacking.replace("    due_business_days: 15\n", ""))
+        answer = retro("import", str(file))
+        assert answer.status == 1
+        assert str(file) in answer.err
+        assert "accountable" in answer.err
+        assert "due_on" in answer.err
+        assert retro("import", str(file), "--json").document["error"]["message"] in answer.err
+        assert retro("retros", "--json").document == []
+        assert retro("apply", "--json").document["actions"] == []
+        assert retro("outbox", "--json").document == []
+        assert retro("push").out == "Nothing to send.\n"
+        assert portal.records("tasks") == []
+
+
+def test_a_decision_becomes_three_tasks_and_applying_it_twice_adds_none(
+    retro: Retro, file: Path
+) -> None:
+    with sandbox(seed=7, records=20) as portal:
+        prepared(retro, portal, file)
+        file.write_text(RETRO)
+        assert retro("import", str(file)).status == 0
+        plan = retro("plan", "--json").document
+        assert set(plan) == {"actions", "targets", "refused", "api_calls"}
+        assert {each["owner"] for each in plan["actions"]} == set(ROLES)
+        assert {each["because"][0]["rule"] for each in plan["actions"]} == {"R03"}
+        (target,) = plan["targets"]
+        assert target["baseline"] == {"numerator": 1205, "denominator": 48210}
+        assert retro("outbox", "--json").document == []
+        assert retro("apply", "--json").document["actions"] == plan["actions"]
+        pushed = retro("push", "--json")
+        assert (pushed.status, pushed.document["runs"][0]["status"]) == (0, "succeeded")
+        assert {row["state"] for row in retro("outbox", "--json").document} == {"done"}
+        assert len(portal.records("tasks")) == 3
+        assert retro("apply", "--json").document["actions"] == []
+        assert retro("push").out == "Nothing to send.\n"
+        assert len(portal.records("tasks")) == 3
+
+
+def prepared(retro: Retro, portal: Sandbox, file: Path) -> None:
+    """Connected, with people matched and a file of mails."""
+    retro.connect(portal)
+    retro("pull", "portal", "--stream", "people")
+    accounts = [json.loads(line) for line in retro("records", "people").out.splitlines()]
+    file.write_text(people(accounts))
+    assert retro("people", "import", str(file)).status == 0
+    assert retro("people", "match").status == 0
+    folder = file.with_name("mails")
+    folder.mkdir()
+    (folder / "emails.csv").write_text(EMAILS)
+    assert retro("connect", "files", "mails", "--set", f"folder={folder}").status == 0
+    assert retro("pull", "mails").status == 0

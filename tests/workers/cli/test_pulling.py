@@ -1,0 +1,153 @@
+"""`retro pull`, `records`, `runs`: the documents that programs are promised, and Ctrl-C."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from typing import Any
+
+from sqlmodel import select
+
+from sync.store.database import Database
+from sync.tables.runs import Run, RunStatus
+from tests.connectors.bitrix24.kit import Sandbox, sandbox
+from tests.waiting import eventually
+from tests.workers.cli.kit import Retro
+
+RUN = {
+    "run": int,
+    "stream": str,
+    "mode": str,
+    "status": str,
+    "read": int,
+    "created": int,
+    "updated": int,
+    "unchanged": int,
+    "deleted": int,
+    "set_aside": int,
+    "requests": int,
+    "seconds": float,
+    "records_per_second": int,
+    "complete": bool,
+    "certificate": dict,
+    "waiting_until": type(None),
+    "error": type(None),
+}
+HISTORY = {
+    "connection": str,
+    "trigger": str,
+    "worker": dict,
+    "queued_at": str,
+    "started_at": str,
+    "ended_at": str,
+}
+RECORD = {"connection", "id", "title", "stage", "amount", "currency", "source", "utm", "owner"}
+MOMENTS = {"created_at", "updated_at", "closed_at", "deleted_at"}
+
+
+def types(document: dict[str, Any]) -> dict[str, type]:
+    return {name: type(value) for name, value in document.items()}
+
+
+def test_a_pull_answers_in_the_promised_shape(retro: Retro, portal: Sandbox) -> None:
+    retro.connect(portal)
+    answer = retro("pull", "portal", "--stream", "deals", "--json")
+    assert (answer.status, answer.err) == (0, "")
+    assert set(answer.document) == {"connection", "runs"}
+    (run,) = answer.document["runs"]
+    assert types(run) == RUN
+    assert (run["mode"], run["status"], run["complete"]) == ("full", "succeeded", True)
+    assert (run["read"], run["created"]) == (60, 60)
+    certificate = run["certificate"]
+    assert (certificate["remote_count"], certificate["mirror_count"]) == (60, 60)
+    assert certificate["ids_match"] is True
+    (second,) = retro("pull", "portal", "--stream", "deals", "--json").document["runs"]
+    assert (second["mode"], second["complete"], second["certificate"]) == (
+        "incremental",
+        None,
+        None,
+    )
+    assert (second["created"], second["updated"]) == (0, 0)
+
+
+def test_the_history_adds_what_asked_for_a_run_and_who_did_it(
+    retro: Retro, portal: Sandbox
+) -> None:
+    retro.connect(portal)
+    retro("pull", "portal", "--stream", "people")
+    (run,) = retro("runs", "--json").document
+    assert types(run) == RUN | HISTORY
+    assert (run["connection"], run["trigger"]) == ("portal", "manual")
+    assert set(run["worker"]) == {"host", "pid"}
+    assert run["worker"]["pid"] == os.getpid()
+    assert run["queued_at"] <= run["started_at"] <= run["ended_at"]
+    assert retro("runs", str(run["run"]), "--json").document == run
+    missing = retro("runs", "99", "--json")
+    assert (missing.status, missing.sentence) == (1, "There is no run 99.")
+
+
+def test_deals_and_leads_come_out_one_a_line_as_the_portal_has_them(
+    retro: Retro, portal: Sandbox
+) -> None:
+    retro.connect(portal)
+    # With the history, which knows better than a deal when it was closed.
+    retro("pull", "portal", *(f"--stream={each}" for each in ("deals", "leads", "stage_changes")))
+    for stream, more in (
+        ("deals", {"pipeline", "stage_kind", "contacts", "lead", "extra"}),
+        ("leads", {"status_kind", "contacts", "extra"}),
+    ):
+        found = [json.loads(line) for line in retro("records", stream).out.splitlines()]
+        truth = {each["id"]: each for each in portal.records(stream)}
+        assert {each["id"] for each in found} == set(truth)
+        for record in found:
+            assert set(record) == RECORD | MOMENTS | more
+            assert set(record["utm"]) == {"source", "medium", "campaign", "content", "term"}
+            assert record["utm"] == truth[record["id"]]["utm"]
+            assert record["closed_at"] == truth[record["id"]]["closed_at"]
+        assert any(each["utm"]["campaign"] for each in found)
+        assert any(each["closed_at"] for each in found)
+        assert retro("records", stream, "--json").document == found
+    assert len(retro("records", "deals", "--limit", "3").out.splitlines()) == 3
+    heads = retro("records", "deals", "--format", "csv").out.splitlines()[0].split(",")
+    assert {"connection", "id", "utm_campaign", "deleted_at"} <= set(heads)
+
+
+def test_a_stream_the_tool_does_not_have_is_named(retro: Retro, portal: Sandbox) -> None:
+    retro.connect(portal)
+    answer = retro("pull", "portal", "--stream", "email_stats", "--json")
+    assert answer.status == 1
+    assert answer.document["error"]["message"] == answer.sentence
+    assert answer.sentence.startswith("bitrix24 has no email_stats; it has: people,")
+    assert retro("pull", "prtal").sentence == "There is no connection 'prtal'; there are: portal."
+
+
+def test_ctrl_c_ends_a_pull_in_one_sentence_and_the_next_one_goes_on(retro: Retro) -> None:
+    with sandbox(seed=7, records=60) as portal:
+        retro.connect(portal)
+        portal.faults({"do": "slow", "seconds": 2})
+        process = subprocess.Popen(
+            [sys.executable, "-m", "workers", "pull", "portal", "--stream", "deals"],
+            env=dict(os.environ),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            process_group=0,
+        )
+        database = Database(f"sqlite:///{retro.home / 'retro.db'}")
+        run = eventually(lambda: running(database), within=20)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+        assert (process.returncode, out) == (1, "")
+        assert err.strip() == "retro: Stopped. Run the command again."
+        database.close()
+        portal.faults()
+        (again,) = retro("pull", "portal", "--stream", "deals", "--json").document["runs"]
+        assert (again["run"], again["status"], again["complete"]) == (run, "succeeded", True)
+        # It was let go at once: no waiting for a lease of 20 seconds.
+        assert again["seconds"] < 10
+
+
+def running(database: Database) -> int | None:
+    with database.reading() as session:
+        return session.exec(select(Run.id).where(Run.status == RunStatus.RUNNING)).first()

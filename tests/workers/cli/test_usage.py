@@ -1,0 +1,106 @@
+"""Wrong usage ends with 2, a failure with 1, each with one sentence and, if asked, one document."""
+
+import pytest
+
+from tests.connectors.bitrix24.kit import Sandbox
+from tests.workers.cli.kit import Retro
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nosuch"], "No such command 'nosuch'"),
+        (["pull"], "Missing argument 'NAME'"),
+        (["pull", "portal", "--stream", "dels"], "'dels' is not one of"),
+        (["connect", "bitrix24", "portal", "--set", "webhook"], "--set takes key=value"),
+        (["schedule", "portal", "--every", "5x"], "'5x' is no interval; write 30s, 15m"),
+        (["schedule", "portal", "--every", "0s"], "'0s' is no interval"),
+        (["schedule", "portal", "--cron", "61 * * * *"], "'61 * * * *' is no cron line"),
+        (["schedule", "portal", "--cron", "0 0 30 2 *"], "'0 0 30 2 *' is no cron line"),
+        (["schedule", "portal", "--every", "5s", "--cron", "* * * * *"], "and not both"),
+        (["schedule", "portal"], "give --every or --cron"),
+        (["schedule", "portal", "--cron", "0 6 * * *", "--tz", "Mars"], "'Mars' is no time zone"),
+        (["outbox", "retry"], "retry takes the key"),
+        (["import", "nosuch.yaml"], "'nosuch.yaml' does not exist"),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_status_2(
+    retro: Retro, arguments: list[str], words: str
+) -> None:
+    answer = retro(*arguments, "--json")
+    assert answer.status == 2
+    assert words in answer.sentence
+    error = answer.document["error"]
+    assert (error["kind"], error["who"]) == ("Usage", "user")
+    assert answer.sentence == f"{error['message']} {error['next_step']}"
+    assert retro(*arguments).out == ""
+
+
+def test_without_a_command_the_help_is_shown(retro: Retro) -> None:
+    answer = retro()
+    assert (answer.status, answer.out) == (2, "")
+    assert answer.err.startswith("Usage: retro")
+
+
+def test_a_setting_that_cannot_be_used_is_named(retro: Retro) -> None:
+    retro.monkeypatch.setenv("RETRO_TZ", "Mars")
+    answer = retro("connections", "--json")
+    assert answer.status == 2
+    assert answer.document["error"]["message"] == answer.sentence
+    assert answer.sentence.startswith("RETRO_TZ cannot be used: 'Mars' is not a time zone")
+
+
+def test_a_home_that_cannot_be_made_is_named(retro: Retro) -> None:
+    retro.monkeypatch.setenv("RETRO_HOME", "/proc/nosuch")
+    answer = retro("connections")
+    assert answer.status == 1
+    assert "/proc/nosuch" in answer.sentence
+
+
+def test_a_schedule_is_set_once_for_a_stream_and_shown(retro: Retro, portal: Sandbox) -> None:
+    retro.connect(portal)
+    timing = ("--stream", "deals")
+    retro("schedule", "portal", *timing, "--every", "5s")
+    hourly = retro("schedule", "portal", *timing, "--cron", "0 * * * *", "--tz", "Asia/Tokyo")
+    assert hourly.status == 0
+    (shown,) = retro("schedules", "--json").document
+    assert (shown["connection"], shown["stream"]) == ("portal", "deals")
+    assert (shown["every_seconds"], shown["cron"], shown["tz"]) == (None, "0 * * * *", "Asia/Tokyo")
+    assert shown["next_run_at"].endswith(":00:00Z")
+    every = retro("schedule", "portal", "--every", "15m", "--json").document
+    assert {each["stream"]: each["every_seconds"] for each in every} == dict.fromkeys(
+        (
+            "people",
+            "pipelines",
+            "contacts",
+            "leads",
+            "deals",
+            "stage_changes",
+            "activities",
+            "tasks",
+        ),
+        900.0,
+    )
+    assert len(retro("schedules", "--json").document) == len(every)
+
+
+def test_the_tools_tell_what_they_can_do_and_which_settings_are_secret(retro: Retro) -> None:
+    tools = {each["kind"]: each for each in retro("tools", "--json").document}
+    assert set(tools) >= {"bitrix24", "files"}
+    portal = tools["bitrix24"]
+    assert {"deals", "leads", "write tasks", "write KPI targets"} <= set(portal["capabilities"])
+    secret = {each["name"] for each in portal["settings"] if each["secret"]}
+    assert secret == {"webhook", "client_secret", "application_token"}
+    assert retro("tools", "bitrix24", "--json").document == [portal]
+
+
+def test_the_doctor_finds_a_rules_file_that_cannot_be_used(retro: Retro) -> None:
+    well = retro("doctor", "--json")
+    assert well.status == 0
+    assert all(finding["good"] for finding in well.document)
+    (retro.home / "rules.yaml").write_text("version: 1\nruls: []\n")
+    ill = retro("doctor", "--json")
+    assert ill.status == 1
+    (bad,) = [finding for finding in ill.document if not finding["good"]]
+    assert bad["what"] == "rules"
+    assert "rules.yaml:2" in bad["found"]
