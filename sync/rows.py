@@ -1,6 +1,7 @@
 """Between canonical records and mirror rows: values by column, content hash, what differs."""
 
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from functools import cache
 from hashlib import blake2b
 from operator import attrgetter
@@ -29,8 +30,14 @@ def columns(record: type[Record]) -> tuple[str, ...]:
 @cache
 def _getter(record: type[Record]) -> Callable[[Record], tuple[Any, ...]]:
     paths: list[str] = []
-    for name in record.__struct_fields__:
-        paths.extend(f"utm.{part}" for part in UTM) if name == "utm" else paths.append(name)
+    for field in msgspec.structs.fields(record):
+        if field.name == "utm":
+            paths.extend(f"utm.{part}" for part in UTM)
+        elif isinstance(field.type, type) and issubclass(field.type, StrEnum):
+            # Plain text: a driver takes a long way round for every word of an enumeration.
+            paths.append(f"{field.name}._value_")
+        else:
+            paths.append(field.name)
     return attrgetter(*paths)
 
 

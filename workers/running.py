@@ -21,6 +21,7 @@ from sync.tables.runs import PUSH, Run, RunStatus
 from sync.vault import SecretsUnreadable
 from workers.app import App
 from workers.clock import machine_now
+from workers.memory import collecting_by_page, page_done
 
 FINISHED = (RunStatus.SUCCEEDED, RunStatus.INCOMPLETE)
 
@@ -61,7 +62,14 @@ def _work(
         if run.stream == PUSH:
             return run_push(Push(app.database, connector, run.connection_id, lease, machine_now))
         feed = Feed(run.connection_id, Stream(run.stream))
-        status = run_pull(Pull(app.database, connector, feed, lease, machine_now, on_page=on_page))
+
+        def paged(read: int) -> None:
+            page_done()
+            on_page(read)
+
+        pull = Pull(app.database, connector, feed, lease, machine_now, on_page=paged)
+        with collecting_by_page():
+            status = run_pull(pull)
         if status in FINISHED and feed.stream is Stream.TASKS:
             with app.database.writing() as session:
                 meaning = connector.config.task_statuses

@@ -6,7 +6,8 @@ from sqlalchemy import func, select, update
 from sqlmodel import Session
 
 from connectors.models import Deal, Record, StageChange, StageKind, Stream
-from sync.store.mirror import CHUNK, Feed
+from sync.store.ids import listed
+from sync.store.mirror import Feed
 from sync.tables.columns import table_of
 from sync.tables.mirror import DealRow, StageChangeRow
 
@@ -24,16 +25,12 @@ def correct_closings(session: Session, feed: Feed, records: Sequence[Record]) ->
         if (isinstance(record, Deal) and record.stage_kind is not StageKind.OPEN)
         or (isinstance(record, StageChange) and record.closing and record.entity == Stream.DEALS)
     }
-    ordered = sorted(ids)
-    for start in range(0, len(ordered), CHUNK):
-        _correct(session, feed.connection_id, ordered[start : start + CHUNK])
-
-
-def _correct(session: Session, connection_id: int, deals: Sequence[str]) -> None:
+    if not ids:
+        return
     last = (
         select(func.max(MOVE.c.at))
         .where(
-            MOVE.c.connection_id == connection_id,
+            MOVE.c.connection_id == feed.connection_id,
             MOVE.c.entity == Stream.DEALS.value,
             MOVE.c.entity_id == DEAL.c.id,
             MOVE.c.closing.is_(True),
@@ -43,8 +40,8 @@ def _correct(session: Session, connection_id: int, deals: Sequence[str]) -> None
     session.connection().execute(
         update(DEAL)
         .where(
-            DEAL.c.connection_id == connection_id,
-            DEAL.c.id.in_(deals),
+            DEAL.c.connection_id == feed.connection_id,
+            DEAL.c.id.in_(listed(session, sorted(ids))),
             DEAL.c.final_at.is_distinct_from(last),
         )
         .values(final_at=last)

@@ -5,19 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, Table, bindparam, func, insert, select, update
+from sqlalchemy import Select, Table, bindparam, func, insert, literal, select, update
 from sqlmodel import Session
 
 from connectors.models import Record, Stream
 from sync.rows import columns, content_hash, differences, values
 from sync.store.bulk import insert_rows
+from sync.store.ids import listed
 from sync.tables.columns import table_of
 from sync.tables.mirror import MIRROR, Change
 from sync.tables.runs import RunSeen
 
 SEEN = table_of(RunSeen)
-# Databases limit the number of parameters of one statement.
-CHUNK = 500
 
 
 @dataclass(frozen=True)
@@ -67,15 +66,12 @@ def save_records(
 def _known_hashes(session: Session, feed: Feed, ids: Sequence[str]) -> dict[str, bytes | None]:
     """Hash by id of the records that are held; None for one that was held to be deleted."""
     table = feed.table
-    found: dict[str, bytes | None] = {}
-    for some in _chunks(ids):
-        rows = session.execute(
-            select(table.c.id, table.c.hash, table.c.deleted_at).where(
-                table.c.connection_id == feed.connection_id, table.c.id.in_(some)
-            )
+    rows = session.execute(
+        select(table.c.id, table.c.hash, table.c.deleted_at).where(
+            table.c.connection_id == feed.connection_id, table.c.id.in_(listed(session, ids))
         )
-        found.update((id_, None if gone else hash_) for id_, hash_, gone in rows)
-    return found
+    )
+    return {id_: None if gone else hash_ for id_, hash_, gone in rows}
 
 
 def _row(feed: Feed, record: Record, hashes: Mapping[str, bytes]) -> dict[str, Any]:
@@ -132,16 +128,11 @@ def _overwrite(
 
 def rows_by_id(session: Session, feed: Feed, ids: Sequence[str]) -> list[Any]:
     """Mirror rows by column name, deleted ones included."""
-    found: list[Any] = []
-    for some in _chunks(ids):
-        found.extend(
-            session.execute(
-                select(feed.table).where(
-                    feed.table.c.connection_id == feed.connection_id, feed.table.c.id.in_(some)
-                )
-            )
-        )
-    return found
+    table = feed.table
+    statement = select(table).where(
+        table.c.connection_id == feed.connection_id, table.c.id.in_(listed(session, ids))
+    )
+    return list(session.execute(statement))
 
 
 def count_records(session: Session, feed: Feed) -> int:
@@ -157,19 +148,10 @@ def count_records(session: Session, feed: Feed) -> int:
 
 def remember_seen(session: Session, run_id: int, ids: Sequence[str]) -> None:
     """Note the ids of a page of a full pull; a page that is saved again is noted once."""
-    unique = list(dict.fromkeys(ids))
-    known: set[str] = set()
-    for some in _chunks(unique):
-        known.update(
-            session.execute(
-                select(SEEN.c.record_id).where(
-                    SEEN.c.run_id == run_id,
-                    SEEN.c.record_id.in_(some),
-                )
-            ).scalars()
-        )
-    rows = ((run_id, id_) for id_ in unique if id_ not in known)
-    insert_rows(session, SEEN, ("run_id", "record_id"), rows)
+    given = listed(session, ids).subquery()
+    known = select(SEEN.c.record_id).where(SEEN.c.run_id == run_id)
+    new = select(literal(run_id), given.c.value).where(given.c.value.not_in(known)).distinct()
+    session.execute(insert(SEEN).from_select(["run_id", "record_id"], new))
 
 
 def count_seen(session: Session, run_id: int) -> int:
@@ -209,12 +191,11 @@ def count_seen_and_held(session: Session, feed: Feed, run_id: int) -> int:
 
 def mark_deleted(session: Session, feed: Feed, ids: Sequence[str], at: datetime) -> int:
     table = feed.table
-    for some in _chunks(ids):
-        session.execute(
-            update(table)
-            .where(table.c.connection_id == feed.connection_id, table.c.id.in_(some))
-            .values(deleted_at=at)
-        )
+    session.execute(
+        update(table)
+        .where(table.c.connection_id == feed.connection_id, table.c.id.in_(listed(session, ids)))
+        .values(deleted_at=at)
+    )
     return len(ids)
 
 
@@ -252,8 +233,3 @@ def count_changes(session: Session) -> int:
 
 def _number(session: Session, statement: Select[int]) -> int:
     return int(session.execute(statement).scalar_one())
-
-
-def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(ids), CHUNK):
-        yield ids[start : start + CHUNK]

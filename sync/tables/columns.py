@@ -1,5 +1,6 @@
 """Column types that mean the same on SQLite and PostgreSQL."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -11,7 +12,9 @@ from sqlalchemy.types import TypeEngine
 from sqlmodel import Field, SQLModel
 
 MONEY_UNIT = Decimal("0.0001")
+UNITS = Decimal(10_000)
 CENT = Decimal("0.01")
+_SORTED = msgspec.json.Encoder(order="sorted")
 
 
 def _aware(value: datetime) -> datetime:
@@ -27,6 +30,38 @@ def sqlite_moment(value: datetime | None) -> str | None:
     if value.tzinfo is not UTC:
         value = _aware(value).astimezone(UTC)
     return value.isoformat(timespec="microseconds")
+
+
+def sqlite_moments(values: Sequence[datetime | None]) -> list[str | None]:
+    """A whole column as `sqlite_moment` writes each. One call of the encoder takes a tenth of the
+    time of as many `isoformat`."""
+    texts = msgspec.json.decode(msgspec.json.encode(values), type=list[str | None])
+    return [text and _fixed_width(text, value) for text, value in zip(texts, values, strict=True)]
+
+
+def _fixed_width(text: str, value: datetime | None) -> str | None:
+    if text[-1] != "Z":
+        return sqlite_moment(value)
+    return f"{text[:-1]}+00:00" if "." in text else f"{text[:-1]}.000000+00:00"
+
+
+def money_units(values: Sequence[Decimal | None]) -> list[int | None]:
+    """A whole column of amounts in ten-thousandths. Raises ValueError on a finer one."""
+    return [None if value is None else _units(value) for value in values]
+
+
+def _units(value: Decimal) -> int:
+    exact = value * UNITS
+    units = int(exact)
+    if units != exact:
+        raise ValueError(f"{value} has more than four decimals")
+    return units
+
+
+def json_texts(values: Sequence[Any]) -> list[str | None]:
+    """A whole column of documents, each as one text with its keys sorted."""
+    encode = _SORTED.encode
+    return [None if value is None else encode(value).decode() for value in values]
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -58,12 +93,7 @@ class Money(TypeDecorator[Decimal]):
     cache_ok = True
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:
-        if value is None:
-            return None
-        units = value / MONEY_UNIT
-        if units != units.to_integral_value():
-            raise ValueError(f"{value} has more than four decimals")
-        return int(units)
+        return None if value is None else _units(value)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:
         """With two decimals, or as many as it takes."""
@@ -81,9 +111,7 @@ class Json(TypeDecorator[Any]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        if value is None:
-            return None
-        return msgspec.json.encode(value, order="sorted").decode()
+        return None if value is None else _SORTED.encode(value).decode()
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         return None if value is None else msgspec.json.decode(value)
