@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, Table, bindparam, func, insert, literal, select, update
+from sqlalchemy import Select, Table, bindparam, exists, func, insert, literal, select, update
 from sqlmodel import Session
 
 from connectors.models import Record, Stream
@@ -149,8 +149,9 @@ def count_records(session: Session, feed: Feed) -> int:
 def remember_seen(session: Session, run_id: int, ids: Sequence[str]) -> None:
     """Note the ids of a page of a full pull; a page that is saved again is noted once."""
     given = listed(session, ids).subquery()
-    known = select(SEEN.c.record_id).where(SEEN.c.run_id == run_id)
-    new = select(literal(run_id), given.c.value).where(given.c.value.not_in(known)).distinct()
+    # Looked up one by one by their key: `NOT IN` would read the whole enumeration at every page.
+    known = exists().where(SEEN.c.run_id == run_id, SEEN.c.record_id == given.c.value)
+    new = select(literal(run_id), given.c.value).where(~known).distinct()
     session.execute(insert(SEEN).from_select(["run_id", "record_id"], new))
 
 
