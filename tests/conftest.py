@@ -1,8 +1,11 @@
 """Fixtures every test may use."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.postgres import Postgres, postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -14,3 +17,10 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("needs the folder shared/ beside the project, which this clone does not have")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    """One for all tests of a process; each takes a database of its own."""
+    with postgres() as server:
+        yield server

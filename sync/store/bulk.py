@@ -9,11 +9,11 @@ from functools import cache, lru_cache, partial
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Dialect, LargeBinary, Table
+from sqlalchemy import Connection, Dialect, LargeBinary, Table
 from sqlalchemy.types import TypeEngine
 from sqlmodel import Session
 
-from sync.tables.columns import Json, Money, UtcDateTime, json_texts, money_units, sqlite_moments
+from sync.tables.columns import Json, Money, UtcDateTime, json_texts, moment_texts, money_units
 
 Row = tuple[Any, ...]
 Values = Sequence[Any]
@@ -29,20 +29,35 @@ def insert_rows(session: Session, table: Table, names: Sequence[str], rows: Iter
     columns = zip(*rows, strict=True)
     driven = (bind(each) if bind else each for bind, each in zip(binders, columns, strict=False))
     bound = list(zip(*driven, strict=True))
+    if dialect.name == "postgresql":
+        _copy(connection, table, names, bound)
+        return
     for start in range(0, len(bound), AT_ONCE):
         some = bound[start : start + AT_ONCE]
         statement = _statement(table, tuple(names), len(some), dialect)
         connection.exec_driver_sql(statement, tuple(chain.from_iterable(some)))
 
 
+def _copy(
+    connection: Connection, table: Table, names: Sequence[str], rows: Iterable[Values]
+) -> None:
+    """PostgreSQL's own bulk load, inside the transaction."""
+    quote = connection.dialect.identifier_preparer.quote
+    columns = ", ".join(quote(name) for name in names)
+    statement = f"COPY {quote(table.name)} ({columns}) FROM STDIN"
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor().copy(statement) as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
 @lru_cache(maxsize=64)
 def _statement(table: Table, names: tuple[str, ...], count: int, dialect: Dialect) -> str:
-    """Many rows in one statement: sqlite3 gives the interpreter away at every step, and the
-    threads that fetch pages would hold it for milliseconds between any two rows."""
-    mark = "?" if dialect.paramstyle == "qmark" else "%s"
+    """Many rows in one statement: SQLite's driver gives the interpreter away at every step, and
+    the threads that fetch pages would hold it for milliseconds between any two rows."""
     quote = dialect.identifier_preparer.quote
     columns = ", ".join(quote(name) for name in names)
-    row = f"({', '.join([mark] * len(names))})"
+    row = f"({', '.join('?' * len(names))})"
     return f"INSERT INTO {quote(table.name)} ({columns}) VALUES {', '.join([row] * count)}"  # noqa: S608  # names are ours
 
 
@@ -59,8 +74,8 @@ def _binder(type_: TypeEngine[Any], dialect: Dialect) -> Callable[[Values], Valu
         return json_texts
     if isinstance(type_, Money):
         return money_units
-    if dialect.name == "sqlite" and isinstance(type_, UtcDateTime):
-        return sqlite_moments
+    if isinstance(type_, UtcDateTime):
+        return moment_texts
     if isinstance(type_, LargeBinary):
         # Drivers take bytes; SQLAlchemy would wrap each in an object the collector looks at.
         return None

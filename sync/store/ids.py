@@ -16,5 +16,5 @@ def listed(session: Session, ids: Sequence[str]) -> Select[str]:
         text = msgspec.json.encode(ids).decode()
         rows = func.json_each(literal(text)).table_valued("value")
     else:
-        rows = func.unnest(literal(list(ids), ARRAY(Text))).table_valued("value")
+        rows = func.unnest(literal(list(ids), ARRAY(Text))).table_valued("value").render_derived()
     return select(column("value", Text)).select_from(rows)

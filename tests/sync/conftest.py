@@ -1,4 +1,4 @@
-"""A database on disk with one connection in it."""
+"""A database with one connection in it; what runs on it runs on SQLite and on PostgreSQL."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,14 +10,17 @@ from connectors.models import Stream
 from sync.store.database import Database
 from sync.store.mirror import Feed
 from sync.tables.connections import Connection
+from tests.portal import new_database
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'retro.db'}")
-    database.upgrade()
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    if request.param == "sqlite":
+        database = new_database(tmp_path / "retro.db")
+    else:
+        database = request.getfixturevalue("postgres_server").new_database()
     yield database
     database.close()
 

