@@ -29,13 +29,6 @@ from tests.faults.pull_case import (
 from tests.faults.push_case import V2, V3, assert_delivered_once, queue_push
 from tests.portal import Mirrored, new_database, store_connection
 
-# A killed process leaves its sockets to the system; an exception that stands for it leaves them to
-# the garbage collector, which complains.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
-
 
 def kill(mirrored: Mirrored, run_id: int, at: int) -> str | None:
     """Work on the run with a fuse; what it was killed at, None when it was not."""
@@ -67,6 +60,8 @@ def walk(
             error.add_note(f"killed at point {killed}")
             raise
         mirrored.database.close()
+        for connector in mirrored.portal.made:
+            connector.close()
         if killed is None:
             return at - 1
     raise AssertionError("the walk does not end")
