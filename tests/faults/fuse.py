@@ -1,5 +1,8 @@
 """Kills a worker at its n-th commit or call: before it, or when it is done and nobody knows."""
 
+import os
+import signal
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
@@ -18,16 +21,26 @@ def die(point: str) -> None:
     raise Killed(point)
 
 
+def die_for_real(point: str) -> None:
+    """Says where, then ends the process as the system does it: nothing is closed or tidied up."""
+    os.write(sys.stdout.fileno(), point.encode())
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 @dataclass
 class Fuse:
-    """Blows at the point number `at`; whatever comes after it is dead as well."""
+    """Blows at the point number `at`, of those called `only` if that is given; whatever comes after
+    it is dead as well."""
 
     at: int
     blow: Callable[[str], None] = die
+    only: str | None = None
     passed: int = 0
     lock: Lock = field(default_factory=Lock)
 
     def point(self, name: str) -> None:
+        if self.only not in (None, name):
+            return
         with self.lock:
             self.passed += 1
             if self.passed >= self.at:

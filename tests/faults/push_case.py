@@ -18,6 +18,8 @@ from tests.portal import NOW, Mirrored
 TARGET, DESIGNER, COPYWRITER = "D-email-ctr:target", "D-email-ctr:designer", "D-email-ctr:copy"
 REMINDER = "reminder-1"
 TAG = "retro-roi"
+V3 = ("crm", "task", "tasks", "user_brief", "userfieldconfig", "im")
+V2 = tuple(scope for scope in V3 if scope != "tasks")
 PER_KIND = {LinkKind.TARGET: [TARGET], LinkKind.TASK: sorted([DESIGNER, COPYWRITER])}
 
 
