@@ -1,8 +1,8 @@
 """The port: what a connector is and may offer.
 
-A connector subclasses `Connector` and offers a capability by having its method; the protocols
-below are the only list there is. It never opens a connection, sleeps, counts attempts, reads
-settings or touches the database: `self.api` does the wire, `sync` keeps the state.
+A connector subclasses `Connector` and offers a capability by having its methods, as listed in
+`connectors.capabilities`. It never opens a connection, sleeps, counts attempts, reads settings or
+touches the database: `self.api` does the wire, `sync` keeps the state.
 """
 
 from abc import abstractmethod
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Generic, TypeVar
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -20,25 +20,7 @@ from connectors.budget import Budget
 from connectors.errors import ConnectorError
 from connectors.hosts import is_loopback
 from connectors.http import ApiClient, Wire, refusal
-from connectors.models import (
-    Account,
-    ActionStatus,
-    Activity,
-    CampaignStats,
-    Contact,
-    Deal,
-    EmailStats,
-    FormStats,
-    KpiTarget,
-    Lead,
-    Record,
-    RemoteTask,
-    Stage,
-    StageChange,
-    Stream,
-    Task,
-    TaskStatus,
-)
+from connectors.models import ActionStatus, Record, Stream, TaskStatus
 from connectors.redaction import Redactor
 
 R = TypeVar("R", bound=Record, covariant=True)
@@ -212,154 +194,6 @@ class Connector(Generic[C]):
     def partitions(self, stream: Stream, window: Window) -> Sequence[Partition]:
         """How to cut a read of `stream` into shares read side by side, at most 8."""
         return (Partition(),)
-
-
-@runtime_checkable
-class ReadsPeople(Protocol):
-    def people(self, window: Window, partition: Partition) -> Iterator[Page[Account]]: ...
-
-
-@runtime_checkable
-class ReadsPipelines(Protocol):
-    def pipelines(self, window: Window, partition: Partition) -> Iterator[Page[Stage]]: ...
-
-
-@runtime_checkable
-class ReadsContacts(Protocol):
-    def contacts(self, window: Window, partition: Partition) -> Iterator[Page[Contact]]: ...
-
-
-@runtime_checkable
-class ReadsLeads(Protocol):
-    def leads(self, window: Window, partition: Partition) -> Iterator[Page[Lead]]: ...
-
-
-@runtime_checkable
-class ReadsDeals(Protocol):
-    def deals(self, window: Window, partition: Partition) -> Iterator[Page[Deal]]: ...
-
-
-@runtime_checkable
-class ReadsStageChanges(Protocol):
-    def stage_changes(
-        self, window: Window, partition: Partition
-    ) -> Iterator[Page[StageChange]]: ...
-
-
-@runtime_checkable
-class ReadsActivities(Protocol):
-    def activities(self, window: Window, partition: Partition) -> Iterator[Page[Activity]]: ...
-
-
-@runtime_checkable
-class ReadsTasks(Protocol):
-    def tasks(self, window: Window, partition: Partition) -> Iterator[Page[RemoteTask]]: ...
-
-
-@runtime_checkable
-class ReadsCampaignStats(Protocol):
-    def campaign_stats(
-        self, window: Window, partition: Partition
-    ) -> Iterator[Page[CampaignStats]]: ...
-
-
-@runtime_checkable
-class ReadsFormStats(Protocol):
-    def form_stats(self, window: Window, partition: Partition) -> Iterator[Page[FormStats]]: ...
-
-
-@runtime_checkable
-class ReadsEmailStats(Protocol):
-    def email_stats(self, window: Window, partition: Partition) -> Iterator[Page[EmailStats]]: ...
-
-
-@runtime_checkable
-class ReadsById(Protocol):
-    """Re-reads single records, after a webhook named them. Missing ones are left out."""
-
-    def by_ids(self, stream: Stream, ids: Sequence[str]) -> Page[Record]: ...
-
-
-@runtime_checkable
-class ConfirmsPresence(Protocol):
-    def presence(self, stream: Stream, ids: Sequence[str]) -> Mapping[str, Presence]: ...
-
-
-@runtime_checkable
-class ListsFields(Protocol):
-    def fields(self, stream: Stream) -> Sequence[RemoteField]: ...
-
-
-@runtime_checkable
-class WritesTasks(Protocol):
-    """Tasks with our key on them.
-
-    `create_task` may raise OutcomeUnknown: then `find_task` tells whether it took effect.
-    `find_task` returns the ids of all tasks that carry the key (more than one is a conflict).
-    `stamp_task` makes a task findable where the create could not; it is safe to repeat.
-    """
-
-    def create_task(self, task: Task) -> str: ...
-
-    def stamp_task(self, remote_id: str, task: Task) -> None: ...
-
-    def find_task(self, key: str) -> Sequence[str]: ...
-
-    def update_task(self, remote_id: str, task: Task) -> None: ...
-
-    def complete_task(self, remote_id: str) -> None: ...
-
-
-@runtime_checkable
-class CommentsOnTasks(Protocol):
-    """`marker` is a text unique to the comment, by which `find_comment` tells it was sent."""
-
-    def comment_task(self, remote_id: str, text: str, marker: str) -> str: ...
-
-    def find_comment(self, remote_id: str, marker: str) -> str | None: ...
-
-
-@runtime_checkable
-class WritesTargets(Protocol):
-    """KPI targets as objects of the tool; `prepare_targets` makes what they need on first use."""
-
-    def prepare_targets(self) -> None: ...
-
-    def create_target(self, target: KpiTarget) -> str: ...
-
-    def find_target(self, key: str) -> Sequence[str]: ...
-
-    def update_target(self, remote_id: str, target: KpiTarget) -> None: ...
-
-
-@runtime_checkable
-class ReceivesHooks(Protocol):
-    """Raises AuthFailed when the call is not proven to come from the tool."""
-
-    def verify_hook(self, headers: Mapping[str, str], body: bytes) -> Sequence[HookEvent]: ...
-
-
-CAPABILITIES: Mapping[str, type] = {
-    "people": ReadsPeople,
-    "pipelines": ReadsPipelines,
-    "contacts": ReadsContacts,
-    "leads": ReadsLeads,
-    "deals": ReadsDeals,
-    "stage changes": ReadsStageChanges,
-    "activities": ReadsActivities,
-    "tasks": ReadsTasks,
-    "campaign figures": ReadsCampaignStats,
-    "form figures": ReadsFormStats,
-    "e-mail figures": ReadsEmailStats,
-    "read by id": ReadsById,
-    "confirm deletes": ConfirmsPresence,
-    "discover fields": ListsFields,
-    "write tasks": WritesTasks,
-    "comment on tasks": CommentsOnTasks,
-    "write KPI targets": WritesTargets,
-    "webhooks": ReceivesHooks,
-}
-"""What `retro tools` shows: a tool has a capability when it has the protocol's methods."""
 
 
 def readable_streams(tool: type[Connector[Any]] | Connector[Any]) -> tuple[Stream, ...]:

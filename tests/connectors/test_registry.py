@@ -3,7 +3,8 @@
 import pytest
 
 from connectors.bitrix24.connector import Bitrix24
-from connectors.port import CAPABILITIES, readable_streams
+from connectors.capabilities import CAPABILITIES
+from connectors.port import readable_streams
 from connectors.registry import UnknownTool, tool, tools
 
 
