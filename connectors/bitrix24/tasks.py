@@ -18,7 +18,7 @@ from connectors.bitrix24.keyset import Listing
 from connectors.bitrix24.listings import TASK
 from connectors.bitrix24.mapping import TAG, TASK_STATUSES, to_task
 from connectors.bitrix24.rows import TaskRow
-from connectors.bitrix24.wire import Command, Portal, decode
+from connectors.bitrix24.wire import Command, Portal, decode, moment_text
 from connectors.errors import ConnectionBroken, NotFound, NotPermitted, RecordRefused, Rejected
 from connectors.models import RemoteTask, Task, TaskStatus
 from connectors.port import Partition, Window
@@ -106,7 +106,7 @@ class Tasks:
         if not found:
             lately: dict[str, Any] = {"CREATED_BY": self._creator()}
             if batch.remote_now is not None:
-                lately[">=CREATED_DATE"] = (batch.remote_now - LOOK_BACK).isoformat()
+                lately[">=CREATED_DATE"] = moment_text(batch.remote_now - LOOK_BACK)
             found = {*self._candidates(key, {"TAG": TAG}), *self._candidates(key, lately)}
         return [str(one) for one in sorted(found)]
 

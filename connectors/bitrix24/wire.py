@@ -118,6 +118,14 @@ def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 
+def moment_text(moment: datetime) -> str:
+    """A bound of a filter: whole seconds in UTC, downwards, as the portal tells its own moments.
+
+    Everything that filters by time sends this form, and `check` tries it.
+    """
+    return moment.astimezone(UTC).replace(microsecond=0).isoformat()
+
+
 def decode(raw: Raw | bytes, into: type[T]) -> T:
     """Numbers may come as text. Raises BadResponse when the answer is not of this type."""
     try:

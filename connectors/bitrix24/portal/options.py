@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from connectors.bitrix24.portal.data import PortalData
 
@@ -34,7 +34,8 @@ class SandboxOptions:
         (measured on self-hosted portals); `operating_reported` off leaves the figures out.
     faults: a fault plan, see `connectors.sandbox.faults`.
     zone: name of the portal's server zone; "+03:00" style offsets work as well.
-    iso_filters: off, filters read only "2026-08-20 12:50:00"; of an ISO text they take the date.
+    moments: what filters read of an ISO text: "whole"; "no_offset", which takes its clock time for
+        the portal's own; "date_only". "2026-08-20 12:50:00" is read right by all of them.
     rest_disabled: a portal without REST subscription. simple_mode: leads do not persist.
     smart_type_limit, smart_item_limit: plan restrictions on smart processes.
     start_at: the clock's first moment (machine time when None); frozen: it stands still.
@@ -52,7 +53,7 @@ class SandboxOptions:
     batch_billing: str = "nested"
     faults: Sequence[dict[str, Any]] = ()
     zone: str = "+03:00"
-    iso_filters: bool = True
+    moments: Literal["whole", "no_offset", "date_only"] = "whole"
     scopes: Sequence[str] = ALL_SCOPES
     user_id: int = 1
     webhook_code: str | None = None
