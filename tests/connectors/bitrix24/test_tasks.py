@@ -245,6 +245,7 @@ def test_an_update_changes_what_is_ours_and_leaves_the_teams_tags(own_portal: Sa
 def test_completing_twice_is_completing_once(own_portal: Sandbox) -> None:
     connector = own_portal.connector()
     task_id = connector.create_task(task())
+    connector.stamp_task(task_id, task())
     connector.complete_task(task_id)
     connector.complete_task(task_id)
     (record,) = connector.by_ids(Stream.TASKS, [task_id]).records
