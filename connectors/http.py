@@ -37,7 +37,6 @@ from connectors.errors import (
     TryLater,
     Unavailable,
 )
-from connectors.redaction import Redactor
 
 T = TypeVar("T")
 
@@ -116,12 +115,10 @@ class ApiClient:
         wire: Wire,
         budget: Budget | None = None,
         auth: httpx.Auth | None = None,
-        redact: Redactor | None = None,
         name_refusal: Callable[[httpx.Response], ConnectorError | None] = refusal,
     ) -> None:
         self._sleep = wire.sleep
         self._limiter = wire.limiter(budget) if budget else None
-        self._redact = redact or Redactor()
         self._name_refusal = name_refusal
         self.moved_to: str | None = None
         self._client = httpx.Client(
@@ -202,8 +199,6 @@ class ApiClient:
             self._limiter.refused(error.retry_after)
         if isinstance(error, Unavailable) and not repeatable:
             error = OutcomeUnknown(f"{error.message} The write may have taken effect.")
-        error.message = self._redact(error.message)
-        error.args = (error.message,)
         raise error
 
     def _follow_rename(self, request: httpx.Request, response: httpx.Response) -> None:

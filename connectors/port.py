@@ -6,11 +6,12 @@ touches the database: `self.api` does the wire, `sync` keeps the state.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, wraps
+from inspect import isfunction
 from typing import Any, ClassVar, Generic, TypeVar
 
 import httpx
@@ -21,7 +22,7 @@ from connectors.errors import ConnectorError
 from connectors.hosts import is_loopback
 from connectors.http import ApiClient, Wire, refusal
 from connectors.models import ActionStatus, Record, Stream, TaskStatus
-from connectors.redaction import Redactor
+from connectors.redaction import Redactor, redacting
 
 R = TypeVar("R", bound=Record, covariant=True)
 
@@ -134,6 +135,9 @@ class Connector(Generic[C]):
 
     `lag` is how long the tool takes to show a change in a listing; `overlap` how far back an
     incremental read starts before the last watermark.
+
+    A tool may quote anything in a refusal, also inside an answer that came as a success. So every
+    error that leaves a public method, or the pages it gives, loses the secrets of the connection.
     """
 
     kind: ClassVar[str]
@@ -142,6 +146,12 @@ class Connector(Generic[C]):
     Config: ClassVar[type[ConnectorConfig]]
     lag: ClassVar[timedelta] = timedelta(0)
     overlap: ClassVar[timedelta] = timedelta(minutes=10)
+
+    def __init_subclass__(cls, **given: Any) -> None:
+        super().__init_subclass__(**given)
+        for name, method in list(vars(cls).items()):
+            if isfunction(method) and not name.startswith("_") and name not in INNER:
+                setattr(cls, name, _without_secrets(method))
 
     def __init__(self, config: C, wire: Wire) -> None:
         self.config = config
@@ -155,7 +165,6 @@ class Connector(Generic[C]):
             wire=self.wire,
             budget=self.budget(),
             auth=self.auth(),
-            redact=Redactor(self.secrets()),
             name_refusal=self.refusal,
         )
 
@@ -178,6 +187,10 @@ class Connector(Generic[C]):
         values = (getattr(self.config, name) for name in type(self.config).model_fields)
         return [value for value in values if isinstance(value, SecretStr)]
 
+    @cached_property
+    def redact(self) -> Redactor:
+        return Redactor(self.secrets())
+
     def refusal(self, response: httpx.Response) -> ConnectorError | None:
         """The error that this answer stands for, None when the tool accepted the call."""
         return refusal(response)
@@ -194,6 +207,27 @@ class Connector(Generic[C]):
     def partitions(self, stream: Stream, window: Window) -> Sequence[Partition]:
         """How to cut a read of `stream` into shares read side by side, at most 8."""
         return (Partition(),)
+
+
+# What a connector tells about itself: no call to the tool, and so no text of the tool's.
+INNER = frozenset(
+    {"auth", "base_url", "budget", "close", "is_sandbox", "refusal", "secrets"},
+)
+
+
+def _without_secrets(method: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(method)
+    def redacted(self: Connector[Any], *args: Any, **kwargs: Any) -> Any:
+        with redacting(self.redact):
+            found = method(self, *args, **kwargs)
+        return _passed_on(found, self.redact) if isinstance(found, Iterator) else found
+
+    return redacted
+
+
+def _passed_on(pages: Iterator[Any], redact: Redactor) -> Iterator[Any]:
+    with redacting(redact):
+        yield from pages
 
 
 def readable_streams(tool: type[Connector[Any]] | Connector[Any]) -> tuple[Stream, ...]:

@@ -1,6 +1,6 @@
 """The dialect: envelopes, refusals by name, batches, encoding, operating time."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +22,8 @@ from connectors.errors import (
     Rejected,
     Unavailable,
 )
+from connectors.models import Stream
+from connectors.port import Partition, Window
 from tests.connectors.bitrix24.kit import CODE, Answer, Call, Script, bad, batched, good
 
 HTML = "<html><body>Bad gateway</body></html>"
@@ -113,9 +115,47 @@ def test_a_falsy_error_code_is_an_error(code: Any, status: int) -> None:
     assert "must be array" in error.message
 
 
+@pytest.mark.promise("G14")
 def test_error_texts_lose_their_markup_and_their_secrets() -> None:
-    error = failure(bad(400, "ERROR_CORE", f"Task title<br>is not  {CODE} specified<br/>"))
-    assert error.message == "The portal refuses crm.item.get: Task title is not *** specified."
+    refused = bad(400, "ERROR_CORE", f"Task title<br>is not  {CODE} specified<br/>")
+    connector = Script(lambda _: refused).connector()
+    with pytest.raises(Rejected) as error:
+        connector.fields(Stream.DEALS)
+    text = "The portal refuses crm.item.fields: Task title is not *** specified."
+    assert (error.value.message, str(error.value)) == (text, text)
+
+
+LEAKS: dict[str, Answer] = {
+    "command": batched({}, {"c00": {"error": "X", "error_description": f"See /rest/1/{CODE}/"}}),
+    "enum": batched({"c00": {"items": [CODE]}, "all": CODE, "x1": CODE, "t1": {"task": CODE}}),
+    "key": good({"result": {CODE: [1]}, "result_error": {CODE: 5}, "result_time": {CODE: "x"}}),
+    "body": httpx.Response(200, json={"result": {CODE: 1}, "time": {CODE: 1, "start": CODE}}),
+    "refusal": bad(403, CODE),
+    "code": bad(400, "", f"https://portal.example/rest/1/{CODE}/x"),
+}
+CALLS: dict[str, Callable[[Bitrix24], object]] = {
+    "pages": lambda tool: list(tool.deals(Window(), Partition())),
+    "people": lambda tool: list(tool.people(Window(), Partition())),
+    "pipelines": lambda tool: list(tool.pipelines(Window(), Partition())),
+    "shares": lambda tool: tool.partitions(Stream.DEALS, Window()),
+    "by id": lambda tool: tool.by_ids(Stream.DEALS, ["1"]),
+    "presence": lambda tool: tool.presence(Stream.DEALS, ["1"]),
+    "find": lambda tool: tool.find_task("K"),
+    "check": lambda tool: tool.check(),
+    "target": lambda tool: tool.prepare_targets(),
+}
+
+
+@pytest.mark.promise("G14")
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("leak", LEAKS)
+def test_no_error_leaves_the_connector_with_a_secret(leak: str, call: str) -> None:
+    connector = Script(lambda _: LEAKS[leak]).connector()
+    try:
+        CALLS[call](connector)
+    except ConnectorError as error:
+        for text in (error.message, str(error), repr(error), error.next_step):
+            assert CODE not in text
 
 
 def test_a_right_missing_for_a_whole_list_breaks_the_connection() -> None:
