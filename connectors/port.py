@@ -195,6 +195,11 @@ class Connector(Generic[C]):
         """The error that this answer stands for, None when the tool accepted the call."""
         return refusal(response)
 
+    def moved(self) -> Mapping[str, Any]:
+        """The settings that name the address under which the account was found; none when it is
+        where it was. They are stored after a run, so that the next one calls it there."""
+        return {}
+
     def close(self) -> None:
         if "api" in vars(self):
             self.api.close()
@@ -211,7 +216,7 @@ class Connector(Generic[C]):
 
 # What a connector tells about itself: no call to the tool, and so no text of the tool's.
 INNER = frozenset(
-    {"auth", "base_url", "budget", "close", "is_sandbox", "refusal", "secrets"},
+    {"auth", "base_url", "budget", "close", "is_sandbox", "moved", "refusal", "secrets"},
 )
 
 
