@@ -1,7 +1,10 @@
 """The dialect: envelopes, refusals by name, batches, encoding, operating time."""
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from threading import Barrier
 from typing import Any
 
 import httpx
@@ -9,7 +12,7 @@ import pytest
 from msgspec import Raw
 
 from connectors.bitrix24.connector import Bitrix24
-from connectors.bitrix24.wire import Batch, Command, Ref, query_string
+from connectors.bitrix24.wire import Batch, Command, OperatingTime, Ref, Times, query_string
 from connectors.errors import (
     AuthFailed,
     BadResponse,
@@ -227,6 +230,33 @@ def test_a_bulk_read_stops_before_its_method_is_blocked_and_writes_go_on() -> No
         connector._portal.operating.mind("crm.item.get")
     assert refused.value.retry_after > 60
     connector._portal.write("crm.item.get", {}, Raw)
+
+
+def test_of_several_page_threads_one_stops_for_a_method_that_is_about_to_be_blocked() -> None:
+    operating = OperatingTime()
+    gate = Barrier(8)
+    used_up = Times(start=0.0, operating=410.0, operating_reset_at=600.0)
+
+    def mind(_: int) -> list[str]:
+        stopped = []
+        for number in range(300):
+            if gate.wait() == 0:
+                operating.note(f"m{number}", used_up)
+            gate.wait()
+            try:
+                operating.mind(f"m{number}")
+            except Exception as error:  # noqa: BLE001 - its name is what is looked at
+                stopped.append(type(error).__name__)
+        return stopped
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            stopped = [name for found in pool.map(mind, range(8)) for name in found]
+    finally:
+        sys.setswitchinterval(before)
+    assert stopped == ["RateLimited"] * 300
 
 
 def test_operating_times_may_be_missing_or_text() -> None:
