@@ -18,8 +18,8 @@ LONGEST = 350
 LONGER: dict[str, str] = {}
 # Written by a generator and never edited again.
 GENERATED = ("sync/migrations/versions/",)
-# Standard output belongs to the command line, and to programs that are started by themselves.
-PRINTERS = ("workers/cli/", "workers/demo/portal.py", "connectors/bitrix24/sandbox.py")
+# Standard output belongs to the command line, and to a program that is started by itself.
+PRINTERS = ("workers/cli/", "workers/demo/portal.py")
 # The renewal of a token goes to another host than the account's, while there is no token.
 OWN_CLIENTS = {
     ("connectors/bitrix24/oauth.py", "httpx.Client"),

@@ -115,6 +115,7 @@ def _given_portal(
         events=events,
     )
     portal.tasks.load(list(data.tasks))
+    portal.tasks.hidden |= set(data.hidden.get("tasks", frozenset()))
     return portal
 
 
