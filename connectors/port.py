@@ -144,6 +144,10 @@ class Connector(Generic[C]):
     label: ClassVar[str]
     docs: ClassVar[str]
     Config: ClassVar[type[ConnectorConfig]]
+    # For people who connect it: scope → what it is for; limits and quirks, a sentence each.
+    scopes: ClassVar[Mapping[str, str]] = {}
+    limits: ClassVar[Sequence[str]] = ()
+    quirks: ClassVar[Sequence[str]] = ()
     lag: ClassVar[timedelta] = timedelta(0)
     overlap: ClassVar[timedelta] = timedelta(minutes=10)
 

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from connectors.bitrix24 import checks, fields, hooks, keyset, listings, lookups, wire
+from connectors.bitrix24 import about, checks, fields, hooks, keyset, listings, lookups, wire
 from connectors.bitrix24.comments import Comments
 from connectors.bitrix24.config import Bitrix24Config, Plan, origin_of
 from connectors.bitrix24.oauth import Renewal, oauth
@@ -47,6 +47,9 @@ class Bitrix24(Connector[Bitrix24Config]):
     label = "Bitrix24"
     docs = "https://apidocs.bitrix24.com"
     Config = Bitrix24Config
+    scopes = about.SCOPES
+    limits = about.LIMITS
+    quirks = about.QUIRKS
 
     def __init__(self, config: Bitrix24Config, wire: Wire) -> None:
         super().__init__(config, wire)

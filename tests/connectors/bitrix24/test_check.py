@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from connectors.bitrix24.checks import SCOPES
 from connectors.bitrix24.connector import Bitrix24
 from connectors.bitrix24.sandbox import settings
 from connectors.errors import (
@@ -138,3 +139,7 @@ def test_an_edit_after_the_probe_is_no_fault_of_the_filter() -> None:
 def test_the_settings_printed_by_a_sandbox_connect_to_it(portal: Sandbox) -> None:
     printed = settings(portal.options, portal.base)
     assert set(printed) <= set(Bitrix24.Config.model_fields)
+
+
+def test_every_scope_that_a_check_asks_for_is_told_before() -> None:
+    assert all(set(names) & set(Bitrix24.scopes) for names in SCOPES)
