@@ -14,7 +14,7 @@
     └── BadResponse          the tool changed under us: stop the run, keep what is saved
 
 Every error says who can repair it and the one step to take. No text holds an address with a
-secret, a request body or a token: texts are written here or passed through `connectors.redaction`.
+secret, a request body or a token: what leaves a connector went through `connectors.redaction`.
 """
 
 

@@ -37,7 +37,6 @@ from connectors.errors import (
     TryLater,
     Unavailable,
 )
-from connectors.redaction import Redactor
 
 T = TypeVar("T")
 
@@ -116,12 +115,10 @@ class ApiClient:
         wire: Wire,
         budget: Budget | None = None,
         auth: httpx.Auth | None = None,
-        redact: Redactor | None = None,
         name_refusal: Callable[[httpx.Response], ConnectorError | None] = refusal,
     ) -> None:
         self._sleep = wire.sleep
         self._limiter = wire.limiter(budget) if budget else None
-        self._redact = redact or Redactor()
         self._name_refusal = name_refusal
         self.moved_to: str | None = None
         self._client = httpx.Client(
@@ -202,8 +199,6 @@ class ApiClient:
             self._limiter.refused(error.retry_after)
         if isinstance(error, Unavailable) and not repeatable:
             error = OutcomeUnknown(f"{error.message} The write may have taken effect.")
-        error.message = self._redact(error.message)
-        error.args = (error.message,)
         raise error
 
     def _follow_rename(self, request: httpx.Request, response: httpx.Response) -> None:
@@ -249,23 +244,25 @@ def _pause(state: RetryCallState) -> float:
 def side_by_side(sources: Iterable[Iterator[T]], width: int = SIDE_BY_SIDE) -> Iterator[T]:
     """Takes from several iterators at once, one item of each ahead, in order of arrival.
 
-    The caller works on an item while the next ones are on their way. When it cannot keep up, at
-    most `READY` items wait in memory and no more are asked for. An error of one source reaches the
-    caller after the items that arrived before it; the others are then dropped.
+    The caller works on an item while the next ones are on their way: at most `width` of them are
+    under way or wait in memory. When the caller cannot keep up, soon only `READY` are. An error of
+    one source reaches the caller after the items that arrived before it; the others are dropped.
     """
+    room = min(READY, width)
     pool = ThreadPoolExecutor(max_workers=width, thread_name_prefix="page")
     idle = deque(sources)
     asked: dict[Future[T | _End], Iterator[T]] = {}
     ready: deque[tuple[Future[T | _End], Iterator[T]]] = deque()
     try:
         while idle or asked or ready:
-            while idle and len(asked) < width and len(ready) < READY:
+            while idle and len(asked) + len(ready) < room:
                 source = idle.popleft()
                 asked[pool.submit(next, source, _End.END)] = source
+            _collect(asked, ready)
+            room = next_room(room, len(ready), width)
             if not ready:
                 wait(asked, return_when=FIRST_COMPLETED)
-            for future in [future for future in asked if future.done()]:
-                ready.append((future, asked.pop(future)))
+                _collect(asked, ready)
             future, source = ready.popleft()
             item = future.result()
             if not isinstance(item, _End):
@@ -273,6 +270,25 @@ def side_by_side(sources: Iterable[Iterator[T]], width: int = SIDE_BY_SIDE) -> I
                 yield item
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def next_room(room: int, ready: int, width: int) -> int:
+    """How many items may be under way or ready, from how many are when the caller comes back.
+
+    None means that it waits for the tool: more at once. Many mean that the tool waits for it: all
+    that is made ahead then is memory.
+    """
+    if ready == 0:
+        return min(2 * room, width)
+    return min(READY, width) if ready > READY else room
+
+
+def _collect(
+    asked: "dict[Future[T | _End], Iterator[T]]",
+    ready: "deque[tuple[Future[T | _End], Iterator[T]]]",
+) -> None:
+    for future in [future for future in asked if future.done()]:
+        ready.append((future, asked.pop(future)))
 
 
 class _End(Enum):

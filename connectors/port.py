@@ -1,17 +1,18 @@
 """The port: what a connector is and may offer.
 
-A connector subclasses `Connector` and offers a capability by having its method; the protocols
-below are the only list there is. It never opens a connection, sleeps, counts attempts, reads
-settings or touches the database: `self.api` does the wire, `sync` keeps the state.
+A connector subclasses `Connector` and offers a capability by having its methods, as listed in
+`connectors.capabilities`. It never opens a connection, sleeps, counts attempts, reads settings or
+touches the database: `self.api` does the wire, `sync` keeps the state.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import cached_property
-from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
+from functools import cached_property, wraps
+from inspect import isfunction
+from typing import Any, ClassVar, Generic, TypeVar
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -20,26 +21,8 @@ from connectors.budget import Budget
 from connectors.errors import ConnectorError
 from connectors.hosts import is_loopback
 from connectors.http import ApiClient, Wire, refusal
-from connectors.models import (
-    Account,
-    ActionStatus,
-    Activity,
-    CampaignStats,
-    Contact,
-    Deal,
-    EmailStats,
-    FormStats,
-    KpiTarget,
-    Lead,
-    Record,
-    RemoteTask,
-    Stage,
-    StageChange,
-    Stream,
-    Task,
-    TaskStatus,
-)
-from connectors.redaction import Redactor
+from connectors.models import ActionStatus, Record, Stream, TaskStatus
+from connectors.redaction import Redactor, redacting
 
 R = TypeVar("R", bound=Record, covariant=True)
 
@@ -152,14 +135,27 @@ class Connector(Generic[C]):
 
     `lag` is how long the tool takes to show a change in a listing; `overlap` how far back an
     incremental read starts before the last watermark.
+
+    A tool may quote anything in a refusal, also inside an answer that came as a success. So every
+    error that leaves a public method, or the pages it gives, loses the secrets of the connection.
     """
 
     kind: ClassVar[str]
     label: ClassVar[str]
     docs: ClassVar[str]
     Config: ClassVar[type[ConnectorConfig]]
+    # For people who connect it: scope → what it is for; limits and quirks, a sentence each.
+    scopes: ClassVar[Mapping[str, str]] = {}
+    limits: ClassVar[Sequence[str]] = ()
+    quirks: ClassVar[Sequence[str]] = ()
     lag: ClassVar[timedelta] = timedelta(0)
     overlap: ClassVar[timedelta] = timedelta(minutes=10)
+
+    def __init_subclass__(cls, **given: Any) -> None:
+        super().__init_subclass__(**given)
+        for name, method in list(vars(cls).items()):
+            if isfunction(method) and not name.startswith("_") and name not in INNER:
+                setattr(cls, name, _without_secrets(method))
 
     def __init__(self, config: C, wire: Wire) -> None:
         self.config = config
@@ -173,7 +169,6 @@ class Connector(Generic[C]):
             wire=self.wire,
             budget=self.budget(),
             auth=self.auth(),
-            redact=Redactor(self.secrets()),
             name_refusal=self.refusal,
         )
 
@@ -196,9 +191,18 @@ class Connector(Generic[C]):
         values = (getattr(self.config, name) for name in type(self.config).model_fields)
         return [value for value in values if isinstance(value, SecretStr)]
 
+    @cached_property
+    def redact(self) -> Redactor:
+        return Redactor(self.secrets())
+
     def refusal(self, response: httpx.Response) -> ConnectorError | None:
         """The error that this answer stands for, None when the tool accepted the call."""
         return refusal(response)
+
+    def moved(self) -> Mapping[str, Any]:
+        """The settings that name the address under which the account was found; none when it is
+        where it was. They are stored after a run, so that the next one calls it there."""
+        return {}
 
     def close(self) -> None:
         if "api" in vars(self):
@@ -214,152 +218,25 @@ class Connector(Generic[C]):
         return (Partition(),)
 
 
-@runtime_checkable
-class ReadsPeople(Protocol):
-    def people(self, window: Window, partition: Partition) -> Iterator[Page[Account]]: ...
+# What a connector tells about itself: no call to the tool, and so no text of the tool's.
+INNER = frozenset(
+    {"auth", "base_url", "budget", "close", "is_sandbox", "moved", "refusal", "secrets"},
+)
 
 
-@runtime_checkable
-class ReadsPipelines(Protocol):
-    def pipelines(self, window: Window, partition: Partition) -> Iterator[Page[Stage]]: ...
+def _without_secrets(method: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(method)
+    def redacted(self: Connector[Any], *args: Any, **kwargs: Any) -> Any:
+        with redacting(self.redact):
+            found = method(self, *args, **kwargs)
+        return _passed_on(found, self.redact) if isinstance(found, Iterator) else found
+
+    return redacted
 
 
-@runtime_checkable
-class ReadsContacts(Protocol):
-    def contacts(self, window: Window, partition: Partition) -> Iterator[Page[Contact]]: ...
-
-
-@runtime_checkable
-class ReadsLeads(Protocol):
-    def leads(self, window: Window, partition: Partition) -> Iterator[Page[Lead]]: ...
-
-
-@runtime_checkable
-class ReadsDeals(Protocol):
-    def deals(self, window: Window, partition: Partition) -> Iterator[Page[Deal]]: ...
-
-
-@runtime_checkable
-class ReadsStageChanges(Protocol):
-    def stage_changes(
-        self, window: Window, partition: Partition
-    ) -> Iterator[Page[StageChange]]: ...
-
-
-@runtime_checkable
-class ReadsActivities(Protocol):
-    def activities(self, window: Window, partition: Partition) -> Iterator[Page[Activity]]: ...
-
-
-@runtime_checkable
-class ReadsTasks(Protocol):
-    def tasks(self, window: Window, partition: Partition) -> Iterator[Page[RemoteTask]]: ...
-
-
-@runtime_checkable
-class ReadsCampaignStats(Protocol):
-    def campaign_stats(
-        self, window: Window, partition: Partition
-    ) -> Iterator[Page[CampaignStats]]: ...
-
-
-@runtime_checkable
-class ReadsFormStats(Protocol):
-    def form_stats(self, window: Window, partition: Partition) -> Iterator[Page[FormStats]]: ...
-
-
-@runtime_checkable
-class ReadsEmailStats(Protocol):
-    def email_stats(self, window: Window, partition: Partition) -> Iterator[Page[EmailStats]]: ...
-
-
-@runtime_checkable
-class ReadsById(Protocol):
-    """Re-reads single records, after a webhook named them. Missing ones are left out."""
-
-    def by_ids(self, stream: Stream, ids: Sequence[str]) -> Page[Record]: ...
-
-
-@runtime_checkable
-class ConfirmsPresence(Protocol):
-    def presence(self, stream: Stream, ids: Sequence[str]) -> Mapping[str, Presence]: ...
-
-
-@runtime_checkable
-class ListsFields(Protocol):
-    def fields(self, stream: Stream) -> Sequence[RemoteField]: ...
-
-
-@runtime_checkable
-class WritesTasks(Protocol):
-    """Tasks with our key on them.
-
-    `create_task` may raise OutcomeUnknown: then `find_task` tells whether it took effect.
-    `find_task` returns the ids of all tasks that carry the key (more than one is a conflict).
-    `stamp_task` makes a task findable where the create could not; it is safe to repeat.
-    """
-
-    def create_task(self, task: Task) -> str: ...
-
-    def stamp_task(self, remote_id: str, task: Task) -> None: ...
-
-    def find_task(self, key: str) -> Sequence[str]: ...
-
-    def update_task(self, remote_id: str, task: Task) -> None: ...
-
-    def complete_task(self, remote_id: str) -> None: ...
-
-
-@runtime_checkable
-class CommentsOnTasks(Protocol):
-    """`marker` is a text unique to the comment, by which `find_comment` tells it was sent."""
-
-    def comment_task(self, remote_id: str, text: str, marker: str) -> str: ...
-
-    def find_comment(self, remote_id: str, marker: str) -> str | None: ...
-
-
-@runtime_checkable
-class WritesTargets(Protocol):
-    """KPI targets as objects of the tool; `prepare_targets` makes what they need on first use."""
-
-    def prepare_targets(self) -> None: ...
-
-    def create_target(self, target: KpiTarget) -> str: ...
-
-    def find_target(self, key: str) -> Sequence[str]: ...
-
-    def update_target(self, remote_id: str, target: KpiTarget) -> None: ...
-
-
-@runtime_checkable
-class ReceivesHooks(Protocol):
-    """Raises AuthFailed when the call is not proven to come from the tool."""
-
-    def verify_hook(self, headers: Mapping[str, str], body: bytes) -> Sequence[HookEvent]: ...
-
-
-CAPABILITIES: Mapping[str, type] = {
-    "people": ReadsPeople,
-    "pipelines": ReadsPipelines,
-    "contacts": ReadsContacts,
-    "leads": ReadsLeads,
-    "deals": ReadsDeals,
-    "stage changes": ReadsStageChanges,
-    "activities": ReadsActivities,
-    "tasks": ReadsTasks,
-    "campaign figures": ReadsCampaignStats,
-    "form figures": ReadsFormStats,
-    "e-mail figures": ReadsEmailStats,
-    "read by id": ReadsById,
-    "confirm deletes": ConfirmsPresence,
-    "discover fields": ListsFields,
-    "write tasks": WritesTasks,
-    "comment on tasks": CommentsOnTasks,
-    "write KPI targets": WritesTargets,
-    "webhooks": ReceivesHooks,
-}
-"""What `retro tools` shows: a tool has a capability when it has the protocol's methods."""
+def _passed_on(pages: Iterator[Any], redact: Redactor) -> Iterator[Any]:
+    with redacting(redact):
+        yield from pages
 
 
 def readable_streams(tool: type[Connector[Any]] | Connector[Any]) -> tuple[Stream, ...]:

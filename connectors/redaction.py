@@ -1,8 +1,11 @@
 """Cuts secrets from everything that is shown: error texts, logs, addresses."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from pydantic import SecretStr
+
+from connectors.errors import ConnectorError
 
 MASK = "***"
 
@@ -19,3 +22,15 @@ class Redactor:
         for secret in self._secrets:
             text = text.replace(secret, MASK)
         return text
+
+
+@contextmanager
+def redacting(redact: Callable[[str], str]) -> Iterator[None]:
+    """Whatever ConnectorError leaves this block has no secret in its texts."""
+    try:
+        yield
+    except ConnectorError as error:
+        error.message = redact(error.message)
+        error.next_step = redact(error.next_step)
+        error.args = (error.message,)
+        raise

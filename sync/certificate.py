@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from connectors.port import ConfirmsPresence, Connector, Presence
+from connectors.capabilities import ConfirmsPresence
+from connectors.port import Connector, Presence
 from sync.store import cursors, mirror, runs
 from sync.store.database import Database
 from sync.store.mirror import Feed

@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 from sqlmodel import Session
 
+from connectors.capabilities import CommentsOnTasks, WritesTargets, WritesTasks
 from connectors.errors import ConnectorError, NotPermitted, Rejected
 from connectors.models import KpiTarget, Task
-from connectors.port import CommentsOnTasks, Connector, WritesTargets, WritesTasks
+from connectors.port import Connector
 from sync.store import outbox, runs
 from sync.store.database import Database
 from sync.store.outbox import Claimed, Intention

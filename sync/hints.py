@@ -5,7 +5,8 @@ from datetime import datetime
 from time import monotonic
 from typing import Any
 
-from connectors.port import ConfirmsPresence, Connector, Presence, ReadsById
+from connectors.capabilities import ConfirmsPresence, ReadsById
+from connectors.port import Connector, Presence
 from sync.store import mirror, runs
 from sync.store.closings import correct_closings
 from sync.store.database import Database

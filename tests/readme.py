@@ -1,7 +1,7 @@
 """The parts of README.md that follow from the code; `python -m tests.readme` writes them anew."""
 
 from config.settings import PREFIX, Settings
-from connectors.port import CAPABILITIES
+from connectors.capabilities import CAPABILITIES
 from connectors.registry import tools
 from tests.conftest import ROOT
 

@@ -4,9 +4,9 @@ import logging
 from collections.abc import Mapping
 from contextlib import closing
 
+from connectors.capabilities import ReceivesHooks
 from connectors.errors import AuthFailed, ConnectorError, TryLater
 from connectors.models import Stream
-from connectors.port import ReceivesHooks
 from sync import health
 from sync.hints import read_again
 from sync.statuses import apply_statuses

@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 from sqlmodel import Session
 
+from connectors.capabilities import CommentsOnTasks, WritesTargets
 from connectors.models import KpiTarget, Task
-from connectors.port import CommentsOnTasks, WritesTargets
 from connectors.registry import tool
 from rules.plan import Action, Because, Notice, Plan, PlannedTarget
 from rules.workspace import Workspace

@@ -4,6 +4,7 @@ import logging
 
 from config.log import configure_logging
 from connectors.redaction import Redactor
+from connectors.registry import UnknownTool
 from sync.store.connections import all_connections
 from sync.vault import SecretsUnreadable
 from workers.app import App
@@ -22,7 +23,10 @@ def _secrets(app: App) -> list[str]:
         for connection in all_connections(session):
             try:
                 found += app.vault.open(connection.secrets).values()
-            except SecretsUnreadable:
-                # Nothing of it can be shown either.
+                # More than what is stored: a part of an address that is the secret in it.
+                connector = app.connector(connection)
+                found += [secret.get_secret_value() for secret in connector.secrets()]
+            except (SecretsUnreadable, ValueError, UnknownTool):
+                # What cannot be read, or not by this version, cannot be called with either.
                 continue
     return found

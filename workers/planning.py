@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 from sqlmodel import Session
 
-from connectors.port import WritesTasks
+from connectors.capabilities import WritesTasks
 from connectors.registry import tool
 from rules.engine import Evaluation, evaluate
 from rules.plan import Action, Plan, PlannedTarget, Refusal

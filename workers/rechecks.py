@@ -5,8 +5,8 @@ from datetime import date, datetime, timedelta
 import msgspec
 from sqlmodel import Session
 
+from connectors.capabilities import WritesTargets
 from connectors.models import Group, KpiTarget
-from connectors.port import WritesTargets
 from connectors.registry import tool
 from rules.kpi_catalogue import KpiDefinition
 from rules.kpis import Period

@@ -22,6 +22,7 @@ from sync.vault import SecretsUnreadable
 from workers.app import App
 from workers.clock import machine_now
 from workers.memory import collecting_by_page, page_done
+from workers.moves import address_kept
 
 FINISHED = (RunStatus.SUCCEEDED, RunStatus.INCOMPLETE)
 
@@ -56,7 +57,10 @@ def work_on(
 def _work(
     app: App, lease: Lease, run: Run, connection: Connection, on_page: Callable[[int], None]
 ) -> RunStatus:
-    with closing(_connector(app, connection)) as connector:
+    with (
+        closing(_connector(app, connection)) as connector,
+        address_kept(app, connection, connector),
+    ):
         if connection.state is ConnectionState.BROKEN:
             connector.check()
         if run.stream == PUSH:

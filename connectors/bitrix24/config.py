@@ -2,11 +2,11 @@
 
 import re
 from enum import StrEnum
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from connectors.hosts import is_loopback
 from connectors.port import ConnectorConfig
 
 WEBHOOK_PATH = re.compile(r"/rest/(?P<user>\d+)/(?P<code>[A-Za-z0-9]+)/?")
@@ -67,8 +67,7 @@ class Bitrix24Config(ConnectorConfig):
             return None
         if not _is_safe(address.strip()):
             raise ValueError("This address is not safe to call: write it with https://.")
-        parts = urlsplit(address.strip())
-        return f"{parts.scheme}://{parts.netloc}"
+        return origin_of(address.strip())
 
     @model_validator(mode="after")
     def _has_credentials(self) -> "Bitrix24Config":
@@ -85,8 +84,7 @@ class Bitrix24Config(ConnectorConfig):
         """Scheme and host that are called."""
         if self.base_url:
             return self.base_url
-        parts = urlsplit(self.webhook.get_secret_value() if self.webhook else self.portal or "")
-        return f"{parts.scheme}://{parts.netloc}"
+        return origin_of(self.webhook.get_secret_value() if self.webhook else self.portal or "")
 
     @property
     def user_and_code(self) -> tuple[str, str] | None:
@@ -97,6 +95,12 @@ class Bitrix24Config(ConnectorConfig):
         return (match["user"], match["code"]) if match else None
 
 
+def origin_of(address: str) -> str:
+    """Scheme and host of an address."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def _is_safe(address: str) -> bool:
     """https, or http on this machine only: a webhook's code travels in the address."""
     try:
@@ -104,13 +108,6 @@ def _is_safe(address: str) -> bool:
         host = parts.hostname or ""
     except ValueError:
         return False
-    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and _is_local(host)))
-
-
-def _is_local(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return bool(host) and (
+        parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
+    )

@@ -6,13 +6,14 @@ quirks and what guards against them are in the README of this folder.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 import httpx
 from pydantic import SecretStr
 
-from connectors.bitrix24 import checks, fields, hooks, keyset, listings, lookups, wire
+from connectors.bitrix24 import about, checks, fields, hooks, keyset, listings, lookups, wire
 from connectors.bitrix24.comments import Comments
-from connectors.bitrix24.config import Bitrix24Config, Plan
+from connectors.bitrix24.config import Bitrix24Config, Plan, origin_of
 from connectors.bitrix24.oauth import Renewal, oauth
 from connectors.bitrix24.pipelines import pipelines
 from connectors.bitrix24.reading import Reading
@@ -46,6 +47,9 @@ class Bitrix24(Connector[Bitrix24Config]):
     label = "Bitrix24"
     docs = "https://apidocs.bitrix24.com"
     Config = Bitrix24Config
+    scopes = about.SCOPES
+    limits = about.LIMITS
+    quirks = about.QUIRKS
 
     def __init__(self, config: Bitrix24Config, wire: Wire) -> None:
         super().__init__(config, wire)
@@ -82,6 +86,10 @@ class Bitrix24(Connector[Bitrix24Config]):
 
     def refusal(self, response: httpx.Response) -> ConnectorError | None:
         return wire.name_refusal(response, self._operating)
+
+    def moved(self) -> Mapping[str, Any]:
+        found = self.api.moved_to if "api" in vars(self) else None
+        return {} if found is None else {"base_url": origin_of(found)}
 
     def check(self) -> str:
         return checks.check(self._portal, self.config)

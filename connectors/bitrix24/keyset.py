@@ -15,7 +15,16 @@ import msgspec
 from msgspec import Raw
 
 from connectors.bitrix24.rows import Row
-from connectors.bitrix24.wire import MAX_COMMANDS, Batch, Command, Portal, Ref, Times, decode
+from connectors.bitrix24.wire import (
+    MAX_COMMANDS,
+    Batch,
+    Command,
+    Portal,
+    Ref,
+    Times,
+    decode,
+    moment_text,
+)
 from connectors.errors import BadResponse
 from connectors.models import Record
 from connectors.port import Page, Partition, RefusedRecord, Window
@@ -71,7 +80,7 @@ class Listing(Generic[RowT, RecordT]):
         if until is not None:
             more[f"<={self.id_filter}"] = until
         if since is not None and self.changed is not None:
-            more[f">={self.changed}"] = since.isoformat()
+            more[f">={self.changed}"] = moment_text(since)
         holder = f"[{self.holder}]" if self.holder else ""
         above: int | Ref = after
         commands = []
@@ -250,7 +259,12 @@ def _check_order(ids: Sequence[int], last: int, method: str) -> None:
 
 
 def _changed_since(records: Sequence[RecordT | None], since: datetime | None) -> list[RecordT]:
-    """The window again on our side: some portals ignore a filter they do not know."""
+    """The window again on our side: some portals ignore a filter they do not know.
+
+    From the begin of the second on, since the portal tells no parts of one.
+    """
+    if since is not None:
+        since = since.replace(microsecond=0)
     return [
         record
         for record in records

@@ -142,7 +142,7 @@ PEOPLE: Listing[PersonRow, Account] = Listing(
 
 def _ours(row: TaskRow) -> RemoteTask | None:
     """The tag again on our side: lists of REST 2 may ignore a filter."""
-    return mapping.to_task(row) if row.uf_retro_key or mapping.has_tag(row, mapping.TAG) else None
+    return mapping.to_task(row) if mapping.is_ours(row) else None
 
 
 OUR_TASKS: Listing[TaskRow, RemoteTask] = Listing(

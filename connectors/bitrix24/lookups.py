@@ -9,7 +9,7 @@ from msgspec import Struct
 from connectors.bitrix24 import fields
 from connectors.bitrix24.keyset import PAGE
 from connectors.bitrix24.listings import TASK
-from connectors.bitrix24.mapping import to_task
+from connectors.bitrix24.mapping import is_ours, to_task
 from connectors.bitrix24.pipelines import pipelines
 from connectors.bitrix24.reading import Reading
 from connectors.bitrix24.rows import TaskRow
@@ -84,7 +84,10 @@ def _by_kind(stream: Stream, ids: Sequence[str]) -> Mapping[str, list[str]]:
 
 
 def _tasks(portal: Portal, ids: Sequence[str]) -> Page[Record]:
-    """One by one, without the tag's filter: an event may come before the stamp."""
+    """One by one, and only ours: events name the tasks of everybody.
+
+    A task between its create and its stamp is left out as well; its stamp is an event of its own.
+    """
     commands = [
         Command(f"t{one}", "tasks.task.get", {"taskId": one, "select": list(TASK)}) for one in ids
     ]
@@ -99,7 +102,8 @@ def _tasks(portal: Portal, ids: Sequence[str]) -> Page[Record]:
                 continue
             try:
                 answer = msgspec.json.decode(raw, type=TaskAnswer, strict=False)
-                records.append(to_task(answer.task))
+                if is_ours(answer.task):
+                    records.append(to_task(answer.task))
             except (msgspec.MsgspecError, ValueError) as error:
                 refused.append(RefusedRecord(name[1:], str(error), bytes(raw).decode()))
     return Page(records, position="", refused=refused, requests=requests)

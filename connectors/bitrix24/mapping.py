@@ -176,8 +176,16 @@ def to_account(row: PersonRow) -> Account:
     )
 
 
+def is_ours(row: TaskRow) -> bool:
+    """Whether a task has our stamp or our tag; the others are none of our business."""
+    return bool(row.uf_retro_key) or has_tag(row, TAG)
+
+
 def to_task(row: TaskRow) -> RemoteTask:
-    """Raises ValueError on a status that we do not know."""
+    """Raises ValueError on a status that we do not know.
+
+    XML_ID is our key on our tasks only: other integrations keep theirs there.
+    """
     if row.status not in TASK_STATUSES:
         raise ValueError(f"task status {row.status} is unknown")
     return RemoteTask(
@@ -190,7 +198,7 @@ def to_task(row: TaskRow) -> RemoteTask:
         due_at=_moment(row.deadline),
         closed_at=_moment(row.closed_date),
         created_at=_moment(row.created_date),
-        key=row.uf_retro_key or row.xml_id or None,
+        key=row.uf_retro_key or (row.xml_id if is_ours(row) else None) or None,
     )
 
 

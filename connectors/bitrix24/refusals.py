@@ -4,6 +4,7 @@ Codes may be empty, 0 or "0": it is the key `error` that tells a refusal, not it
 """
 
 import re
+import textwrap
 from http import HTTPStatus
 
 import httpx
@@ -65,8 +66,11 @@ class Fault(Struct, frozen=True):
 
 
 def plain(text: str) -> str:
-    """The portal's words without markup, in one line."""
-    return " ".join(re.sub(r"<[^>]*>", " ", text).split())[:LONGEST_TEXT]
+    """The portal's words without markup, in one line.
+
+    Cut between words: half a secret would not be known for one.
+    """
+    return textwrap.shorten(re.sub(r"<[^>]*>", " ", text), LONGEST_TEXT, placeholder=" …")
 
 
 def refusal(response: httpx.Response, *, operating_wait: float) -> ConnectorError | None:

@@ -1,10 +1,6 @@
 """The Bitrix24 sandbox: an ASGI app, and what a client needs to connect to it."""
 
-import argparse
-import json
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from connectors.bitrix24.portal.backstage import Backstage
@@ -15,7 +11,6 @@ from connectors.bitrix24.portal.oauth import app_of, application_token, webhook_
 from connectors.bitrix24.portal.options import SandboxOptions
 from connectors.sandbox.asgi import App
 from connectors.sandbox.clock import Clock, Seconds
-from connectors.sandbox.runner import serve
 
 __all__ = [
     "PortalData",
@@ -23,12 +18,10 @@ __all__ = [
     "app_settings",
     "create_app",
     "describe",
-    "main",
     "settings",
 ]
 
 KIND = "bitrix24"
-HOST = "127.0.0.1"
 
 
 def create_app(options: SandboxOptions, monotonic: Seconds = time.monotonic) -> App:
@@ -66,38 +59,3 @@ def app_settings(options: SandboxOptions, base: str) -> dict[str, str]:
 def describe(options: SandboxOptions, base: str) -> dict[str, Any]:
     """The one line that `retro sandbox bitrix24 --json` prints."""
     return {"kind": KIND, "settings": settings(options, base), "control": f"{base}/_sandbox"}
-
-
-def main() -> None:
-    """`python -m connectors.bitrix24.sandbox`: the sandbox by itself, without the service."""
-    arguments = _arguments()
-    options = SandboxOptions(
-        records=arguments.records,
-        seed=arguments.seed,
-        latency_ms=arguments.latency,
-        command_ms=arguments.command_ms,
-        limit=arguments.limit,
-        faults=json.loads(Path(arguments.faults).read_text()) if arguments.faults else (),
-    )
-
-    def announce(base: str) -> None:
-        sys.stdout.write(json.dumps(describe(options, base)) + "\n")
-        sys.stdout.flush()
-
-    serve(create_app(options), HOST, arguments.port, announce)
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m connectors.bitrix24.sandbox")
-    parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--records", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--latency", type=float, default=0, metavar="MS")
-    parser.add_argument("--command-ms", type=float, default=0, metavar="MS")
-    parser.add_argument("--limit", choices=["published", "off"], default="published")
-    parser.add_argument("--faults", metavar="FILE")
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    main()

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Raw, Struct
 
-from connectors.bitrix24.fields import shown_names
+from connectors.bitrix24.fields import ItemsAnswer, shown_names
 from connectors.bitrix24.wire import Portal
 from connectors.errors import BadResponse, NotPermitted, Rejected
 from connectors.models import KpiTarget
@@ -51,10 +51,6 @@ class TypeAnswer(Struct, frozen=True):
 
 class ItemAnswer(Struct, frozen=True):
     item: dict[str, Any]
-
-
-class ItemsAnswer(Struct, frozen=True):
-    items: list[dict[str, Any]]
 
 
 class Targets:

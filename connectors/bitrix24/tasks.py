@@ -18,7 +18,7 @@ from connectors.bitrix24.keyset import Listing
 from connectors.bitrix24.listings import TASK
 from connectors.bitrix24.mapping import TAG, TASK_STATUSES, to_task
 from connectors.bitrix24.rows import TaskRow
-from connectors.bitrix24.wire import Command, Portal, decode
+from connectors.bitrix24.wire import Command, Portal, decode, moment_text
 from connectors.errors import ConnectionBroken, NotFound, NotPermitted, RecordRefused, Rejected
 from connectors.models import RemoteTask, Task, TaskStatus
 from connectors.port import Partition, Window
@@ -89,9 +89,10 @@ class Tasks:
         self._update(remote_id, self._stamp_fields(task))
 
     def find(self, key: str) -> list[str]:
-        """Filters by user field or XML_ID are not documented: they may be ignored or refused, so
-        every hit is verified, and without one all candidates by documented filters are read: what
-        has our tag, and what our user created lately (a task that was not stamped yet)."""
+        """Filters by user field or XML_ID are not documented: they may be ignored or refused. So
+        every hit is verified. Unless that by XML_ID was heeded and found something, all candidates
+        by documented filters are read: what has our tag, and what our user created lately (a task
+        that was not stamped yet)."""
         batch = self._portal.batch(
             [
                 _search("stamp", {KEY_FIELD: key}),
@@ -99,15 +100,19 @@ class Tasks:
             ]
         )
         found: set[int] = set()
+        heeded = False
         for name in batch.commands:
             if not isinstance(batch.error(name), RecordRefused):
                 rows = decode(batch.result(name), TasksAnswer).tasks
-                found |= {row.id for row in rows if _carries(row, key)}
-        if not found:
+                ours = {row.id for row in rows if _carries(row, key)}
+                found |= ours
+                # With foreign tasks among them it is the first page of a longer list.
+                heeded = heeded or (name == "xml" and len(ours) == len(rows) > 0)
+        if not heeded:
             lately: dict[str, Any] = {"CREATED_BY": self._creator()}
             if batch.remote_now is not None:
-                lately[">=CREATED_DATE"] = (batch.remote_now - LOOK_BACK).isoformat()
-            found = {*self._candidates(key, {"TAG": TAG}), *self._candidates(key, lately)}
+                lately[">=CREATED_DATE"] = moment_text(batch.remote_now - LOOK_BACK)
+            found |= {*self._candidates(key, {"TAG": TAG}), *self._candidates(key, lately)}
         return [str(one) for one in sorted(found)]
 
     def update(self, remote_id: str, task: Task) -> None:

@@ -6,6 +6,7 @@ REST 2 and REST 3 live side by side under two paths; CRM is in 2 only.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from threading import Lock
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -118,6 +119,14 @@ def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 
+def moment_text(moment: datetime) -> str:
+    """A bound of a filter: whole seconds in UTC, downwards, as the portal tells its own moments.
+
+    Everything that filters by time sends this form, and `check` tries it.
+    """
+    return moment.astimezone(UTC).replace(microsecond=0).isoformat()
+
+
 def decode(raw: Raw | bytes, into: type[T]) -> T:
     """Numbers may come as text. Raises BadResponse when the answer is not of this type."""
     try:
@@ -128,20 +137,20 @@ def decode(raw: Raw | bytes, into: type[T]) -> T:
 
 @dataclass
 class OperatingTime:
-    """What the portal reported of each method's server time."""
+    """What the portal reported of each method's server time. Page threads share it."""
 
     _reported: dict[str, Times] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
 
     def note(self, method: str, times: Times | None) -> None:
         if times is not None and times.operating is not None:
-            self._reported[method] = times
+            with self._lock:
+                self._reported[method] = times
 
     def wait(self, method: str) -> float:
         """How long a blocked method stays so, as of its last answer: later it is less."""
-        times = self._reported.get(method)
-        if times is None or times.operating_reset_at is None:
-            return OPERATING_UNKNOWN
-        return max(1.0, times.operating_reset_at - times.start + 1.0)
+        with self._lock:
+            return _until_reset(self._reported.get(method))
 
     def mind(self, *methods: str) -> None:
         """Raises RateLimited, once, when one of them is about to be blocked.
@@ -149,14 +158,21 @@ class OperatingTime:
         It is for bulk reads: only they stop early, writes go on.
         """
         for method in methods:
-            times = self._reported.get(method)
-            if times is None or times.operating is None or times.operating < OPERATING_PLAN:
-                continue
-            wait = self.wait(method)
-            del self._reported[method]
+            with self._lock:
+                times = self._reported.get(method)
+                if times is None or times.operating is None or times.operating < OPERATING_PLAN:
+                    continue
+                del self._reported[method]
             raise RateLimited(
-                f"The portal has almost used up its time for {method}.", retry_after=wait
+                f"The portal has almost used up its time for {method}.",
+                retry_after=_until_reset(times),
             )
+
+
+def _until_reset(times: Times | None) -> float:
+    if times is None or times.operating_reset_at is None:
+        return OPERATING_UNKNOWN
+    return max(1.0, times.operating_reset_at - times.start + 1.0)
 
 
 class Portal:

@@ -3,7 +3,8 @@
 import pytest
 
 from connectors.bitrix24.connector import Bitrix24
-from connectors.port import CAPABILITIES, readable_streams
+from connectors.capabilities import CAPABILITIES
+from connectors.port import readable_streams
 from connectors.registry import UnknownTool, tool, tools
 
 
@@ -26,3 +27,12 @@ def test_bitrix24_offers_all_but_the_figures_it_has_no_rest_for() -> None:
     offered = {name for name, port in CAPABILITIES.items() if issubclass(Bitrix24, port)}
     assert set(CAPABILITIES) - offered == {"campaign figures", "form figures", "e-mail figures"}
     assert len(readable_streams(Bitrix24)) == 8
+
+
+def test_what_a_tool_says_about_itself_is_in_sentences() -> None:
+    for each in tools().values():
+        assert each.limits
+        assert each.quirks
+        for sentence in (*each.limits, *each.quirks):
+            assert sentence.endswith(".")
+            assert "\n" not in sentence

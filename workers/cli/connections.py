@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
+from connectors.capabilities import CAPABILITIES, ListsFields
 from connectors.models import Stream
-from connectors.port import CAPABILITIES, Connector, ListsFields
+from connectors.port import Connector
 from connectors.registry import tool, tools
 from sync.store import connections, freshness
 from workers import connecting

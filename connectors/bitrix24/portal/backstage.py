@@ -63,11 +63,13 @@ class Backstage:
         fields = dict(change.get("set", {}))
         if record_id == "new":
             return {"id": str(tasks.add(fields, user_id)["ID"])}
-        task = tasks.readable(int(record_id))
+        task = tasks.tasks.get(int(record_id))
         if task is None:
             raise KeyError(record_id)
         if change.get("delete"):
             tasks.delete(task)
+        elif "hide" in change:
+            (tasks.hidden.add if change["hide"] else tasks.hidden.discard)(task["ID"])
         else:
             tasks.update(task, fields, user_id)
         if change.get("comment"):

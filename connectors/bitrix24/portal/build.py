@@ -37,7 +37,7 @@ OFFSET = re.compile(r"([+-])(\d\d):(\d\d)")
 
 
 def build_portal(options: SandboxOptions, clock: Clock) -> Portal:
-    zone = PortalZone(_zone(options.zone), options.iso_filters)
+    zone = PortalZone(_zone(options.zone), options.moments)
     events = Events(options, clock, zone, application_token(options))
     if options.data is None:
         return _seeded_portal(options, clock, zone, events)
@@ -115,6 +115,7 @@ def _given_portal(
         events=events,
     )
     portal.tasks.load(list(data.tasks))
+    portal.tasks.hidden |= set(data.hidden.get("tasks", frozenset()))
     return portal
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from connectors.bitrix24.portal.answers import Answer, Credential
 from connectors.bitrix24.portal.errors import (
     PortalError,
+    needs_admin,
     needs_app,
     no_method,
     no_scope,
@@ -93,6 +94,8 @@ class Caller:
             raise needs_app()
         if method.refuses_webhook and who.kind != "app":
             raise wrong_auth_type()
+        if method.needs_admin and who.user_id not in self.portal.options.admins:
+            raise needs_admin()
         return method
 
 

@@ -24,7 +24,7 @@ class PortalData:
         order). Without rows for an item none are made up.
     deal_fields, lead_fields: custom fields as `userfieldconfig.list` (`fieldName`, `userTypeId`,
         `settings`, `editFormLabel`, and `enum` with `{"ID", "VALUE"}` for enumerations).
-    hidden: ids the webhook's user may not read, by "leads", "deals", "contacts".
+    hidden: ids the webhook's user may not read, by "leads", "deals", "contacts", "tasks".
     """
 
     users: Sequence[Row] = ()

@@ -51,6 +51,7 @@ wrong_auth_type = partial(
 needs_app = partial(
     PortalError, 403, "ACCESS_DENIED", "Access denied! Application context required"
 )
+needs_admin = partial(PortalError, 400, "ACCESS_DENIED", "Access denied.")
 rest_off = partial(
     PortalError,
     403,

@@ -140,9 +140,12 @@ class Gateway:
         if not self._limits.admit():
             return _refusal(too_many()) if found.version == 2 else _refusal_v3()
         try:
-            if found.version == 3:
-                return Outcome(await self._three.respond(request, found, self._oauth))
-            return await self._version_two(request, found)
+            async with asyncio.timeout(self._portal.options.request_seconds):
+                if found.version == 3:
+                    return Outcome(await self._three.respond(request, found, self._oauth))
+                return await self._version_two(request, found)
+        except TimeoutError:
+            return Outcome(html_response(504, "Gateway Time-out"))
         except PortalError as error:
             return _refusal(error)
 

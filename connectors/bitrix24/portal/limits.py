@@ -25,7 +25,9 @@ class Limits:
     def __init__(self, options: SandboxOptions, monotonic: Seconds) -> None:
         ceiling, leak = PLAN_BUCKETS[options.plan]
         published = options.limit == "published"
-        self._bucket = LeakyBucket(ceiling, leak, monotonic) if published else None
+        self._bucket = (
+            LeakyBucket(ceiling, leak, monotonic, options.count_refused) if published else None
+        )
         self._operating_limit = options.operating_limit if published else float("inf")
         self._monotonic = monotonic
         self._spent: dict[tuple[str, str], deque[Spent]] = {}

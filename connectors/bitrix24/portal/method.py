@@ -17,4 +17,5 @@ class Method:
     scope: str | None = None
     needs_app: bool = False
     refuses_webhook: bool = False
+    needs_admin: bool = False
     positional: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from connectors.bitrix24.portal.data import PortalData
 
@@ -29,12 +29,19 @@ class SandboxOptions:
         by rights come on top. Ignored where `data` brings its own rows.
     latency_ms: added to every request. command_ms: server time of every call, also inside a batch;
         awaited, so concurrent requests overlap; reported as `processing` and `operating`.
-    limit: "published" (bucket and operating time of `plan`) or "off".
+    limit: "published" (bucket and operating time of `plan`) or "off". count_refused: whether a
+        request that the bucket refuses adds to it, as the documentation's "each request" says.
+    request_seconds: longest time of one request with all its commands; longer ones are cut off by
+        a web page with status 504, and what was done until then stays done.
     batch_billing: who pays operating time for a batch, "nested" (documentation) or "batch"
         (measured on self-hosted portals); `operating_reported` off leaves the figures out.
     faults: a fault plan, see `connectors.sandbox.faults`.
     zone: name of the portal's server zone; "+03:00" style offsets work as well.
-    iso_filters: off, filters read only "2026-08-20 12:50:00"; of an ISO text they take the date.
+    moments: what filters read of an ISO text: "whole"; "no_offset", which takes its clock time for
+        the portal's own; "date_only". "2026-08-20 12:50:00" is read right by all of them.
+    task_filters: what `tasks.task.list` filters by: "documented" fields only, the others being
+        ignored, or "any" field, as clients report of `UF_*`.
+    admins: ids of the users that may change the portal itself (smart processes, user fields).
     rest_disabled: a portal without REST subscription. simple_mode: leads do not persist.
     smart_type_limit, smart_item_limit: plan restrictions on smart processes.
     start_at: the clock's first moment (machine time when None); frozen: it stands still.
@@ -47,14 +54,18 @@ class SandboxOptions:
     command_ms: float = 0.0
     limit: str = "published"
     plan: str = "standard"
+    count_refused: bool = True
+    request_seconds: float = 60.0
     operating_limit: float = 480.0
     operating_reported: bool = True
     batch_billing: str = "nested"
     faults: Sequence[dict[str, Any]] = ()
     zone: str = "+03:00"
-    iso_filters: bool = True
+    moments: Literal["whole", "no_offset", "date_only"] = "whole"
     scopes: Sequence[str] = ALL_SCOPES
     user_id: int = 1
+    admins: Sequence[int] = (1,)
+    task_filters: Literal["documented", "any"] = "documented"
     webhook_code: str | None = None
     member_id: str = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
     application_token: str | None = None

@@ -220,7 +220,7 @@ def _true(value: object) -> str:
 
 METHODS = {
     "crm.type.list": Method(type_list, "crm"),
-    "crm.type.add": Method(type_add, "crm"),
+    "crm.type.add": Method(type_add, "crm", needs_admin=True),
     "userfieldconfig.list": Method(config_list, "userfieldconfig"),
-    "userfieldconfig.add": Method(config_add, "userfieldconfig"),
+    "userfieldconfig.add": Method(config_add, "userfieldconfig", needs_admin=True),
 }

@@ -41,7 +41,7 @@ def messages_get(portal: Portal, params: Params, _: Credential) -> Answer:
     """Newest first, as the messenger shows them; LAST_ID goes back, FIRST_ID forward."""
     dialog = str(params.get("DIALOG_ID", ""))
     chat_id = int(dialog.removeprefix("chat")) if dialog.removeprefix("chat").isdigit() else 0
-    if chat_id not in {task["CHAT_ID"] for task in portal.tasks.tasks.values()}:
+    if chat_id not in {task["CHAT_ID"] for task in portal.tasks.shown()}:
         raise PortalError(400, "DIALOG_ID_EMPTY", "Dialog ID can't be empty")
     last, first = whole(params, "LAST_ID"), whole(params, "FIRST_ID")
     found = [message for message in portal.messages if message["chat_id"] == chat_id]

@@ -32,6 +32,13 @@ from connectors.bitrix24.portal.taskstore import (
 ON_REQUEST = frozenset({"UF_CRM_TASK", "TAGS"})
 OVERDUE, SOON = -1, -3
 FILTER_NAMES = {"REAL_STATUS": "STATUS", "TAG": "TAGS"}
+DOCUMENTED_FILTERS = frozenset(
+    [
+        *("ID", "PARENT_ID", "GROUP_ID", "CREATED_BY", "STATUS_CHANGED_BY", "PRIORITY"),
+        *("RESPONSIBLE_ID", "TITLE", "TAG", "REAL_STATUS", "STATUS", "DEADLINE", "CREATED_DATE"),
+        *("CLOSED_DATE", "CHANGED_DATE", "STAGE_ID", "UF_CRM_TASK"),
+    ]
+)
 
 
 def task_add(portal: Portal, params: Params, who: Credential) -> Answer:
@@ -59,11 +66,11 @@ def task_get(portal: Portal, params: Params, _: Credential) -> Answer:
 
 
 def task_list(portal: Portal, params: Params, _: Credential) -> Answer:
-    """A filter field the portal does not know is ignored, so that more rows come back."""
+    """A filter by a field that is not documented is ignored, so that more rows come back."""
     raw = mapped(params.get("filter", params.get("FILTER")))
     reader = FilterReader(_filter_fields(portal), portal.zone, strict=False)
     wanted = reader.read(raw)
-    rows = [task for task in portal.tasks.tasks.values() if wanted.holds(_comparable(portal, task))]
+    rows = [task for task in portal.tasks.shown() if wanted.holds(_comparable(portal, task))]
     for name, direction in reversed(mapped(params.get("order")).items()):
         if name in KINDS:
             rows.sort(key=_sort_key(name), reverse=str(direction).lower() == "desc")
@@ -180,7 +187,10 @@ def _shown(portal: Portal, name: str, value: Any) -> Any:
 
 def _filter_fields(portal: Portal) -> dict[str, Field]:
     fields = portal.tasks.fields()
-    return fields | {alias: fields[name] for alias, name in FILTER_NAMES.items()}
+    fields |= {alias: fields[name] for alias, name in FILTER_NAMES.items()}
+    if portal.options.task_filters == "any":
+        return fields
+    return {name: field for name, field in fields.items() if name in DOCUMENTED_FILTERS}
 
 
 def _comparable(portal: Portal, task: Row) -> Row:
@@ -210,6 +220,8 @@ METHODS = {
     "tasks.task.start": Method(set_status(IN_PROGRESS), "task", positional=("taskId",)),
     "tasks.task.renew": Method(set_status(PENDING), "task", positional=("taskId",)),
     "tasks.task.defer": Method(set_status(DEFERRED), "task", positional=("taskId",)),
-    "task.item.userfield.add": Method(userfield_add, "task", positional=("PARAMS",)),
+    "task.item.userfield.add": Method(
+        userfield_add, "task", positional=("PARAMS",), needs_admin=True
+    ),
     "task.item.userfield.getlist": Method(userfield_list, "task"),
 }

@@ -88,7 +88,7 @@ def get(portal: Portal, params: Params, _: Credential) -> Result:
 
 def list_(portal: Portal, params: Params, _: Credential) -> Result:
     """Filters by id only; limits above 50 are clamped without a word."""
-    tasks = [task for task in portal.tasks.tasks.values() if _passes(task, params.get("filter"))]
+    tasks = [task for task in portal.tasks.shown() if _passes(task, params.get("filter"))]
     order = {str(k): str(v).upper() for k, v in mapped(params.get("order")).items()}
     if order.keys() - {"id"}:
         raise V3Error(400, "UNKNOWNDTOPROPERTYEXCEPTION", "Unknown field in order")

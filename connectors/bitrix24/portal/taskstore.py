@@ -80,6 +80,7 @@ class TaskStore:
         self.portal = portal
         self.tasks: dict[int, Row] = {}
         self.customs: dict[str, Row] = {}
+        self.hidden: set[int] = set()
         self._tags: dict[str, int] = {}
         self._last = FIRST_TASK_ID - 1
         self._last_chat = 2602
@@ -97,7 +98,12 @@ class TaskStore:
             self._last = max(self._last, task["ID"])
 
     def readable(self, task_id: int) -> Row | None:
-        return self.tasks.get(task_id)
+        """A task without rights is no more there than a deleted one."""
+        return None if task_id in self.hidden else self.tasks.get(task_id)
+
+    def shown(self) -> list[Row]:
+        """Those that the caller has rights to."""
+        return [task for task in self.tasks.values() if task["ID"] not in self.hidden]
 
     def add(self, fields: Row, user_id: int) -> Row:
         """Raises PortalError for what the portal requires or cannot read."""

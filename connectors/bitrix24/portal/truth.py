@@ -180,7 +180,7 @@ def activities(portal: Portal, _: dict[str, str]) -> Iterator[Truth]:
 
 def tasks(portal: Portal, query: dict[str, str]) -> Iterator[Truth]:
     stamp = query.get("key", "XML_ID")
-    for task in portal.tasks.tasks.values():
+    for task in portal.tasks.shown():
         yield {
             "id": str(task["ID"]),
             "title": task["TITLE"],

@@ -12,9 +12,9 @@ MINUTE_SECOND = [f"{second // 60:02}:{second % 60:02}" for second in range(3600)
 class PortalZone:
     """Renders fast: the text of a stretch of time is made once, offsets change only between two."""
 
-    def __init__(self, zone: tzinfo, iso_filters: bool = True) -> None:
+    def __init__(self, zone: tzinfo, moments: str = "whole") -> None:
         self._zone = zone
-        self._iso_filters = iso_filters
+        self._moments = moments
         self._stretches = Stretches(zone)
         self._length = self._stretches.length
 
@@ -45,9 +45,11 @@ class PortalZone:
         return int(moment.timestamp())
 
     def parse_filter(self, text: str) -> int:
-        """As `parse`, or as the portals do that cut an ISO text after its date."""
-        if self._iso_filters or "T" not in text:
+        """As `parse`, or as the portals do that ignore an offset, or cut a text after its date."""
+        if self._moments == "whole" or "T" not in text:
             return self.parse(text)
+        if self._moments == "no_offset":
+            return self.parse(datetime.fromisoformat(text).replace(tzinfo=None).isoformat())
         return self.parse(text.partition("T")[0])
 
     def parse_date(self, text: str) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from connectors.bitrix24.checks import SCOPES
 from connectors.bitrix24.connector import Bitrix24
 from connectors.bitrix24.sandbox import settings
 from connectors.errors import (
@@ -102,11 +103,28 @@ def test_an_unknown_custom_field_is_named(portal: Sandbox) -> None:
 
 
 @pytest.mark.quirk(20)
-@pytest.mark.parametrize("wrong", ["same", "before"])
-def test_a_portal_that_filters_moments_otherwise_is_noticed(wrong: str) -> None:
+@pytest.mark.parametrize("moments", ["no_offset", "date_only"])
+@pytest.mark.parametrize("zone", ["-05:00", "+03:00"])
+def test_a_portal_that_filters_moments_otherwise_is_noticed(zone: str, moments: str) -> None:
+    with sandbox(records=20, zone=zone, moments=moments) as running:
+        error = failure(running.connector())
+    assert isinstance(error, BadResponse)
+    assert "moments" in error.message
+
+
+@pytest.mark.quirk(20)
+@pytest.mark.parametrize("zone", ["-05:00", "+03:00", "Europe/Paris", "+05:45"])
+def test_a_portal_that_reads_offsets_passes_in_every_zone(zone: str) -> None:
+    with sandbox(records=20, zone=zone) as running:
+        assert running.connector().check()
+
+
+@pytest.mark.quirk(20)
+def test_an_edit_after_the_probe_is_no_fault_of_the_filter() -> None:
+    """The later bound finds a record that was edited meanwhile, and rightly."""
     row = {"id": 5, "updatedTime": "2026-08-20T12:50:00+03:00"}
-    answers = {"newest": [row], "same": [row], "before": []}
-    answers[wrong] = [] if wrong == "same" else [row]
+    edited = {"id": 5, "updatedTime": "2026-08-20T12:50:07+03:00"}
+    answers = {"newest": [row], "same": [edited], "later": [edited]}
 
     def answer(call: Call) -> Mapping[str, Any]:
         if call.method == "scope":
@@ -115,9 +133,13 @@ def test_a_portal_that_filters_moments_otherwise_is_noticed(wrong: str) -> None:
             return good({"ID": "1", "NAME": "Ada", "LAST_NAME": "Admin"})
         return batched({name: {"items": answers[name]} for name in call.commands})
 
-    assert isinstance(failure(Script(answer).connector()), BadResponse)
+    assert Script(answer).connector().check() == "portal.example as Ada Admin"
 
 
 def test_the_settings_printed_by_a_sandbox_connect_to_it(portal: Sandbox) -> None:
     printed = settings(portal.options, portal.base)
     assert set(printed) <= set(Bitrix24.Config.model_fields)
+
+
+def test_every_scope_that_a_check_asks_for_is_told_before() -> None:
+    assert all(set(names) & set(Bitrix24.scopes) for names in SCOPES)

@@ -176,6 +176,18 @@ def test_a_delta_filters_by_change_with_an_offset_and_checks_it_again() -> None:
     assert "filter[%3E%3DupdatedTime]=2026-08-20T09%3A50%3A00%2B00%3A00" in command
 
 
+@pytest.mark.quirk(20)
+@pytest.mark.quirk(21)
+def test_a_bound_inside_a_second_asks_for_that_whole_second() -> None:
+    """The portal tells whole seconds: what changed later in that second looks older."""
+    edge = deal(2, updatedTime="2026-08-20T12:50:00+03:00")
+    script = Script(lambda _: batched({"c00": {"items": [edge]}}))
+    (page,) = pull(script, Window(SINCE.replace(microsecond=300_000)))
+    assert ids([page]) == [2]
+    command = script.calls[0].commands["c00"]
+    assert "filter[%3E%3DupdatedTime]=2026-08-20T09%3A50%3A00%2B00%3A00" in command
+
+
 def test_a_delta_without_news_costs_one_request_of_one_command() -> None:
     script = Script(lambda _: batched({"c00": {"items": []}}))
     (page,) = pull(script, Window(SINCE))

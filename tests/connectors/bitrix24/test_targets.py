@@ -4,12 +4,11 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
-import httpx
 import pytest
 
 from connectors.errors import BadResponse, NotPermitted, OutcomeUnknown
 from connectors.models import KpiTarget
-from tests.connectors.bitrix24.kit import Call, Sandbox, Script, bad, good, sandbox
+from tests.connectors.bitrix24.kit import Call, Sandbox, Script, good, sandbox
 
 TITLE = "Retro ROI KPI targets"
 
@@ -159,13 +158,8 @@ def test_a_limit_of_the_plan_is_said_with_what_to_do(limits: Mapping[str, int], 
 
 
 def test_a_user_who_may_not_make_types_is_told_who_can() -> None:
-    def answer(call: Call) -> httpx.Response | Mapping[str, Any]:
-        if call.method == "crm.type.list":
-            return good({"types": []})
-        return bad(400, "ACCESS_DENIED", "no")
-
-    with pytest.raises(NotPermitted) as refused:
-        Script(answer).connector().prepare_targets()
+    with sandbox(records=20, user_id=7) as running, pytest.raises(NotPermitted) as refused:
+        running.connector().prepare_targets()
     assert "CRM administrator" in refused.value.next_step
 
 

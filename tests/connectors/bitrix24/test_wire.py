@@ -1,7 +1,10 @@
 """The dialect: envelopes, refusals by name, batches, encoding, operating time."""
 
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from threading import Barrier
 from typing import Any
 
 import httpx
@@ -9,7 +12,7 @@ import pytest
 from msgspec import Raw
 
 from connectors.bitrix24.connector import Bitrix24
-from connectors.bitrix24.wire import Batch, Command, Ref, query_string
+from connectors.bitrix24.wire import Batch, Command, OperatingTime, Ref, Times, query_string
 from connectors.errors import (
     AuthFailed,
     BadResponse,
@@ -22,6 +25,8 @@ from connectors.errors import (
     Rejected,
     Unavailable,
 )
+from connectors.models import Stream
+from connectors.port import Partition, Window
 from tests.connectors.bitrix24.kit import CODE, Answer, Call, Script, bad, batched, good
 
 HTML = "<html><body>Bad gateway</body></html>"
@@ -113,9 +118,47 @@ def test_a_falsy_error_code_is_an_error(code: Any, status: int) -> None:
     assert "must be array" in error.message
 
 
+@pytest.mark.promise("G14")
 def test_error_texts_lose_their_markup_and_their_secrets() -> None:
-    error = failure(bad(400, "ERROR_CORE", f"Task title<br>is not  {CODE} specified<br/>"))
-    assert error.message == "The portal refuses crm.item.get: Task title is not *** specified."
+    refused = bad(400, "ERROR_CORE", f"Task title<br>is not  {CODE} specified<br/>")
+    connector = Script(lambda _: refused).connector()
+    with pytest.raises(Rejected) as error:
+        connector.fields(Stream.DEALS)
+    text = "The portal refuses crm.item.fields: Task title is not *** specified."
+    assert (error.value.message, str(error.value)) == (text, text)
+
+
+LEAKS: dict[str, Answer] = {
+    "command": batched({}, {"c00": {"error": "X", "error_description": f"See /rest/1/{CODE}/"}}),
+    "enum": batched({"c00": {"items": [CODE]}, "all": CODE, "x1": CODE, "t1": {"task": CODE}}),
+    "key": good({"result": {CODE: [1]}, "result_error": {CODE: 5}, "result_time": {CODE: "x"}}),
+    "body": httpx.Response(200, json={"result": {CODE: 1}, "time": {CODE: 1, "start": CODE}}),
+    "refusal": bad(403, CODE),
+    "code": bad(400, "", f"https://portal.example/rest/1/{CODE}/x"),
+}
+CALLS: dict[str, Callable[[Bitrix24], object]] = {
+    "pages": lambda tool: list(tool.deals(Window(), Partition())),
+    "people": lambda tool: list(tool.people(Window(), Partition())),
+    "pipelines": lambda tool: list(tool.pipelines(Window(), Partition())),
+    "shares": lambda tool: tool.partitions(Stream.DEALS, Window()),
+    "by id": lambda tool: tool.by_ids(Stream.DEALS, ["1"]),
+    "presence": lambda tool: tool.presence(Stream.DEALS, ["1"]),
+    "find": lambda tool: tool.find_task("K"),
+    "check": lambda tool: tool.check(),
+    "target": lambda tool: tool.prepare_targets(),
+}
+
+
+@pytest.mark.promise("G14")
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("leak", LEAKS)
+def test_no_error_leaves_the_connector_with_a_secret(leak: str, call: str) -> None:
+    connector = Script(lambda _: LEAKS[leak]).connector()
+    try:
+        CALLS[call](connector)
+    except ConnectorError as error:
+        for text in (error.message, str(error), repr(error), error.next_step):
+            assert CODE not in text
 
 
 def test_a_right_missing_for_a_whole_list_breaks_the_connection() -> None:
@@ -187,6 +230,33 @@ def test_a_bulk_read_stops_before_its_method_is_blocked_and_writes_go_on() -> No
         connector._portal.operating.mind("crm.item.get")
     assert refused.value.retry_after > 60
     connector._portal.write("crm.item.get", {}, Raw)
+
+
+def test_of_several_page_threads_one_stops_for_a_method_that_is_about_to_be_blocked() -> None:
+    operating = OperatingTime()
+    gate = Barrier(8)
+    used_up = Times(start=0.0, operating=410.0, operating_reset_at=600.0)
+
+    def mind(_: int) -> list[str]:
+        stopped = []
+        for number in range(300):
+            if gate.wait() == 0:
+                operating.note(f"m{number}", used_up)
+            gate.wait()
+            try:
+                operating.mind(f"m{number}")
+            except Exception as error:  # noqa: BLE001 - its name is what is looked at
+                stopped.append(type(error).__name__)
+        return stopped
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            stopped = [name for found in pool.map(mind, range(8)) for name in found]
+    finally:
+        sys.setswitchinterval(before)
+    assert stopped == ["RateLimited"] * 300
 
 
 def test_operating_times_may_be_missing_or_text() -> None:

@@ -5,18 +5,12 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from connectors.capabilities import ConfirmsPresence, ListsFields
 from connectors.files.connector import PAGE_ROWS
 from connectors.files.folder import list_folder
 from connectors.files.settings import FilesConfig
 from connectors.models import Stream
-from connectors.port import (
-    ConfirmsPresence,
-    ListsFields,
-    Partition,
-    Presence,
-    Window,
-    readable_streams,
-)
+from connectors.port import Partition, Presence, Window, readable_streams
 from tests.connectors.files.conftest import Desk, date_back
 
 HEADER = ["day", "campaign", "impressions"]

@@ -1,3 +1,5 @@
+import pytest
+
 from connectors.sandbox.bucket import LeakyBucket
 
 
@@ -11,18 +13,19 @@ class Ticks:
 def test_the_ceiling_is_a_burst_and_the_leak_a_pace() -> None:
     ticks = Ticks()
     bucket = LeakyBucket(50, 2, ticks)
-    assert [bucket.admit() for _ in range(51)] == [True] * 50 + [False]
+    assert [bucket.admit() for _ in range(50)] == [True] * 50
     ticks.now += 1
     assert [bucket.admit() for _ in range(3)] == [True, True, False]
 
 
-def test_a_refused_request_does_not_fill_the_bucket() -> None:
+@pytest.mark.parametrize(("count_refused", "seconds"), [(True, 21), (False, 1)])
+def test_a_refused_request_may_fill_the_bucket_or_not(count_refused: bool, seconds: int) -> None:
     ticks = Ticks()
-    bucket = LeakyBucket(1, 1, ticks)
+    bucket = LeakyBucket(1, 1, ticks, count_refused)
     bucket.admit()
     for _ in range(20):
         assert not bucket.admit()
-    ticks.now += 1
+    ticks.now += seconds
     assert bucket.admit()
 
 

@@ -112,3 +112,20 @@ def test_no_secret_is_in_the_log(start: Start) -> None:
     assert "/rest/1/***/server.time" in text
     assert client.webhook.rsplit("/", 2)[1] not in text
     assert client.app["client_secret"] not in text
+
+
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        ("crm.type.add", {"fields": {"title": "Targets"}}),
+        ("userfieldconfig.add", {"moduleId": "crm", "field": {"entityId": "CRM_DEAL"}}),
+        ("task.item.userfield.add", {"PARAMS": {"FIELD_NAME": "UF_X"}}),
+    ],
+)
+def test_only_an_administrator_changes_the_portal_itself(
+    start: Start, method: str, params: dict[str, Any]
+) -> None:
+    answer = start(records=10, user_id=7).post(method, params).json()
+    assert answer["error"] == "ACCESS_DENIED"
+    answer = start(records=10, user_id=7, admins=(1, 7)).post(method, params).json()
+    assert answer.get("error") != "ACCESS_DENIED"

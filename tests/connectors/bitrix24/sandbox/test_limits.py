@@ -22,8 +22,26 @@ def test_fifty_requests_pass_in_a_burst_and_two_more_each_second(start: Start) -
     refused = client.post("server.time")
     assert refused.json()["error"] == "QUERY_LIMIT_EXCEEDED"
     assert "retry-after" not in refused.headers
+    # Each request counts, also the two refused ones.
+    ticks.now += 2
+    assert statuses(client, 3) == [200, 200, 503]
+
+
+def test_a_refused_request_may_be_told_not_to_count(start: Start) -> None:
+    ticks = Ticks()
+    client = start(limit="published", monotonic=ticks, count_refused=False)
+    assert statuses(client, 52) == [200] * 50 + [503] * 2
     ticks.now += 1
     assert statuses(client, 3) == [200, 200, 503]
+
+
+def test_a_request_that_takes_too_long_is_cut_off_and_keeps_what_was_done(start: Start) -> None:
+    client = start(command_ms=40, request_seconds=0.3)
+    add = "tasks.task.add?fields[TITLE]=x&fields[RESPONSIBLE_ID]=7"
+    commands = {f"c{number:02}": add for number in range(50)}
+    cut = client.post("batch", {"halt": 0, "cmd": commands})
+    assert (cut.status_code, cut.headers["content-type"]) == (504, "text/html")
+    assert 0 < len(client.truth("tasks")) < 50
 
 
 def test_a_batch_of_fifty_commands_is_one_request(start: Start) -> None:

@@ -1,5 +1,6 @@
 """`crm.item.list` and its siblings: pages, order, filters, hidden rows."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -126,7 +127,7 @@ def test_dates_may_be_filtered_by_their_own_value(seeded: Client) -> None:
 
 @pytest.mark.quirk(20)
 def test_some_portals_filter_dates_right_only_with_a_space(start: Start) -> None:
-    client = start(iso_filters=False)
+    client = start(moments="date_only")
     row = items(client, select=["id", "updatedTime"], start=-1)[3]
     moment = row["updatedTime"]
     # Of an ISO text only the date is read, so that "later than itself" finds the row.
@@ -134,6 +135,17 @@ def test_some_portals_filter_dates_right_only_with_a_space(start: Start) -> None
     assert ids(client, filter=iso, select=["id"], start=-1) == [row["id"]]
     spaced = {"id": row["id"], ">updatedTime": moment[:19].replace("T", " ")}
     assert ids(client, filter=spaced, select=["id"], start=-1) == []
+
+
+@pytest.mark.quirk(20)
+def test_some_portals_take_every_clock_time_for_their_own(start: Start) -> None:
+    client = start(zone="-05:00", moments="no_offset")
+    row = items(client, select=["id", "updatedTime"], start=-1)[3]
+    own = datetime.fromisoformat(row["updatedTime"])
+    found = {"id": row["id"], ">=updatedTime": own.isoformat()}
+    assert ids(client, filter=found, select=["id"], start=-1) == [row["id"]]
+    lost = {"id": row["id"], ">=updatedTime": own.astimezone(UTC).isoformat()}
+    assert ids(client, filter=lost, select=["id"], start=-1) == []
 
 
 def test_a_field_that_is_not_allowed_is_refused(seeded: Client) -> None:

@@ -57,7 +57,7 @@ def test_planned_dates_are_saved_together_or_not_at_all(start: Start) -> None:
 
 
 def test_a_task_is_found_by_its_own_field_its_tag_and_its_link(start: Start) -> None:
-    client = start()
+    client = start(task_filters="any")
     field = {"USER_TYPE_ID": "string", "FIELD_NAME": "UF_RETRO_KEY"}
     client.result("task.item.userfield.add", {"PARAMS": field})
     assert client.error("task.item.userfield.add", {"PARAMS": field}) == (400, "ERROR_CORE")
@@ -85,8 +85,25 @@ def test_links_and_own_fields_come_back_only_when_asked_for(start: Start) -> Non
 @pytest.mark.quirk(29)
 def test_an_undocumented_filter_is_ignored_and_finds_everything(start: Start) -> None:
     client = start()
-    add(client), add(client)
+    add(client), add(client, XML_ID="K-1")
     assert found(client, UF_NOT_THERE="K-1") == ["3711", "3712"]
+    assert found(client, XML_ID="K-1") == ["3711", "3712"]
+    assert found(client, CREATED_BY=1, XML_ID="K-1") == ["3711", "3712"]
+
+
+@pytest.mark.quirk(15)
+def test_a_task_without_rights_is_like_one_that_is_not_there(start: Start) -> None:
+    client = start()
+    hidden, shown = add(client)["id"], add(client)["id"]
+    client.edit("tasks", hidden, {"hide": True})
+    assert found(client) == [shown]
+    assert [task["id"] for task in client.truth("tasks")] == [shown]
+    assert client.result("tasks.task.get", {"taskId": hidden}) == []
+    assert client.error("tasks.task.complete", {"taskId": hidden}) == (400, "ERROR_CORE")
+    listed = client.v3("tasks.task.list", {}).json()["result"]["items"]
+    assert [str(item["id"]) for item in listed] == [shown]
+    client.edit("tasks", hidden, {"hide": False})
+    assert found(client) == [hidden, shown]
 
 
 @pytest.mark.quirk(28)

@@ -1,0 +1,174 @@
+"""What a tool may offer: the protocols, which are the only list there is.
+
+A connector offers a capability by having its methods; nothing is declared.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol, runtime_checkable
+
+from connectors.models import (
+    Account,
+    Activity,
+    CampaignStats,
+    Contact,
+    Deal,
+    EmailStats,
+    FormStats,
+    KpiTarget,
+    Lead,
+    Record,
+    RemoteTask,
+    Stage,
+    StageChange,
+    Stream,
+    Task,
+)
+from connectors.port import HookEvent, Page, Partition, Presence, RemoteField, Window
+
+
+@runtime_checkable
+class ReadsPeople(Protocol):
+    def people(self, window: Window, partition: Partition) -> Iterator[Page[Account]]: ...
+
+
+@runtime_checkable
+class ReadsPipelines(Protocol):
+    def pipelines(self, window: Window, partition: Partition) -> Iterator[Page[Stage]]: ...
+
+
+@runtime_checkable
+class ReadsContacts(Protocol):
+    def contacts(self, window: Window, partition: Partition) -> Iterator[Page[Contact]]: ...
+
+
+@runtime_checkable
+class ReadsLeads(Protocol):
+    def leads(self, window: Window, partition: Partition) -> Iterator[Page[Lead]]: ...
+
+
+@runtime_checkable
+class ReadsDeals(Protocol):
+    def deals(self, window: Window, partition: Partition) -> Iterator[Page[Deal]]: ...
+
+
+@runtime_checkable
+class ReadsStageChanges(Protocol):
+    def stage_changes(
+        self, window: Window, partition: Partition
+    ) -> Iterator[Page[StageChange]]: ...
+
+
+@runtime_checkable
+class ReadsActivities(Protocol):
+    def activities(self, window: Window, partition: Partition) -> Iterator[Page[Activity]]: ...
+
+
+@runtime_checkable
+class ReadsTasks(Protocol):
+    def tasks(self, window: Window, partition: Partition) -> Iterator[Page[RemoteTask]]: ...
+
+
+@runtime_checkable
+class ReadsCampaignStats(Protocol):
+    def campaign_stats(
+        self, window: Window, partition: Partition
+    ) -> Iterator[Page[CampaignStats]]: ...
+
+
+@runtime_checkable
+class ReadsFormStats(Protocol):
+    def form_stats(self, window: Window, partition: Partition) -> Iterator[Page[FormStats]]: ...
+
+
+@runtime_checkable
+class ReadsEmailStats(Protocol):
+    def email_stats(self, window: Window, partition: Partition) -> Iterator[Page[EmailStats]]: ...
+
+
+@runtime_checkable
+class ReadsById(Protocol):
+    """Re-reads single records, after a webhook named them. Missing ones are left out."""
+
+    def by_ids(self, stream: Stream, ids: Sequence[str]) -> Page[Record]: ...
+
+
+@runtime_checkable
+class ConfirmsPresence(Protocol):
+    def presence(self, stream: Stream, ids: Sequence[str]) -> Mapping[str, Presence]: ...
+
+
+@runtime_checkable
+class ListsFields(Protocol):
+    def fields(self, stream: Stream) -> Sequence[RemoteField]: ...
+
+
+@runtime_checkable
+class WritesTasks(Protocol):
+    """Tasks with our key on them.
+
+    `create_task` may raise OutcomeUnknown: then `find_task` tells whether it took effect.
+    `find_task` returns the ids of all tasks that carry the key (more than one is a conflict).
+    `stamp_task` makes a task findable where the create could not; it is safe to repeat.
+    """
+
+    def create_task(self, task: Task) -> str: ...
+
+    def stamp_task(self, remote_id: str, task: Task) -> None: ...
+
+    def find_task(self, key: str) -> Sequence[str]: ...
+
+    def update_task(self, remote_id: str, task: Task) -> None: ...
+
+    def complete_task(self, remote_id: str) -> None: ...
+
+
+@runtime_checkable
+class CommentsOnTasks(Protocol):
+    """`marker` is a text unique to the comment, by which `find_comment` tells it was sent."""
+
+    def comment_task(self, remote_id: str, text: str, marker: str) -> str: ...
+
+    def find_comment(self, remote_id: str, marker: str) -> str | None: ...
+
+
+@runtime_checkable
+class WritesTargets(Protocol):
+    """KPI targets as objects of the tool; `prepare_targets` makes what they need on first use."""
+
+    def prepare_targets(self) -> None: ...
+
+    def create_target(self, target: KpiTarget) -> str: ...
+
+    def find_target(self, key: str) -> Sequence[str]: ...
+
+    def update_target(self, remote_id: str, target: KpiTarget) -> None: ...
+
+
+@runtime_checkable
+class ReceivesHooks(Protocol):
+    """Raises AuthFailed when the call is not proven to come from the tool."""
+
+    def verify_hook(self, headers: Mapping[str, str], body: bytes) -> Sequence[HookEvent]: ...
+
+
+CAPABILITIES: Mapping[str, type] = {
+    "people": ReadsPeople,
+    "pipelines": ReadsPipelines,
+    "contacts": ReadsContacts,
+    "leads": ReadsLeads,
+    "deals": ReadsDeals,
+    "stage changes": ReadsStageChanges,
+    "activities": ReadsActivities,
+    "tasks": ReadsTasks,
+    "campaign figures": ReadsCampaignStats,
+    "form figures": ReadsFormStats,
+    "e-mail figures": ReadsEmailStats,
+    "read by id": ReadsById,
+    "confirm deletes": ConfirmsPresence,
+    "discover fields": ListsFields,
+    "write tasks": WritesTasks,
+    "comment on tasks": CommentsOnTasks,
+    "write KPI targets": WritesTargets,
+    "webhooks": ReceivesHooks,
+}
+"""What `retro tools` shows: a tool has a capability when it has the protocol's methods."""
