@@ -35,6 +35,13 @@ def insert_rows(session: Session, table: Table, names: Sequence[str], rows: Iter
         connection.exec_driver_sql(statement, tuple(chain.from_iterable(some)))
 
 
+def bound_values(session: Session, table: Table, name: str, values: Values) -> Values:
+    """A column's values as the driver gets them. Raises ValueError or ArithmeticError on one that
+    the column cannot hold."""
+    (bind,) = _binders(table, (name,), session.connection().dialect)
+    return bind(values) if bind else values
+
+
 @lru_cache(maxsize=64)
 def _statement(table: Table, names: tuple[str, ...], count: int, dialect: Dialect) -> str:
     """Many rows in one statement: sqlite3 gives the interpreter away at every step, and the
