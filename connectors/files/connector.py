@@ -59,10 +59,14 @@ class Files(Connector[FilesConfig]):
     label = "CSV and Excel files"
     docs = "connectors/files/README.md"
     Config = FilesConfig
+    shaping = frozenset({"columns", "currency", "encoding", "decimal", "date_format"})
 
     def is_sandbox(self) -> bool:
         """Its figures carry their own days, so business time may be set to any of them."""
         return True
+
+    def identity(self) -> Sequence[str]:
+        return (str(self.config.folder),)
 
     def check(self) -> str:
         """The folder and how many files feed which stream. Raises NotPermitted, Unavailable."""
