@@ -134,7 +134,8 @@ class Connector(Generic[C]):
     """Base of every tool.
 
     `lag` is how long the tool takes to show a change in a listing; `overlap` how far back an
-    incremental read starts before the last watermark.
+    incremental read starts before the last watermark. `shaping` are the settings by which records
+    come out differently: when one changes, everything is read again.
 
     A tool may quote anything in a refusal, also inside an answer that came as a success. So every
     error that leaves a public method, or the pages it gives, loses the secrets of the connection.
@@ -150,6 +151,7 @@ class Connector(Generic[C]):
     quirks: ClassVar[Sequence[str]] = ()
     lag: ClassVar[timedelta] = timedelta(0)
     overlap: ClassVar[timedelta] = timedelta(minutes=10)
+    shaping: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls, **given: Any) -> None:
         super().__init_subclass__(**given)
@@ -181,6 +183,11 @@ class Connector(Generic[C]):
     def is_sandbox(self) -> bool:
         """Whether the account is an imitation, whose clock may be set."""
         return is_loopback(httpx.URL(self.base_url()).host)
+
+    def identity(self) -> Sequence[str]:
+        """By what the tool's account can be known again, whatever key reaches it. Two connections
+        that share a name are to the same account."""
+        return (self.base_url(),)
 
     def budget(self) -> Budget | None:
         """What the provider allows this account; None where it publishes no limit."""

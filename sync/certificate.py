@@ -23,21 +23,27 @@ FEWEST_HELD_BACK = 20
 
 @dataclass(frozen=True)
 class Certificate:
-    """`remote_count` and `mirror_count` leave out records that are set aside.
+    """`remote_count` is what the tool has, those that it showed and that we could not take among
+    them; `mirror_count` what the mirror holds of it.
 
-    `hidden` are records the tool has but does not show us; `held_back` would have been deleted,
-    were they not too many at once.
+    `set_aside` were refused in this pull, each with its reason. `shortfall` of them the mirror has
+    nothing of: the difference of the two counts, so that an older copy of a refused record counts
+    as held. A refusal without an id (a file that cannot be opened) is in `set_aside` alone.
+    `ids_match` is about all others. `hidden` are records the tool has but does not show us;
+    `held_back` would have been deleted, were they not too many at once.
     """
 
     remote_count: int
     mirror_count: int
     ids_match: bool
     set_aside: int = 0
+    shortfall: int = 0
     hidden: int = 0
     held_back: int = 0
 
     @property
     def complete(self) -> bool:
+        """Everything the tool has is held or was set aside with a reason; nothing is unknown."""
         return self.ids_match and self.held_back == 0
 
     def as_json(self) -> dict[str, Any]:
@@ -68,11 +74,13 @@ def certify(
         remote = mirror.count_seen(session, lease.run_id) + still_there
         mirrored = mirror.count_records(session, feed)
         matching = mirror.count_seen_and_held(session, feed, lease.run_id) + still_there
+        lacking = cursors.count_lacking(session, feed, lease.run_id)
         return Certificate(
             remote_count=remote,
             mirror_count=mirrored,
-            ids_match=remote == mirrored == matching,
-            set_aside=cursors.count_set_aside(session, feed),
+            ids_match=remote - lacking == mirrored == matching,
+            set_aside=cursors.count_set_aside(session, feed, lease.run_id),
+            shortfall=lacking,
             hidden=sum(presence[id_] is Presence.HIDDEN for id_ in unseen),
             held_back=len(gone) if too_many else 0,
         )

@@ -5,13 +5,15 @@ ids it has seen are in the database. It ends in a certificate, or says what is m
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain, repeat
 from time import monotonic
 from typing import Any
 
-from connectors.errors import BadResponse, ConnectorError, RateLimited
+from sqlmodel import Session
+
+from connectors.errors import BadResponse, ConnectorError, RateLimited, Unavailable
 from connectors.http import side_by_side
 from connectors.models import Record
 from connectors.port import Connector, Page, Partition, Window, read
@@ -19,13 +21,15 @@ from sync import health
 from sync.certificate import certify
 from sync.heartbeat import heartbeat
 from sync.store import cursors, mirror, runs
-from sync.store.closings import correct_closings
 from sync.store.database import Database
+from sync.store.intake import take_in
 from sync.store.mirror import Feed
 from sync.store.runs import Lease, Progress
-from sync.tables.runs import Mode, RunStatus
+from sync.tables.runs import Mode, RunStatus, Trigger
 
 SLICE = timedelta(minutes=4)
+# Between slices that found the tool down: a run that brings nothing for so long fails.
+PAUSES = tuple(timedelta(seconds=seconds) for seconds in (10, 30, 90, 300, 600))
 
 
 @dataclass(frozen=True)
@@ -56,20 +60,47 @@ def run_pull(pull: Pull) -> RunStatus:
             return _finish(pull, window, started)
     except RateLimited as error:
         return _release(pull, started, timedelta(seconds=error.retry_after))
+    except Unavailable as error:
+        return _wait_or_fail(pull, started, error)
     except ConnectorError as error:
-        with pull.database.writing() as session:
-            health.note_failure(session, pull.feed.connection_id, error)
-            cursors.forget_pull(session, pull.feed, pull.lease.run_id)
-            runs.finish(
-                session,
-                pull.lease,
-                RunStatus.FAILED,
-                pull.now(),
-                seconds=monotonic() - started,
-                complete=False,
-                error=health.describe(session, pull.feed.connection_id, error),
-            )
-        return RunStatus.FAILED
+        return _fail(pull, started, error)
+
+
+def _fail(pull: Pull, started: float, error: ConnectorError) -> RunStatus:
+    with pull.database.writing() as session:
+        health.note_failure(session, pull.feed.connection_id, error)
+        cursors.forget_pull(session, pull.feed, pull.lease.run_id)
+        runs.finish(
+            session,
+            pull.lease,
+            RunStatus.FAILED,
+            pull.now(),
+            seconds=monotonic() - started,
+            complete=False,
+            error=health.describe(session, pull.feed.connection_id, error),
+        )
+    return RunStatus.FAILED
+
+
+def _wait_or_fail(pull: Pull, started: float, error: Unavailable) -> RunStatus:
+    """A tool that is down for a while costs a pause, not what was read; each one in a row is
+    longer. A person who asked is told at once, as long as nothing has come yet."""
+    with pull.database.reading() as session:
+        run = runs.get_run(session, pull.lease.run_id)
+        told = health.describe(session, pull.feed.connection_id, error)
+    nothing_to_lose = run.trigger is Trigger.MANUAL and run.read == 0
+    if nothing_to_lose or run.stalled >= len(PAUSES):
+        return _fail(pull, started, error)
+    with pull.database.writing() as session:
+        runs.release(
+            session,
+            pull.lease,
+            seconds=monotonic() - started,
+            waiting_until=pull.now() + PAUSES[run.stalled],
+            stalled=run.stalled + 1,
+            error=told,
+        )
+    return RunStatus.WAITING
 
 
 def _window(pull: Pull) -> Window:
@@ -78,7 +109,7 @@ def _window(pull: Pull) -> Window:
         run = runs.get_run(session, pull.lease.run_id)
         if cursors.has_partitions(session, pull.feed):
             return Window(run.window_start)
-        start = run.window_start
+        start = run.since
         if start is None and run.mode is not Mode.FULL:
             mark = cursors.watermark(session, pull.feed)
             start = None if mark is None else mark - pull.connector.overlap
@@ -132,20 +163,11 @@ def _commit_page(pull: Pull, window: Window, share: Partition, page: Page[Record
         stands = page.position and page.position == cursors.position(session, feed, share.name)
         if stands and (page.records or page.refused):
             raise BadResponse("The tool's listing does not move on: two pages end at one place.")
-        saved = mirror.save_records(session, feed, page.records, run_id=run_id, seen_at=now)
-        correct_closings(session, feed, page.records)
-        cursors.set_aside(session, feed, page.refused, run_id=run_id, at=now)
-        cursors.clear_set_aside(session, feed, [record.id for record in page.records])
+        progress = take_in(session, feed, page.records, page.refused, run_id=run_id, at=now)
         if window.is_full:
-            mirror.remember_seen(session, run_id, [record.id for record in page.records])
-        progress = Progress(
-            read=len(page.records) + len(page.refused),
-            created=saved.created,
-            updated=saved.updated,
-            unchanged=saved.unchanged,
-            set_aside=len(page.refused),
-            requests=page.requests,
-        )
+            refused = [one.id for one in page.refused if one.id is not None]
+            mirror.remember_seen(session, run_id, [*(r.id for r in page.records), *refused])
+        progress = replace(progress, requests=page.requests)
         runs.advance(session, pull.lease, progress, now, page.remote_now)
         cursors.save_position(session, feed, share.name, position=page.position)
 
@@ -161,7 +183,7 @@ def _finish(pull: Pull, window: Window, started: float) -> RunStatus:
         run = runs.get_run(session, pull.lease.run_id)
         complete = judged.complete if judged else None
         succeeded = complete is not False
-        if succeeded and run.remote_now is not None:
+        if succeeded and run.remote_now is not None and _joins(session, pull, window):
             # Held back by the tool's index lag: what it did not show yet is read next time (G3).
             cursors.save_watermark(session, pull.feed, run.remote_now - pull.connector.lag)
         runs.finish(
@@ -178,6 +200,12 @@ def _finish(pull: Pull, window: Window, started: float) -> RunStatus:
         cursors.forget_pull(session, pull.feed, pull.lease.run_id)
         health.note_success(session, pull.feed.connection_id)
     return RunStatus.SUCCEEDED if succeeded else RunStatus.INCOMPLETE
+
+
+def _joins(session: Session, pull: Pull, window: Window) -> bool:
+    """Whether nothing lies unread between what was read before and this window (G3)."""
+    mark = cursors.watermark(session, pull.feed)
+    return window.start is None or (mark is not None and window.start <= mark)
 
 
 def _release(pull: Pull, started: float, wait: timedelta | None = None) -> RunStatus:

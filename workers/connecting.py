@@ -13,8 +13,9 @@ from connectors.errors import ConnectorError
 from connectors.port import Connector, ConnectorConfig
 from connectors.registry import tool
 from sync import health
-from sync.store import connections
+from sync.store import connections, cursors, runs
 from sync.tables.connections import Connection
+from sync.vault import SecretsUnreadable
 from workers.app import App
 from workers.clock import machine_now
 from workers.errors import CannotRun
@@ -22,6 +23,15 @@ from workers.errors import CannotRun
 
 class BadSettings(CannotRun):
     """The text names the settings that are missing or wrong."""
+
+
+@dataclass(frozen=True)
+class Connected:
+    """`reads_again`: settings that shape records have changed, so the next pulls are full."""
+
+    name: str
+    account: str
+    reads_again: bool
 
 
 @dataclass(frozen=True)
@@ -33,23 +43,30 @@ class Checked:
     state: str
 
 
-def connect(app: App, kind: str, name: str, given: Mapping[str, str]) -> Connection:
-    """Try the settings and store them; a connection of this name and kind is updated.
+def connect(app: App, kind: str, name: str, given: Mapping[str, str]) -> Connected:
+    """Try the settings and store them; a connection of this name, kind and account is updated.
 
-    Raises UnknownTool, BadSettings, ConnectorError; then nothing is stored.
+    Raises UnknownTool, BadSettings, OtherAccount, ConnectorError; then nothing is stored.
     """
     tool_class = tool(kind)
     config = read_config(tool_class, given)
     with closing(app.unstored(tool_class, config)) as connector:
         account = connector.check()
         sandbox = connector.is_sandbox()
+        identity = connector.identity()
     if app.settings.clock is not None and not sandbox:
         raise CannotRun(
             "RETRO_CLOCK moves business time, so only sandboxes can be connected; "
             "unset RETRO_CLOCK to connect a live account."
         )
+    now = machine_now()
     with app.database.writing() as session:
-        return connections.save_connection(
+        known = connections.find_connection(session, name)
+        reshaped = False
+        if known is not None and known.kind == kind:
+            known.identity = known.identity or _identity(app, known)
+            reshaped = bool(connections.differing_settings(known, config) & tool_class.shaping)
+        row = connections.save_connection(
             session,
             app.vault,
             kind=kind,
@@ -57,8 +74,24 @@ def connect(app: App, kind: str, name: str, given: Mapping[str, str]) -> Connect
             config=config,
             account=account,
             sandbox=sandbox,
-            at=machine_now(),
+            at=now,
+            identity=identity,
         )
+        assert row.id is not None
+        if reshaped:
+            # Those under way read by the old settings.
+            runs.cancel_pulls(session, row.id, now)
+            cursors.read_everything_again(session, row.id)
+    return Connected(name, account, reshaped)
+
+
+def _identity(app: App, connection: Connection) -> list[str] | None:
+    """Of a connection that was stored before its account was; None when it cannot be told."""
+    try:
+        with closing(app.connector(connection)) as connector:
+            return list(connector.identity())
+    except (SecretsUnreadable, ValueError):
+        return None
 
 
 def check(app: App, name: str) -> Checked:

@@ -58,23 +58,32 @@ def finish_now(
     since: datetime | None = None,
     on_page: Callable[[int], None] = lambda _read: None,
 ) -> Run:
-    """Work on the run, or wait for the worker that does, until it has ended."""
-    with app.database.writing() as session:
-        run = runs.queue_run(
-            session,
-            connection_id,
-            stream,
-            mode=mode,
-            trigger=Trigger.MANUAL,
-            at=machine_now(),
-            since=since,
-        )
-    assert run.id is not None
+    """Work on the run, or wait for the worker that does, until it has ended. One that is under way
+    and was asked for something else is seen to its end first."""
     while True:
-        status = work_on(app, run.id, on_page)
+        with app.database.writing() as session:
+            run = runs.queue_run(
+                session,
+                connection_id,
+                stream,
+                mode=mode,
+                trigger=Trigger.MANUAL,
+                at=machine_now(),
+                since=since,
+            )
+            assert run.id is not None
+            serves = runs.serves(run, mode, since)
+        ended = _until_ended(app, run.id, on_page)
+        if serves:
+            return ended
+
+
+def _until_ended(app: App, run_id: int, on_page: Callable[[int], None]) -> Run:
+    while True:
+        status = work_on(app, run_id, on_page)
         with app.database.reading() as session:
-            now = runs.get_run(session, run.id)
-        if now.status not in ACTIVE_STATUSES:
-            return now
+            run = runs.get_run(session, run_id)
+        if run.status not in ACTIVE_STATUSES:
+            return run
         if status is not RunStatus.QUEUED:
             time.sleep(POLL_SECONDS)

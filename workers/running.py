@@ -4,7 +4,12 @@ import os
 import socket
 from collections.abc import Callable
 from contextlib import closing, suppress
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any
+
+from redis.exceptions import RedisError
+from sqlalchemy.exc import OperationalError
 
 from connectors.errors import AuthFailed, ConnectorError
 from connectors.models import Stream
@@ -13,7 +18,7 @@ from sync import health
 from sync.pull import Pull, run_pull
 from sync.push import Push, run_push
 from sync.statuses import apply_statuses
-from sync.store import connections, runs
+from sync.store import connections, cursors, runs
 from sync.store.mirror import Feed
 from sync.store.runs import Lease, LeaseLost, Worker
 from sync.tables.connections import Connection, ConnectionState
@@ -23,7 +28,10 @@ from workers.app import App
 from workers.clock import machine_now
 from workers.memory import collecting_by_page, page_done
 from workers.moves import address_kept
+from workers.queues import TimedOut
 
+# What is wrong with the machine and not with the run.
+PASSING = (OperationalError, RedisError, TimedOut)
 FINISHED = (RunStatus.SUCCEEDED, RunStatus.INCOMPLETE)
 
 
@@ -34,7 +42,11 @@ def this_worker() -> Worker:
 def work_on(
     app: App, run_id: int, on_page: Callable[[int], None] = lambda _read: None
 ) -> RunStatus | None:
-    """The status the run is left in; None when it ended before or another worker has it."""
+    """The status the run is left in; None when it ended before or another worker has it.
+
+    A defect ends the run as failed and is raised. What is wrong with the machine is raised too and
+    leaves the run to whoever takes it next.
+    """
     with app.database.writing() as session:
         lease = runs.take_run(session, run_id, this_worker(), machine_now())
         if lease is None:
@@ -51,6 +63,12 @@ def work_on(
         # Whoever pulls next need not wait for the lease to run out.
         with suppress(LeaseLost), app.database.writing() as session:
             runs.release(session, lease, seconds=0.0)
+        raise
+    except PASSING:
+        # The lease runs out and the run is handed on, when database, queue or machine are back.
+        raise
+    except Exception as error:
+        _fail_unexpectedly(app, lease, run, error)
         raise
 
 
@@ -94,6 +112,32 @@ def _connector(app: App, connection: Connection) -> Connector[Any]:
         raise AuthFailed(text, next_step=step) from error
 
 
+def _fail_unexpectedly(app: App, lease: Lease, run: Run, error: Exception) -> None:
+    """A defect of ours ends the run in words: left as it is, it would be begun again for ever.
+    Not the error's own text: it may quote a record or a setting."""
+    *_, last = extract_tb(error.__traceback__)
+    place = f"{Path(last.filename).name}, line {last.lineno}"
+    with suppress(LeaseLost), app.database.writing() as session:
+        told = {
+            "kind": "Unexpected",
+            "message": f"The run met a defect of this program: {type(error).__name__} in {place}.",
+            "who": "developer",
+            "next_step": "Report it with this line; what was read so far is kept.",
+            "blocks": health.blocks(session, run.connection_id),
+        }
+        runs.finish(
+            session,
+            lease,
+            RunStatus.FAILED,
+            machine_now(),
+            seconds=0.0,
+            complete=False,
+            error=told,
+        )
+        if run.stream != PUSH:
+            cursors.forget_pull(session, Feed(run.connection_id, Stream(run.stream)), lease.run_id)
+
+
 def _fail(app: App, lease: Lease, connection: Connection, error: ConnectorError) -> RunStatus:
     """A run that could not begin. One on a connection known to be broken is not a new failure."""
     assert connection.id is not None
@@ -110,8 +154,3 @@ def _fail(app: App, lease: Lease, connection: Connection, error: ConnectorError)
             error=health.describe(session, connection.id, error),
         )
     return status
-
-
-def lease_connection(connection: Connection) -> int:
-    assert connection.id is not None
-    return connection.id

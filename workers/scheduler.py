@@ -94,9 +94,12 @@ class Scheduler:
         if due.connection_id is None:
             return None
         mode = Mode.PUSH if due.stream == PUSH else Mode.INCREMENTAL
-        return self._queue_run(
+        run = self._queue_run(
             session, due.connection_id, due.stream, mode, Trigger.SCHEDULE, machine_now()
         )
+        if run is not None and not runs.serves(run, mode):
+            schedules.due_again(session, due)
+        return run
 
     def _queue_run(
         self,

@@ -50,6 +50,7 @@ class Bitrix24(Connector[Bitrix24Config]):
     scopes = about.SCOPES
     limits = about.LIMITS
     quirks = about.QUIRKS
+    shaping = frozenset({"qualified_stages", "fields"})
 
     def __init__(self, config: Bitrix24Config, wire: Wire) -> None:
         super().__init__(config, wire)
@@ -71,6 +72,11 @@ class Bitrix24(Connector[Bitrix24Config]):
             config.auth_host, config.client_id, config.client_secret, self.wire.transport
         )
         return oauth(self.wire.tokens, renewal)
+
+    def identity(self) -> Sequence[str]:
+        """Its address, and the id that it keeps when it is renamed."""
+        member = self.config.member_id
+        return (self.config.origin, *([f"member:{member}"] if member else []))
 
     def budget(self) -> Budget | None:
         """Counted per portal and address of ours, whatever the key."""

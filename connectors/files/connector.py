@@ -69,10 +69,14 @@ class Files(Connector[FilesConfig]):
         "An empty cell is an unknown figure, never zero.",
         "Of two files with the same day, campaign and group the later one has the last word.",
     )
+    shaping = frozenset({"columns", "currency", "encoding", "decimal", "date_format"})
 
     def is_sandbox(self) -> bool:
         """Its figures carry their own days, so business time may be set to any of them."""
         return True
+
+    def identity(self) -> Sequence[str]:
+        return (str(self.config.folder),)
 
     def check(self) -> str:
         """The folder and how many files feed which stream. Raises NotPermitted, Unavailable."""

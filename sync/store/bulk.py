@@ -51,6 +51,13 @@ def _copy(
             copy.write_row(row)
 
 
+def bound_values(session: Session, table: Table, name: str, values: Values) -> Values:
+    """A column's values as the driver gets them. Raises ValueError or ArithmeticError on one that
+    the column cannot hold."""
+    (bind,) = _binders(table, (name,), session.connection().dialect)
+    return bind(values) if bind else values
+
+
 @lru_cache(maxsize=64)
 def _statement(table: Table, names: tuple[str, ...], count: int, dialect: Dialect) -> str:
     """Many rows in one statement: SQLite's driver gives the interpreter away at every step, and

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, select, update
+from sqlalchemy import exists, func, select, update
 from sqlmodel import Session
 
 from connectors.models import Deal, Record, StageChange, StageKind, Stream
@@ -15,25 +15,37 @@ DEAL, MOVE = table_of(DealRow), table_of(StageChangeRow)
 
 
 def correct_closings(session: Session, feed: Feed, records: Sequence[Record]) -> None:
-    """After a page of deals or of their moves: set when each ended one ended, from what is held.
+    """After a page of deals or of their moves: set when each ended one ended, by the moves held.
 
-    Deals and moves arrive in either order, so both bring the correction.
+    That is its first closing move after the last move into an open stage: later ones lead from
+    one final stage to another. `records` are those that the page brought or changed. Deals and
+    moves arrive in either order and shares side by side, so every one of them brings the
+    correction.
     """
     ids = {
         record.id if isinstance(record, Deal) else record.entity_id
         for record in records
         if (isinstance(record, Deal) and record.stage_kind is not StageKind.OPEN)
-        or (isinstance(record, StageChange) and record.closing and record.entity == Stream.DEALS)
+        or (isinstance(record, StageChange) and record.entity == Stream.DEALS)
     }
     if not ids:
         return
-    last = (
-        select(func.max(MOVE.c.at))
+    later = MOVE.alias("later")
+    reopened = exists().where(
+        later.c.connection_id == feed.connection_id,
+        later.c.entity == Stream.DEALS.value,
+        later.c.entity_id == MOVE.c.entity_id,
+        later.c.stage_kind == StageKind.OPEN.value,
+        later.c.at > MOVE.c.at,
+    )
+    ended = (
+        select(func.min(MOVE.c.at))
         .where(
             MOVE.c.connection_id == feed.connection_id,
             MOVE.c.entity == Stream.DEALS.value,
             MOVE.c.entity_id == DEAL.c.id,
             MOVE.c.closing.is_(True),
+            ~reopened,
         )
         .scalar_subquery()
     )
@@ -42,7 +54,8 @@ def correct_closings(session: Session, feed: Feed, records: Sequence[Record]) ->
         .where(
             DEAL.c.connection_id == feed.connection_id,
             DEAL.c.id.in_(listed(session, sorted(ids))),
-            DEAL.c.final_at.is_distinct_from(last),
+            DEAL.c.stage_kind != StageKind.OPEN.value,
+            DEAL.c.final_at.is_distinct_from(ended),
         )
-        .values(final_at=last)
+        .values(final_at=ended)
     )

@@ -31,6 +31,10 @@ class UnknownConnection(LookupError):
     pass
 
 
+class OtherAccount(LookupError):
+    """A connection of this name leads elsewhere; the text says what to do."""
+
+
 def connection_named(session: Session, name: str) -> Connection:
     """Raises UnknownConnection, with the names there are."""
     found = session.exec(select(Connection).where(Connection.name == name)).first()
@@ -48,6 +52,10 @@ def all_connections(session: Session) -> Sequence[Connection]:
     return session.exec(select(Connection).order_by(col(Connection.name))).all()
 
 
+def find_connection(session: Session, name: str) -> Connection | None:
+    return session.exec(select(Connection).where(Connection.name == name)).first()
+
+
 def save_connection(
     session: Session,
     vault: Vault,
@@ -58,13 +66,21 @@ def save_connection(
     account: str,
     sandbox: bool,
     at: datetime,
+    identity: Sequence[str] = (),
 ) -> Connection:
-    """Store a connection that was checked, or update the one of this name."""
+    """Store a connection that was checked, or update the one of this name.
+
+    Raises OtherAccount when that one is to another account: what is mirrored and linked is of its
+    records.
+    """
     settings, secrets = _split(config)
-    row = session.exec(select(Connection).where(Connection.name == name)).first()
+    row = find_connection(session, name)
     if row is not None and row.kind != kind:
-        raise UnknownConnection(
-            f"{name!r} is a {row.kind} connection; choose another name for {kind}."
+        raise OtherAccount(f"{name!r} is a {row.kind} connection; choose another name for {kind}.")
+    if row is not None and row.identity and identity and not set(identity) & set(row.identity):
+        raise OtherAccount(
+            f"{name!r} is connected to {row.account}, and this is another account; choose another "
+            f"name for it, or run `retro disconnect {name}` first."
         )
     if row is None:
         row = Connection(name=name, kind=kind, settings={}, secrets=b"", created_at=at)
@@ -72,9 +88,17 @@ def save_connection(
     row.secrets = vault.seal(secrets)
     row.state, row.error = ConnectionState.ACTIVE, None
     row.account, row.sandbox, row.checked_at = account, sandbox, at
+    row.identity = list(identity) or row.identity
     session.add(row)
     session.flush()
     return row
+
+
+def differing_settings(connection: Connection, config: ConnectorConfig) -> set[str]:
+    """Names of the settings, secrets apart, that `config` has otherwise than what is stored."""
+    settings, _secrets = _split(config)
+    stored = connection.settings
+    return {name for name in settings if name not in stored or settings[name] != stored[name]}
 
 
 def forget_connection(session: Session, connection_id: int) -> None:

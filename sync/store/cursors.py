@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, delete, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, update
 from sqlmodel import Session, col, select
 
 from connectors.port import Partition, RefusedRecord
+from sync.store.ids import listed
 from sync.store.mirror import Feed
 from sync.tables.connections import WHOLE_STREAM, Cursor
 from sync.tables.runs import RunSeen, SetAside
@@ -71,6 +72,11 @@ def save_position(
     )
 
 
+def read_everything_again(session: Session, connection_id: int) -> None:
+    """Forget how far the streams of a connection were read: their next pulls are full."""
+    session.connection().execute(delete(Cursor).where(col(Cursor.connection_id) == connection_id))
+
+
 def forget_pull(session: Session, feed: Feed, run_id: int) -> None:
     """The pull is over: its shares and its enumeration have served."""
     session.connection().execute(delete(Cursor).where(_shares(feed)))
@@ -92,11 +98,7 @@ def set_aside(
     for record in refused:
         record_id = record.id or record.reason
         known = session.exec(
-            select(SetAside).where(
-                SetAside.connection_id == feed.connection_id,
-                SetAside.stream == feed.stream.value,
-                SetAside.record_id == record_id,
-            )
+            select(SetAside).where(_aside(feed), SetAside.record_id == record_id)
         ).first()
         row = known or SetAside(
             connection_id=feed.connection_id,
@@ -113,35 +115,47 @@ def set_aside(
 
 def clear_set_aside(session: Session, feed: Feed, ids: Sequence[str]) -> None:
     """Records that came through after all."""
-    held = session.exec(
-        select(SetAside).where(
-            SetAside.connection_id == feed.connection_id, SetAside.stream == feed.stream.value
-        )
-    ).all()
-    arrived = set(ids) if held else set()
-    for row in held:
-        if row.record_id in arrived:
-            session.delete(row)
-
-
-def count_set_aside(session: Session, feed: Feed) -> int:
-    return len(
-        session.exec(
-            select(SetAside.id).where(
-                SetAside.connection_id == feed.connection_id, SetAside.stream == feed.stream.value
-            )
-        ).all()
+    session.connection().execute(
+        delete(SetAside).where(_aside(feed), col(SetAside.record_id).in_(listed(session, ids)))
     )
+
+
+def count_set_aside(session: Session, feed: Feed, run_id: int) -> int:
+    """Records that this run set aside."""
+    return session.exec(
+        select(func.count())
+        .select_from(SetAside)
+        .where(_aside(feed), col(SetAside.run_id) == run_id)
+    ).one()
+
+
+def count_lacking(session: Session, feed: Feed, run_id: int) -> int:
+    """Records that this full pull saw and set aside, and of which the mirror holds nothing."""
+    table = feed.table
+    held = exists().where(
+        table.c.connection_id == feed.connection_id,
+        table.c.id == SetAside.record_id,
+        table.c.deleted_at.is_(None),
+    )
+    return session.exec(
+        select(func.count())
+        .select_from(SetAside)
+        .join(RunSeen, col(RunSeen.record_id) == col(SetAside.record_id))
+        .where(_aside(feed), SetAside.run_id == run_id, RunSeen.run_id == run_id, ~held)
+    ).one()
 
 
 def drop_not_seen_again(session: Session, feed: Feed, run_id: int) -> None:
     """After a complete full pull: what it did not refuse is mended or gone."""
     session.connection().execute(
-        delete(SetAside).where(
-            col(SetAside.connection_id) == feed.connection_id,
-            col(SetAside.stream) == feed.stream.value,
-            col(SetAside.run_id) != run_id,
-        )
+        delete(SetAside).where(_aside(feed), col(SetAside.run_id) != run_id)
+    )
+
+
+def _aside(feed: Feed) -> ColumnElement[bool]:
+    return and_(
+        col(SetAside.connection_id) == feed.connection_id,
+        col(SetAside.stream) == feed.stream.value,
     )
 
 

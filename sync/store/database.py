@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -54,9 +54,6 @@ class Database:
             config.attributes["connection"] = connection
             with connection.begin():
                 command.upgrade(config, revision)
-
-    def is_empty(self) -> bool:
-        return not inspect(self.engine).get_table_names()
 
     def close(self) -> None:
         self.engine.dispose()

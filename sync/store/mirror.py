@@ -1,9 +1,9 @@
 """Writing and reading the mirror, a page at a time."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Select, Table, bindparam, exists, func, insert, literal, select, update
 from sqlmodel import Session
@@ -31,11 +31,21 @@ class Feed:
         return table_of(MIRROR[self.stream])
 
 
+class Held(NamedTuple):
+    """What is known of a record before it is saved; `hash` is None where it counts as deleted."""
+
+    hash: bytes | None
+    updated_at: datetime | None
+
+
 @dataclass(frozen=True)
 class Saved:
+    """How many records of each kind; `written` are the ids of the new and the changed ones."""
+
     created: int = 0
     updated: int = 0
     unchanged: int = 0
+    written: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 def save_records(
@@ -44,34 +54,57 @@ def save_records(
     """Insert what is new, update what differs and note each field, leave the rest untouched.
 
     A record that comes twice in one page counts once, as it came last. One that was held to be
-    deleted and comes again is alive again.
+    deleted and comes again is alive again. Where only the tool's own moment of change has moved,
+    the record is unchanged and the moment is kept up to date.
+
+    Raises ValueError or ArithmeticError, bare or inside a StatementError, on a value that its
+    column cannot hold; what was written of the page is then to be rolled back.
     """
     if not records:
         return Saved()
     latest = {record.id: record for record in records}
     hashes = {id_: content_hash(record) for id_, record in latest.items()}
-    known = _known_hashes(session, feed, list(latest))
-    new = [latest[id_] for id_ in latest if id_ not in known]
-    changed = [latest[id_] for id_ in latest if id_ in known and known[id_] != hashes[id_]]
+    known = _known(session, feed, list(latest))
+    new = [record for id_, record in latest.items() if id_ not in known]
+    changed = [r for id_, r in latest.items() if id_ in known and known[id_].hash != hashes[id_]]
+    bumped = [
+        r
+        for id_, r in latest.items()
+        if id_ in known and known[id_].hash == hashes[id_] and known[id_].updated_at != r.updated_at
+    ]
     if new:
         names = ("connection_id", "hash", *columns(type(new[0])))
         rows = ((feed.connection_id, hashes[record.id], *values(record)) for record in new)
         insert_rows(session, feed.table, names, rows)
     if changed:
-        _note_changes(session, feed, changed, run_id, seen_at)
+        differing = _note_changes(session, feed, changed, run_id, seen_at)
         _overwrite(session, feed, changed, hashes)
-    return Saved(len(new), len(changed), len(latest) - len(new) - len(changed))
+        # The hash of another version may differ where no field does.
+        changed = [r for r in changed if r.id in differing or known[r.id].hash is None]
+    if bumped:
+        _set_moments(session, feed, bumped)
+    written = frozenset(record.id for record in (*new, *changed))
+    return Saved(len(new), len(changed), len(latest) - len(written), written)
 
 
-def _known_hashes(session: Session, feed: Feed, ids: Sequence[str]) -> dict[str, bytes | None]:
-    """Hash by id of the records that are held; None for one that was held to be deleted."""
+def _known(session: Session, feed: Feed, ids: Sequence[str]) -> dict[str, Held]:
     table = feed.table
     rows = session.execute(
-        select(table.c.id, table.c.hash, table.c.deleted_at).where(
+        select(table.c.id, table.c.hash, table.c.deleted_at, table.c.updated_at).where(
             table.c.connection_id == feed.connection_id, table.c.id.in_(listed(session, ids))
         )
     )
-    return {id_: None if gone else hash_ for id_, hash_, gone in rows}
+    return {id_: Held(None if gone else hash_, at) for id_, hash_, gone, at in rows}
+
+
+def _set_moments(session: Session, feed: Feed, records: Sequence[Record]) -> None:
+    table = feed.table
+    session.connection().execute(
+        update(table)
+        .where(table.c.connection_id == feed.connection_id, table.c.id == bindparam("key_id"))
+        .values(updated_at=bindparam("updated_at")),
+        [{"key_id": record.id, "updated_at": record.updated_at} for record in records],
+    )
 
 
 def _row(feed: Feed, record: Record, hashes: Mapping[str, bytes]) -> dict[str, Any]:
@@ -83,7 +116,8 @@ def _row(feed: Feed, record: Record, hashes: Mapping[str, bytes]) -> dict[str, A
 
 def _note_changes(
     session: Session, feed: Feed, changed: Sequence[Record], run_id: int, seen_at: datetime
-) -> None:
+) -> set[str]:
+    """Ids of the records of which a field differs."""
     names = columns(type(changed[0]))
     before = {row.id: row for row in rows_by_id(session, feed, [r.id for r in changed])}
     changes = [
@@ -105,6 +139,7 @@ def _note_changes(
     ]
     if changes:
         session.execute(insert(Change), changes)
+    return {str(change["record_id"]) for change in changes}
 
 
 def _overwrite(
@@ -191,13 +226,18 @@ def count_seen_and_held(session: Session, feed: Feed, run_id: int) -> int:
 
 
 def mark_deleted(session: Session, feed: Feed, ids: Sequence[str], at: datetime) -> int:
+    """How many of them were held as alive until now."""
     table = feed.table
-    session.execute(
+    marked = session.connection().execute(
         update(table)
-        .where(table.c.connection_id == feed.connection_id, table.c.id.in_(listed(session, ids)))
+        .where(
+            table.c.connection_id == feed.connection_id,
+            table.c.id.in_(listed(session, ids)),
+            table.c.deleted_at.is_(None),
+        )
         .values(deleted_at=at)
     )
-    return len(ids)
+    return marked.rowcount
 
 
 def iterate_rows(

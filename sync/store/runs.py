@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from sync.tables.columns import UtcDateTime
-from sync.tables.runs import ACTIVE_STATUSES, Mode, Run, RunStatus, Trigger
+from sync.tables.runs import ACTIVE_STATUSES, PUSH, Mode, Run, RunStatus, Trigger
 
 LEASE = timedelta(seconds=20)
 
@@ -61,7 +61,9 @@ def queue_run(
 ) -> Run:
     """The active run of this connection and stream: the one there is, else a new one.
 
-    `since` asks for what changed from that moment of the tool's, instead of the last watermark.
+    One that is under way may have been asked for something else: `serves` tells whether its end is
+    what was asked for. `since` asks for what changed from that moment of the tool's, instead of
+    the last watermark.
     """
     active = _active(session, connection_id, stream)
     if active is not None:
@@ -73,7 +75,7 @@ def queue_run(
         trigger=trigger,
         status=RunStatus.QUEUED,
         queued_at=at,
-        window_start=since,
+        since=since,
     )
     try:
         with session.begin_nested():
@@ -85,6 +87,29 @@ def queue_run(
             raise
         return active
     return run
+
+
+def serves(run: Run, mode: Mode, since: datetime | None = None) -> bool:
+    """Whether this run brings what a request for `mode` and `since` wants. A read that a webhook
+    asked for is of a few records only; a full pull brings whatever was asked for."""
+    if run.trigger is Trigger.HOOK:
+        return False
+    if run.since is None and run.mode in (Mode.FULL, Mode.PUSH):
+        return True
+    return run.mode is mode and run.since == since
+
+
+def cancel_pulls(session: Session, connection_id: int, at: datetime) -> None:
+    """End the pulls of a connection that are under way; their workers lose their lease."""
+    session.connection().execute(
+        update(Run)
+        .where(
+            col(Run.connection_id) == connection_id,
+            col(Run.stream) != PUSH,
+            col(Run.status).in_(ACTIVE_STATUSES),
+        )
+        .values(status=RunStatus.CANCELLED, ended_at=at, lease_until=None, waiting_until=None)
+    )
 
 
 def _active(session: Session, connection_id: int, stream: str) -> Run | None:
@@ -112,6 +137,7 @@ def take_run(session: Session, run_id: int, worker: Worker, now: datetime) -> Le
                 fence=Run.fence + 1,
                 lease_until=now + LEASE,
                 waiting_until=None,
+                error=None,
                 host=worker.host,
                 pid=worker.pid,
             )
@@ -152,7 +178,8 @@ def advance(
 ) -> None:
     """Add a page's counts and renew the lease; to be called in the page's own transaction.
 
-    The first `remote_now` of a run is kept: the next window starts from it.
+    The first `remote_now` of a run is kept: the next window starts from it. Any progress ends a
+    row of slices without one.
 
     Raises LeaseLost, upon which the transaction must roll back (G9).
     """
@@ -168,6 +195,7 @@ def advance(
         deleted=Run.deleted + progress.deleted,
         set_aside=Run.set_aside + progress.set_aside,
         requests=Run.requests + progress.requests,
+        stalled=Run.stalled if progress == Progress() else 0,
     )
 
 
@@ -178,9 +206,18 @@ def begin_window(
 
 
 def release(
-    session: Session, lease: Lease, *, seconds: float, waiting_until: datetime | None = None
+    session: Session,
+    lease: Lease,
+    *,
+    seconds: float,
+    waiting_until: datetime | None = None,
+    stalled: int | None = None,
+    error: dict[str, Any] | None = None,
 ) -> None:
-    """End a slice: the run is queued again, or waits until a moment."""
+    """End a slice: the run is queued again, or waits until a moment, with the reason in `error`.
+
+    `stalled` says that it brought nothing, for the how manieth time in a row.
+    """
     _change(
         session,
         lease,
@@ -188,6 +225,8 @@ def release(
         waiting_until=waiting_until,
         lease_until=None,
         seconds=Run.seconds + seconds,
+        stalled=Run.stalled if stalled is None else stalled,
+        error=error,
     )
 
 

@@ -122,6 +122,13 @@ def claim_due(session: Session, now: datetime, jitter: float = 0.0) -> list[Due]
     return claimed
 
 
+def due_again(session: Session, due: Due) -> None:
+    """Give a claimed schedule back: what is under way does not serve it."""
+    session.execute(
+        update(SCHEDULE).where(SCHEDULE.c.id == due.schedule_id).values(next_run_at=due.due_at)
+    )
+
+
 def _following(due_at: datetime, row: object, now: datetime, jitter: float) -> datetime:
     """The first regular moment after now: missed ones are made up for by one run, not by many."""
     every, cron, tz, spread = (

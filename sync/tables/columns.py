@@ -14,6 +14,8 @@ from sqlmodel import Field, SQLModel
 MONEY_UNIT = Decimal("0.0001")
 UNITS = Decimal(10_000)
 CENT = Decimal("0.01")
+# What eight bytes hold.
+LARGEST = 2**63 - 1
 _SORTED = msgspec.json.Encoder(order="sorted")
 
 
@@ -46,7 +48,8 @@ def _fixed_width(text: str, value: datetime | None) -> str | None:
 
 
 def money_units(values: Sequence[Decimal | None]) -> list[int | None]:
-    """A whole column of amounts in ten-thousandths. Raises ValueError on a finer one."""
+    """A whole column of amounts in ten-thousandths. Raises ValueError on one that is finer or too
+    large, ValueError or ArithmeticError on one that is no number."""
     return [None if value is None else _units(value) for value in values]
 
 
@@ -55,6 +58,8 @@ def _units(value: Decimal) -> int:
     units = int(exact)
     if units != exact:
         raise ValueError(f"{value} has more than four decimals")
+    if not -LARGEST - 1 <= units <= LARGEST:
+        raise ValueError(f"{value} is too large")
     return units
 
 

@@ -17,7 +17,8 @@ class ConnectionState(StrEnum):
 
 
 class Connection(SQLModel, table=True):
-    """`settings` may be shown; `secrets` is the other part, encrypted by the vault.
+    """`settings` may be shown; `secrets` is the other part, encrypted by the vault. `identity` are
+    the names by which the tool's account is known; none of a connection of an older version.
 
     A broken connection heals by a good check. `token_lock_until` (machine time) is the lock under
     which one process renews an OAuth token.
@@ -31,6 +32,7 @@ class Connection(SQLModel, table=True):
     state: ConnectionState = word(ConnectionState, ConnectionState.ACTIVE)
     error: dict[str, Any] | None = document(optional=True)
     account: str | None = None
+    identity: list[str] | None = document(optional=True)
     sandbox: bool = False
     created_at: datetime = moment()
     checked_at: datetime | None = moment(optional=True)

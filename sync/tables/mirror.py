@@ -1,7 +1,8 @@
 """The last known copy of every remote record, one table per stream.
 
 Column names are those of the canonical structs, with `utm` spread out; `connectors.models` says
-what they mean. The key is (connection, remote id); `hash` covers every field that is stored.
+what they mean. The key is (connection, remote id); `hash` covers every field that is stored,
+but for `updated_at`.
 """
 
 from datetime import date, datetime

@@ -42,8 +42,9 @@ class Run(SQLModel, table=True):
 
     The unique index keeps a second active run out (G9). `fence` grows each time a worker takes the
     run; a page commit names the fence it holds and fails when it is no longer the newest.
-    `lease_until` is machine time. `window_start` and `remote_now` belong to the pull as a whole,
-    whichever slices it took.
+    `lease_until` is machine time. `since` is what was asked for; `window_start` and `remote_now`
+    belong to the pull as a whole, whichever slices it took. `stalled` counts the slices that ended
+    one after another without having brought anything.
     """
 
     __table_args__ = (
@@ -71,6 +72,7 @@ class Run(SQLModel, table=True):
     fence: int = 0
     lease_until: datetime | None = moment(optional=True)
     waiting_until: datetime | None = moment(optional=True)
+    since: datetime | None = moment(optional=True)
     window_start: datetime | None = moment(optional=True)
     remote_now: datetime | None = moment(optional=True)
     read: int = 0
@@ -81,6 +83,7 @@ class Run(SQLModel, table=True):
     set_aside: int = 0
     requests: int = 0
     seconds: float = 0.0
+    stalled: int = 0
     complete: bool | None = None
     certificate: dict[str, Any] | None = document(optional=True)
     error: dict[str, Any] | None = document(optional=True)

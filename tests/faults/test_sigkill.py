@@ -62,7 +62,7 @@ def portal() -> Iterator[Sandbox]:
         yield running
 
 
-@pytest.mark.promise(1)
+@pytest.mark.promise("G1")
 @pytest.mark.parametrize(
     ("point", "number"),
     [
@@ -83,8 +83,8 @@ def test_a_first_pull_is_whole_after_a_kill(
     database.close()
 
 
-@pytest.mark.promise(1)
-@pytest.mark.promise(4)
+@pytest.mark.promise("G1")
+@pytest.mark.promise("G4")
 def test_a_second_pull_finds_each_change_once_after_a_kill_behind_its_first_page(
     tmp_path: Path,
 ) -> None:
@@ -101,7 +101,7 @@ def test_a_second_pull_finds_each_change_once_after_a_kill_behind_its_first_page
         database.close()
 
 
-@pytest.mark.promise(5)
+@pytest.mark.promise("G5")
 @pytest.mark.parametrize(
     ("scopes", "point", "number", "tasks"),
     [

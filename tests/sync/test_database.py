@@ -1,5 +1,6 @@
 """How the database is opened, brought up to date, and kept whole."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from sqlalchemy import text
 from sync.store.database import Database
 from sync.tables import metadata
 from sync.tables.connections import Connection
+from sync.tables.mirror import DealRow
+from sync.tables.runs import Run
 from tests.sync.conftest import NOW
 
 
@@ -18,21 +21,66 @@ def test_the_migrations_make_the_tables_that_the_code_declares(database: Databas
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
-def test_an_upgrade_keeps_what_is_there(tmp_path: Path) -> None:
+def rows_of_0001() -> dict[str, list[dict[str, object]]]:
+    """By table, in the form in which the first revision keeps them."""
+    at = "2026-11-{:02}T09:00:00.000000+00:00"
+    ours = {"connection_id": 1}
+    counts = ["read", "created", "updated", "unchanged", "deleted", "set_aside", "requests"]
+    deal = {"title": "Une affaire", "pipeline": "0", "stage": "APOLOGY", "stage_kind": "lost"}
+    rest = {"contacts": "[]", "extra": "{}", "hash": b"h", "created_at": at.format(1)}
+    ended = {"amount": 150_005_000, "closed_at": at.format(15), "final_at": at.format(15)}
+    move = {"entity": "deals", "entity_id": "7", "stage": "x", "extra": "{}", "hash": b"h"}
+    kinds = ("open", False), ("lost", True), ("lost", True)
+    secret = {"secrets": b"sealed", "state": "active", "sandbox": False}
+    run = {"mode": "incremental", "trigger": "manual", "status": "queued", "fence": 0}
+    return {
+        "connection": [
+            {"id": 1, "name": "portal", "kind": "bitrix24", "settings": "{}", **secret}
+            | {"account": "portal.example", "created_at": at.format(1)}
+        ],
+        "run": [
+            {"id": 1, "stream": "deals", "queued_at": at.format(20), "seconds": 0.0, **run, **ours}
+            | {"window_start": at.format(19), **dict.fromkeys(counts, 0)}
+        ],
+        "deal": [{"id": "7", **deal, **rest, **ended, **ours}],
+        "stage_change": [
+            {"id": f"deals:{n}", "stage_kind": kind, "closing": closing, **move, **ours}
+            | {"at": at.format(5 * n), "updated_at": at.format(5 * n)}
+            for n, (kind, closing) in enumerate(kinds, start=1)
+        ],
+        "cursor": [
+            {"stream": "deals", "partition": "*", "position": "", "finished": True, **ours}
+            | {"watermark": at.format(18)}
+        ],
+    }
+
+
+def test_an_upgrade_from_the_first_revision_keeps_what_is_there(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'old.db'}")
     database.upgrade("0001")
+    given = rows_of_0001()
     with database.writing() as session:
-        session.add(
-            Connection(name="portal", kind="bitrix24", settings={}, secrets=b"x", created_at=NOW)
-        )
+        connection = session.connection()
+        for table, rows in given.items():
+            for row in rows:
+                names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
+                connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({marks})"), row)
+    database.upgrade()
+    with database.reading() as session:
+        for table, rows in given.items():
+            names = [name for name in rows[0] if name != "final_at"]
+            found = session.execute(text(f"SELECT {', '.join(names)} FROM {table}")).mappings()
+            assert [dict(row) for row in found] == [
+                {name: row[name] for name in names} for row in rows
+            ]
+        # What the new columns say of old rows, and the closing date by its new meaning.
+        row = session.get_one(Connection, 1)
+        run = session.get_one(Run, 1)
+        deal = session.get_one(DealRow, (1, "7"))
+        assert row.identity is None
+        assert (run.since, run.stalled) == (datetime(2026, 11, 19, 9, tzinfo=UTC), 0)
+        assert deal.final_at == datetime(2026, 11, 10, 9, tzinfo=UTC)
     database.close()
-    again = Database(f"sqlite:///{tmp_path / 'old.db'}")
-    again.upgrade()
-    with again.reading() as session:
-        assert session.execute(text("SELECT name, created_at FROM connection")).all() == [
-            ("portal", "2026-11-23T09:00:00.000000+00:00")
-        ]
-    again.close()
 
 
 def test_a_unit_of_work_that_fails_leaves_nothing(database: Database) -> None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from connectors.models import Deal, StageKind, Utm
 from sync.rows import content_hash, from_row
@@ -85,7 +85,6 @@ def test_an_unchanged_record_writes_nothing(database: Database, deals: Feed) -> 
         ("contacts", ["88", "89"]),
         ("lead", None),
         ("created_at", NOW + timedelta(seconds=1)),
-        ("updated_at", NOW + timedelta(seconds=1)),
         ("closed_at", NOW),
         ("extra", {"secteur": "services"}),
     ],
@@ -99,7 +98,44 @@ def test_the_fields_above_are_all_there_are() -> None:
     listed = {"id", *(name for name in Deal.__struct_fields__ if name != "id")}
     marks = test_each_field_is_part_of_the_hash.pytestmark  # type: ignore[attr-defined]
     tried = {case[0] for mark in marks if mark.name == "parametrize" for case in mark.args[1]}
-    assert tried == listed - {"id"}
+    assert tried == listed - {"id", "updated_at"}
+
+
+@pytest.mark.promise("G2")
+def test_a_moment_that_moves_alone_is_kept_and_is_no_change(
+    database: Database, deals: Feed
+) -> None:
+    """A portal moves it on for fields that nobody mapped, a folder when a file is touched."""
+    save(database, deals, DEAL)
+    later = NOW + timedelta(hours=1)
+    bumped = msgspec.structs.replace(DEAL, updated_at=later)
+    assert save(database, deals, bumped) == Saved(unchanged=1)
+    assert held(database, deals) == bumped
+    with database.reading() as session:
+        assert session.execute(select(Change)).all() == []
+
+
+@pytest.mark.promise("G2")
+def test_a_hash_of_another_version_is_no_change(database: Database, deals: Feed) -> None:
+    save(database, deals, DEAL)
+    with database.writing() as session:
+        session.execute(update(deals.table).values(hash=b"of another version"))
+    assert save(database, deals, DEAL) == Saved(unchanged=1)
+    with database.reading() as session:
+        assert mirror.hashes(session, deals.stream) == {
+            (deals.connection_id, DEAL.id): content_hash(DEAL)
+        }
+
+
+def test_what_was_deleted_already_or_never_held_is_not_counted_as_deleted(
+    database: Database, deals: Feed
+) -> None:
+    save(database, deals, DEAL)
+    with database.writing() as session:
+        assert mirror.mark_deleted(session, deals, [DEAL.id, "99"], NOW) == 1
+        assert mirror.mark_deleted(session, deals, [DEAL.id], NOW + timedelta(hours=1)) == 0
+        (row,) = mirror.rows_by_id(session, deals, [DEAL.id])
+        assert row.deleted_at == NOW
 
 
 def test_a_change_keeps_old_and_new_value_by_field(database: Database, deals: Feed) -> None:

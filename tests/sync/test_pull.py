@@ -8,6 +8,7 @@ import pytest
 
 from connectors.models import Stream
 from connectors.port import Window
+from sync.pull import PAUSES
 from sync.store.database import Database
 from sync.tables.runs import Mode, RunStatus
 from tests.connectors.bitrix24.kit import Sandbox, sandbox
@@ -52,7 +53,7 @@ def own(database: Database, own_portal: Sandbox) -> Mirrored:
 
 
 def certificate(count: int, **differing: int) -> dict[str, object]:
-    plain = {"set_aside": 0, "hidden": 0, "held_back": 0}
+    plain = {"set_aside": 0, "shortfall": 0, "hidden": 0, "held_back": 0}
     counts = {"remote_count": count, "mirror_count": count, "ids_match": True}
     return {**counts, **plain, **differing}
 
@@ -180,3 +181,63 @@ def test_a_command_that_fails_inside_a_batch_fails_the_run(whole: Mirrored) -> N
     assert (run.status, run.complete, run.certificate) == (RunStatus.FAILED, False, None)
     assert run.error is not None
     assert whole.rows(Stream.DEALS) == {}
+
+
+# What a proxy before a portal that is down answers.
+DOWN = {"do": "html"}
+
+
+@pytest.mark.promise("G1")
+def test_an_outage_costs_a_pause_and_not_what_was_read(own: Mirrored) -> None:
+    run_id = own.queue(Stream.STAGE_CHANGES)
+    own.work(run_id, slice=timedelta(0))
+    read = own.run(run_id).read
+    assert read > 0
+    own.portal.faults(DOWN)
+    assert own.work(run_id) is RunStatus.WAITING
+    waiting = own.run(run_id)
+    assert (waiting.read, waiting.error and waiting.error["kind"]) == (read, "Unavailable")
+    assert waiting.waiting_until is not None
+    own.portal.faults()
+    own.clock.moment = waiting.waiting_until
+    assert own.work(run_id) is RunStatus.SUCCEEDED
+    run, truth = own.run(run_id), own.truth(Stream.STAGE_CHANGES)
+    assert (run.read, run.certificate, run.error) == (len(truth), certificate(len(truth)), None)
+
+
+@pytest.mark.promise("G15")
+def test_a_run_that_finds_the_tool_down_time_after_time_waits_longer_and_fails(
+    own: Mirrored,
+) -> None:
+    run_id = own.queue(Stream.STAGE_CHANGES)
+    own.work(run_id, slice=timedelta(0))
+    own.portal.faults(DOWN)
+    waits = []
+    while own.work(run_id) is RunStatus.WAITING:
+        until = own.run(run_id).waiting_until
+        assert until is not None
+        waits.append(until - own.clock.now())
+        own.clock.moment = until
+    assert tuple(waits) == PAUSES == tuple(sorted(PAUSES))
+    run = own.run(run_id)
+    assert (run.status, run.complete) == (RunStatus.FAILED, False)
+    assert run.error is not None
+    assert run.error["kind"] == "Unavailable"
+    assert len(own.rows(Stream.STAGE_CHANGES)) == run.read
+
+
+def test_a_page_that_comes_through_ends_the_row_of_outages(own: Mirrored) -> None:
+    run_id = own.queue(Stream.STAGE_CHANGES)
+    own.work(run_id, slice=timedelta(0))
+    own.portal.faults(DOWN)
+    own.work(run_id)
+    assert own.run(run_id).stalled == 1
+    own.portal.faults()
+    own.clock.advance(PAUSES[0])
+    assert own.work(run_id, slice=timedelta(0)) is RunStatus.QUEUED
+    assert own.run(run_id).stalled == 0
+
+
+def test_who_asks_for_a_pull_is_told_at_once_that_the_tool_is_down(own: Mirrored) -> None:
+    own.portal.faults(DOWN)
+    assert own.pull(Stream.DEALS).status is RunStatus.FAILED

@@ -1,6 +1,5 @@
-"""Pulls and their moments: bounds, ties, leases, what a cursor means, odd rows, closing dates."""
+"""Pulls and their moments: bounds, ties, what a watermark promises, leases, what a cursor means."""
 
-import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +13,7 @@ from sync.store import cursors
 from sync.store.database import Database
 from sync.store.runs import LEASE, LeaseLost, Worker
 from sync.tables.connections import Cursor
-from sync.tables.runs import Mode, RunStatus, SetAside
+from sync.tables.runs import Mode, RunStatus
 from tests.connectors.bitrix24.kit import Sandbox, sandbox
 from tests.portal import Mirrored, new_database, store_connection
 
@@ -94,6 +93,37 @@ def test_ties_on_one_moment_are_not_lost_at_the_end_of_a_page_or_slice(mirrored:
     assert {id_ for id_, row in held.items() if row.title == "En même temps"} == set(tied)
 
 
+@pytest.mark.promise("G3")
+def test_a_window_that_was_asked_for_leaves_no_gap_behind_it(mirrored: Mirrored) -> None:
+    mirrored.pull(Stream.DEALS)
+    edited, *_ = mirrored.rows(Stream.DEALS)
+    set_clock(mirrored.portal, PORTAL_TIME + timedelta(days=4))
+    mirrored.portal.edit("deals", edited, {"set": {"title": "Entre les deux"}})
+    set_clock(mirrored.portal, PORTAL_TIME + timedelta(days=20))
+    since = PORTAL_TIME + timedelta(days=18)
+    later = mirrored.pull(Stream.DEALS, Mode.INCREMENTAL, since=since)
+    assert (later.window_start, later.read) == (since, 0)
+    assert watermark(mirrored) == PORTAL_TIME
+    assert mirrored.pull(Stream.DEALS, Mode.INCREMENTAL).updated == 1
+    assert mirrored.rows(Stream.DEALS)[edited].title == "Entre les deux"
+
+
+@pytest.mark.promise("G3")
+def test_a_window_that_reaches_back_over_the_watermark_moves_it_on(mirrored: Mirrored) -> None:
+    mirrored.pull(Stream.DEALS)
+    set_clock(mirrored.portal, PORTAL_TIME + timedelta(days=1))
+    mirrored.pull(Stream.DEALS, Mode.INCREMENTAL, since=PORTAL_TIME - timedelta(days=1))
+    assert watermark(mirrored) == PORTAL_TIME + timedelta(days=1)
+
+
+@pytest.mark.promise("G3")
+def test_a_first_pull_of_a_part_does_not_stand_for_the_whole(mirrored: Mirrored) -> None:
+    mirrored.pull(Stream.DEALS, Mode.INCREMENTAL, since=PORTAL_TIME)
+    run = mirrored.pull(Stream.DEALS, Mode.INCREMENTAL)
+    assert (run.mode, run.complete) == (Mode.FULL, True)
+    assert mirrored.rows(Stream.DEALS).keys() == mirrored.truth(Stream.DEALS).keys()
+
+
 class Watched(Database):
     """Calls `after` behind every commit."""
 
@@ -149,64 +179,3 @@ def test_a_worker_that_lost_its_run_writes_no_further_page(mirrored: Mirrored) -
     assert (run.status, run.host, run.read) == (RunStatus.RUNNING, "boris", held[0])
     assert mirrored.finish(run_id).complete is True
     assert mirrored.records(Stream.DEALS).keys() == mirrored.truth(Stream.DEALS).keys()
-
-
-class OddRow(httpx.BaseTransport):
-    """Answers as the portal does, but for one deal, whose moment nobody can read."""
-
-    def __init__(self, id_: int) -> None:
-        self._inner = httpx.HTTPTransport()
-        self._id = id_
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        body = json.loads(self._inner.handle_request(request).read())
-        for page in body["result"]["result"].values():
-            for item in page["items"] if isinstance(page, dict) else ():
-                if item["id"] == self._id and "createdTime" in item:
-                    item["createdTime"] = "hier"
-        return httpx.Response(200, json=body)
-
-    def close(self) -> None:
-        self._inner.close()
-
-
-@pytest.mark.promise("G12")
-def test_a_bad_record_is_set_aside_and_the_others_go_through(mirrored: Mirrored) -> None:
-    truth = mirrored.truth(Stream.DEALS)
-    bad = sorted(truth, key=int)[70]
-    # The mapped fields are asked for by another call, so none is mapped here.
-    connector = mirrored.connector(OddRow(int(bad)))
-    connector.config.fields.clear()
-    run_id = mirrored.queue(Stream.DEALS)
-    mirrored.work(run_id, connector)
-    run = mirrored.run(run_id)
-    assert mirrored.rows(Stream.DEALS).keys() == truth.keys() - {bad}
-    assert (run.status, run.set_aside, run.read) == (RunStatus.SUCCEEDED, 1, TWO_PAGES)
-    assert run.certificate is not None
-    assert (run.certificate["set_aside"], run.complete) == (1, True)
-    with mirrored.database.reading() as session:
-        (kept,) = session.exec(select(SetAside)).all()
-    assert (kept.record_id, "hier" in kept.raw) == (bad, True)
-    mirrored.pull(Stream.DEALS)
-    assert mirrored.rows(Stream.DEALS).keys() == truth.keys()
-    with mirrored.database.reading() as session:
-        assert session.exec(select(SetAside)).all() == []
-
-
-@pytest.mark.quirk(13)
-@pytest.mark.parametrize(
-    "order",
-    [(Stream.DEALS, Stream.STAGE_CHANGES), (Stream.STAGE_CHANGES, Stream.DEALS)],
-    ids=["deals first", "history first"],
-)
-def test_stage_history_corrects_when_deals_ended_in_either_order(
-    mirrored: Mirrored, order: tuple[Stream, Stream]
-) -> None:
-    for stream in order:
-        mirrored.pull(stream)
-    truth = mirrored.truth(Stream.DEALS)
-    rows = mirrored.rows(Stream.DEALS)
-    assert mirrored.records(Stream.DEALS) == truth
-    assert any(
-        row.final_at and row.closed_at and row.final_at < row.closed_at for row in rows.values()
-    )

@@ -1,6 +1,6 @@
 """Runs: one at a time, a lease that runs out, a fence that keeps the late one from writing."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -124,3 +124,28 @@ def test_after_a_run_ended_the_next_request_makes_a_new_one(
     assert queue(database, deals) != run_id
     with pytest.raises(LeaseLost), database.writing() as session:
         runs.advance(session, lease, Progress(), NOW)
+
+
+def asked(mode: Mode, trigger: Trigger = Trigger.SCHEDULE, since: datetime | None = None) -> Run:
+    return Run(connection_id=1, stream="deals", mode=mode, trigger=trigger, since=since)
+
+
+@pytest.mark.parametrize(
+    ("run", "mode", "since", "served"),
+    [
+        (asked(Mode.INCREMENTAL), Mode.INCREMENTAL, None, True),
+        (asked(Mode.FULL), Mode.INCREMENTAL, None, True),
+        (asked(Mode.FULL), Mode.INCREMENTAL, NOW, True),
+        (asked(Mode.PUSH), Mode.PUSH, None, True),
+        (asked(Mode.INCREMENTAL, since=NOW), Mode.INCREMENTAL, NOW, True),
+        (asked(Mode.INCREMENTAL), Mode.FULL, None, False),
+        (asked(Mode.INCREMENTAL), Mode.INCREMENTAL, NOW, False),
+        (asked(Mode.INCREMENTAL, since=NOW), Mode.INCREMENTAL, None, False),
+        (asked(Mode.FULL, since=NOW), Mode.FULL, None, False),
+        (asked(Mode.INCREMENTAL, Trigger.HOOK), Mode.INCREMENTAL, None, False),
+    ],
+)
+def test_a_run_serves_a_request_for_no_more_than_it_brings(
+    run: Run, mode: Mode, since: datetime | None, served: bool
+) -> None:
+    assert runs.serves(run, mode, since) is served

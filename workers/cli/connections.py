@@ -77,11 +77,19 @@ def connect_command(
         )
     with opened() as app:
         given |= _secrets(name, known, secrets)
-        row = connecting.connect(app, kind, name, given)
+        done = connecting.connect(app, kind, name, given)
     if as_json:
-        output.document({"name": row.name, "kind": kind, "account": row.account})
+        output.document(
+            {
+                "name": name,
+                "kind": kind,
+                "account": done.account,
+                "reads_again": done.reads_again,
+            }
+        )
     else:
-        output.text(f"{row.name} is connected to {row.account}.")
+        again = " Its settings changed, so the next pull reads everything again."
+        output.text(f"{name} is connected to {done.account}.{again if done.reads_again else ''}")
 
 
 def _settings(pairs: tuple[str, ...]) -> dict[str, str]:

@@ -69,14 +69,16 @@ class Items(Generated):
         }
         return held[name] if name in held else super().column(name)
 
-    def last_close(self, row_id: int) -> int | None:
-        """When the item last moved into a final stage; a change of pipeline is no such move."""
+    def ended(self, row_id: int) -> int | None:
+        """When the seeded history has the item end, None while it is open."""
         position = self.position(row_id)
         if position is None:
             return None
         steps = self._moves[self._shape[position]]
-        finals = [at for number, at in self.moves(position) if steps[number].type_id == FINAL]
-        return finals[-1] if finals else None
+        moment = None
+        for number, at in self.moves(position):
+            moment = still_ended(moment, steps[number].type_id, steps[number].semantics, at)
+        return moment
 
     def time_bounds(self, name: str) -> tuple[int, int] | None:
         return (SINCE, UNTIL) if self.live.get(name) == TIME else None
@@ -109,6 +111,14 @@ class Items(Generated):
                 for id_, shape in zip(self.ids, self._shape, strict=True)
             ),
         )
+
+
+def still_ended(ended: int | None, type_id: int, semantics: str, at: int) -> int | None:
+    """When an item ended that had ended at `ended` before this move. Only a move into a final stage
+    ends it, unlike a change of pipeline, and only one that was open."""
+    if semantics == "P":
+        return None
+    return at if ended is None and type_id == FINAL else ended
 
 
 class SeededDeals(Items):

@@ -16,7 +16,7 @@ from connectors.bitrix24.portal.data import Row
 from connectors.bitrix24.portal.entity import Entity
 from connectors.bitrix24.portal.history import CALL, EMAIL, MEETING
 from connectors.bitrix24.portal.schema import CONTACT, DEAL, LEAD
-from connectors.bitrix24.portal.seeded import Items
+from connectors.bitrix24.portal.seeded import Items, still_ended
 from connectors.bitrix24.portal.shapes import FINAL
 from connectors.bitrix24.portal.state import Portal, stage_entity
 from connectors.bitrix24.portal.taskstore import AWAITING, DEFERRED, DONE, IN_PROGRESS, PENDING
@@ -113,27 +113,30 @@ def deals(portal: Portal, _: dict[str, str]) -> Iterator[Truth]:
             "pipeline": str(row["categoryId"]),
             "stage_kind": KINDS[row["stageSemanticId"]],
             "lead": str(row["leadId"]) if row["leadId"] else None,
-            "closed_at": _utc(closes.last(row)) if final else None,
+            "closed_at": _utc(closes.ended(row)) if final else None,
         }
 
 
 class Closes:
-    """When deals last moved into a final stage, by the history; movedTime may be later."""
+    """When deals ended, by the history: the first move into a final stage after the last time they
+    were open. Later moves from one final stage to another end nothing; movedTime follows them."""
 
     def __init__(self, portal: Portal) -> None:
         self._seeded = portal.items[DEAL].seeded
-        self._recorded: dict[int, int] = {}
-        for row in portal.history[DEAL].table.stored_rows():
-            if row["TYPE_ID"] == FINAL:
-                known = self._recorded.get(row["OWNER_ID"], 0)
-                self._recorded[row["OWNER_ID"]] = max(row["CREATED_TIME"], known)
+        self._recorded: dict[int, list[Row]] = {}
+        for row in sorted(portal.history[DEAL].table.stored_rows(), key=lambda row: row["ID"]):
+            self._recorded.setdefault(row["OWNER_ID"], []).append(row)
 
-    def last(self, row: Row) -> int:
-        recorded = self._recorded.get(row["id"])
-        if recorded is None and isinstance(self._seeded, Items):
-            recorded = self._seeded.last_close(row["id"])
+    def ended(self, row: Row) -> int:
+        ended = None
+        if isinstance(self._seeded, Items):
+            ended = self._seeded.ended(row["id"])
+        for move in self._recorded.get(row["id"], ()):
+            ended = still_ended(
+                ended, move["TYPE_ID"], move["STAGE_SEMANTIC_ID"], move["CREATED_TIME"]
+            )
         moved: int = row["movedTime"]
-        return moved if recorded is None else recorded
+        return moved if ended is None else ended
 
 
 def stage_changes(portal: Portal, _: dict[str, str]) -> Iterator[Truth]:

@@ -65,11 +65,13 @@ def test_leads_equal_the_portals_own(seeded: Sandbox) -> None:
 @pytest.mark.quirk(14)
 def test_deals_equal_the_portals_own_once_history_corrects_their_close(seeded: Sandbox) -> None:
     connector = seeded.connector(fields=CUSTOM)
-    closes = {
-        change["entity_id"]: change["at"]
-        for change in sorted(pull(connector, Stream.STAGE_CHANGES), key=lambda one: one["at"])
-        if change["closing"] and change["entity"] == "deals"
-    }
+    closes: dict[str, str] = {}
+    moves = [one for one in pull(connector, Stream.STAGE_CHANGES) if one["entity"] == "deals"]
+    for change in sorted(moves, key=lambda one: one["at"]):
+        if change["stage_kind"] == "open":
+            closes.pop(change["entity_id"], None)
+        elif change["closing"]:
+            closes.setdefault(change["entity_id"], change["at"])
     found = pull(connector, Stream.DEALS)
     corrected = [
         deal | {"closed_at": closes.get(deal["id"], deal["closed_at"])}

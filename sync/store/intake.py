@@ -1,0 +1,103 @@
+"""Takes a page into the mirror; a record that cannot be stored is set aside, the rest goes in.
+
+What can be stored shows when it is stored: a look at every value before would cost each page for
+what hardly any page has.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy.exc import DataError, DBAPIError, StatementError
+from sqlmodel import Session
+
+from connectors.models import Record
+from connectors.port import RefusedRecord
+from sync.rows import columns, content_hash, values
+from sync.store import cursors, mirror
+from sync.store.bulk import bound_values
+from sync.store.closings import correct_closings
+from sync.store.mirror import Feed, Saved
+from sync.store.runs import Progress
+from sync.tables.columns import LARGEST
+
+
+def take_in(
+    session: Session,
+    feed: Feed,
+    records: Sequence[Record],
+    refused: Sequence[RefusedRecord],
+    *,
+    run_id: int,
+    at: datetime,
+) -> Progress:
+    """Save the records, keep the refused ones with their reason, and forget the reasons of those
+    that came through after all. Part of the caller's own transaction."""
+    saved, unfit = _save(session, feed, records, run_id, at)
+    aside = (*refused, *unfit)
+    without = {one.id for one in unfit}
+    taken = [record for record in records if record.id not in without]
+    correct_closings(session, feed, [r for r in taken if r.id in saved.written])
+    cursors.set_aside(session, feed, aside, run_id=run_id, at=at)
+    cursors.clear_set_aside(session, feed, [record.id for record in taken])
+    return Progress(
+        read=len(records) + len(refused),
+        created=saved.created,
+        updated=saved.updated,
+        unchanged=saved.unchanged,
+        set_aside=len(aside),
+    )
+
+
+def _save(
+    session: Session, feed: Feed, records: Sequence[Record], run_id: int, at: datetime
+) -> tuple[Saved, Sequence[RefusedRecord]]:
+    try:
+        with session.begin_nested():
+            return mirror.save_records(session, feed, records, run_id=run_id, seen_at=at), ()
+    except (ValueError, ArithmeticError, StatementError) as error:
+        if isinstance(error, DBAPIError) and not isinstance(error, DataError):
+            raise
+        unfit = _unfit(session, feed, records)
+        if not unfit:
+            raise
+    without = {one.id for one in unfit}
+    fit = [record for record in records if record.id not in without]
+    return mirror.save_records(session, feed, fit, run_id=run_id, seen_at=at), unfit
+
+
+def _unfit(session: Session, feed: Feed, records: Sequence[Record]) -> list[RefusedRecord]:
+    found = {}
+    for record in records:
+        reason = _why_unfit(session, feed, record)
+        if reason is not None:
+            found[record.id] = RefusedRecord(record.id, reason, _raw(record))
+    return list(found.values())
+
+
+def _why_unfit(session: Session, feed: Feed, record: Record) -> str | None:
+    part = ""
+    try:
+        for part, value in zip(columns(type(record)), values(record), strict=True):
+            _check_fits(session, feed, part, value)
+        part = "record"
+        content_hash(record)
+    except (ValueError, ArithmeticError, TypeError) as error:
+        return f"{part}: {error}"
+    return None
+
+
+def _check_fits(session: Session, feed: Feed, name: str, value: Any) -> None:
+    for bound in bound_values(session, feed.table, name, [value]):
+        if isinstance(bound, int) and not -LARGEST - 1 <= bound <= LARGEST:
+            raise ValueError(f"{value} is too large")
+        if isinstance(bound, str):
+            bound.encode()
+
+
+def _raw(record: Record) -> str:
+    try:
+        return msgspec.json.encode(record).decode()
+    except ValueError:
+        return repr(record).encode("ascii", "backslashreplace").decode()
