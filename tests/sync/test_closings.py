@@ -7,12 +7,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlmodel import select
 
 from connectors.models import Deal, StageChange, StageKind, Stream
 from sync.store.database import Database
 from sync.store.intake import take_in
 from sync.store.mirror import Feed
 from sync.store.runs import queue_run
+from sync.tables.mirror import DealRow
 from sync.tables.runs import Mode, Trigger
 from tests.connectors.bitrix24.kit import Sandbox, sandbox
 from tests.portal import Mirrored, new_database, store_connection
@@ -117,8 +119,8 @@ def test_moves_that_come_one_by_one_in_any_order_end_the_deal_at_one_moment(
         take_in(session, deals, [deal], (), run_id=run.id, at=NOW)
         for number in order:
             take_in(session, history, [moves[number]], (), run_id=run.id, at=NOW)
-        found = session.connection().exec_driver_sql("SELECT final_at FROM deal").scalar_one()
-    assert found == "2026-11-15T09:00:00.000000+00:00"
+        found = session.exec(select(DealRow.final_at)).one()
+    assert found == day(15)
 
 
 def move(number: int, kind: StageKind, at: datetime) -> StageChange:
