@@ -1,6 +1,7 @@
 """Delivers one claimed write: the calls it takes, and what is committed between them."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -8,21 +9,35 @@ import msgspec
 from sqlmodel import Session
 
 from connectors.capabilities import CommentsOnTasks, WritesTargets, WritesTasks
-from connectors.errors import ConnectorError, NotPermitted, Rejected
+from connectors.errors import (
+    BadResponse,
+    ConnectorError,
+    NotPermitted,
+    OutcomeUnknown,
+    Rejected,
+)
 from connectors.models import KpiTarget, Task
 from connectors.port import Connector
 from sync.store import outbox, runs
 from sync.store.database import Database
-from sync.store.outbox import Claimed, Intention
+from sync.store.outbox import Claimed
 from sync.store.runs import Lease, Progress
 from sync.tables.outbox import LinkKind, Operation
 
 
 class NotReady(ConnectorError):
-    """The record this write goes to is not in the tool yet."""
+    """What this write needs is not in the tool yet."""
 
     who = "nobody"
     next_step = "Wait: it goes out as soon as the record is there."
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a write was not delivered, and whether it may have taken effect all the same."""
+
+    error: ConnectorError
+    may_exist: bool
 
 
 def deliver(
@@ -31,25 +46,37 @@ def deliver(
     lease: Lease,
     claimed: Claimed,
     now: Callable[[], datetime],
-) -> None:
-    """Raises ConnectorError as the tool gave it, NotReady, LeaseLost."""
-    Delivery(database, connector, lease, now).deliver(claimed)
+) -> Failure | None:
+    """None when it is done. Raises LeaseLost."""
+    delivery = Delivery(database, connector, lease, claimed, now)
+    try:
+        delivery.deliver()
+    except ConnectorError as error:
+        return Failure(error, delivery.may_exist)
+    return None
 
 
 class Delivery:
+    """`may_exist` is what is known of the write at any time: a look-up that found nothing makes it
+    false, a call whose outcome was not told makes it true."""
+
     def __init__(
         self,
         database: Database,
         connector: Connector[Any],
         lease: Lease,
+        claimed: Claimed,
         now: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._connector = connector
         self._lease = lease
+        self._write = claimed.intention
+        self._remote_id = claimed.remote_id
         self._now = now
+        self.may_exist = claimed.may_exist
 
-    def deliver(self, claimed: Claimed) -> None:
+    def deliver(self) -> None:
         write = {
             Operation.CREATE_TASK: self._create_task,
             Operation.UPDATE_TASK: self._update_task,
@@ -57,69 +84,85 @@ class Delivery:
             Operation.COMMENT: self._comment,
             Operation.CREATE_TARGET: self._create_target,
             Operation.UPDATE_TARGET: self._update_target,
-        }[claimed.intention.operation]
-        requests = write(claimed)
+        }[self._write.operation]
+        requests = write()
         with self._database.writing() as session:
             runs.advance(session, self._lease, Progress(read=1, requests=requests), self._now())
-            outbox.note_done(session, claimed.intention.key, self._lease.run_id, self._now())
-            self._remember(session, claimed.intention)
+            outbox.note_done(session, self._write.key, self._lease.run_id, self._now())
+            self._remember(session)
 
-    def _create_task(self, claimed: Claimed) -> int:
+    def _create_task(self) -> int:
         tool = self._tasks()
-        task = self._bound(claimed.intention)
-        remote_id, requests = claimed.remote_id, 0
-        if remote_id is None and claimed.interrupted:
-            remote_id = _only(tool.find_task(task.key), "task", task.key)
-            requests += 1
-        if remote_id is None:
-            remote_id = tool.create_task(task)
-            requests += 1
-        self._linked(claimed, LinkKind.TASK, remote_id)
+        task = self._bound()
+        remote_id, requests = self._once(
+            lambda: _only(tool.find_task(task.key), "task", task.key),
+            lambda: tool.create_task(task),
+        )
+        self._linked(LinkKind.TASK, remote_id)
         tool.stamp_task(remote_id, task)
         return requests + 1
 
-    def _update_task(self, claimed: Claimed) -> int:
-        remote_id = self._remote_id(claimed.intention, LinkKind.TASK)
-        self._tasks().update_task(remote_id, self._bound(claimed.intention))
+    def _update_task(self) -> int:
+        self._tasks().update_task(self._linked_id(LinkKind.TASK), self._bound())
         return 1
 
-    def _complete_task(self, claimed: Claimed) -> int:
-        remote_id = self._remote_id(claimed.intention, LinkKind.TASK)
-        self._tasks().complete_task(remote_id)
+    def _complete_task(self) -> int:
+        self._tasks().complete_task(self._linked_id(LinkKind.TASK))
         return 1
 
-    def _comment(self, claimed: Claimed) -> int:
+    def _comment(self) -> int:
         tool = self._comments()
-        remote_id = self._remote_id(claimed.intention, LinkKind.TASK)
-        marker = claimed.intention.key
-        if claimed.interrupted and tool.find_comment(remote_id, marker) is not None:
-            return 1
-        tool.comment_task(remote_id, claimed.intention.payload["text"], marker)
-        return 1 + claimed.interrupted
-
-    def _create_target(self, claimed: Claimed) -> int:
-        tool = self._targets()
-        target = msgspec.convert(claimed.intention.payload, KpiTarget, strict=False)
-        _prepare(tool)
-        remote_id, requests = claimed.remote_id, 0
-        if remote_id is None and claimed.interrupted:
-            remote_id = _only(tool.find_target(target.key), "KPI target", target.key)
-            requests += 1
-        if remote_id is None:
-            remote_id = tool.create_target(target)
-            requests += 1
-        self._linked(claimed, LinkKind.TARGET, remote_id)
+        remote_id = self._linked_id(LinkKind.TASK)
+        marker = self._write.key
+        text = self._write.payload["text"]
+        _, requests = self._once(
+            lambda: tool.find_comment(remote_id, marker),
+            lambda: tool.comment_task(remote_id, text, marker),
+        )
         return requests
 
-    def _update_target(self, claimed: Claimed) -> int:
-        remote_id = self._remote_id(claimed.intention, LinkKind.TARGET)
-        target = msgspec.convert(claimed.intention.payload, KpiTarget, strict=False)
+    def _create_target(self) -> int:
+        tool = self._targets()
+        target = msgspec.convert(self._write.payload, KpiTarget, strict=False)
+        _prepare(tool)
+        remote_id, requests = self._once(
+            lambda: _only(tool.find_target(target.key), "KPI target", target.key),
+            lambda: tool.create_target(target),
+        )
+        self._linked(LinkKind.TARGET, remote_id)
+        return requests
+
+    def _update_target(self) -> int:
+        remote_id = self._linked_id(LinkKind.TARGET)
+        target = msgspec.convert(self._write.payload, KpiTarget, strict=False)
         self._targets().update_target(remote_id, target)
         return 1
 
-    def _bound(self, intention: Intention) -> Task:
+    def _once(self, find: Callable[[], str | None], create: Callable[[], str]) -> tuple[str, int]:
+        """The id of the record that is there or was made now, and the requests that took."""
+        if self._remote_id is not None:
+            return self._remote_id, 0
+        requests = 0
+        if self.may_exist:
+            found = find()
+            requests += 1
+            if found is not None:
+                return found, requests
+            with self._database.writing() as session:
+                # A look-up may take longer than the lease: who took over may be creating it now.
+                runs.advance(session, self._lease, Progress(), self._now())
+            self.may_exist = False
+        try:
+            return create(), requests + 1
+        except (OutcomeUnknown, BadResponse):
+            # An answer that could not be read tells as little as one that was lost.
+            self.may_exist = True
+            raise
+
+    def _bound(self) -> Task:
         """The task as planned, tied to the remote ids of the targets it serves."""
-        task = msgspec.convert(intention.payload, Task, strict=False)
+        write = self._write
+        task = msgspec.convert(write.payload, Task, strict=False)
         with self._database.reading() as session:
             waiting = [
                 key
@@ -127,7 +170,7 @@ class Delivery:
                 if outbox.is_pending(session, key, Operation.CREATE_TARGET)
             ]
             ids = [
-                outbox.linked_id(session, intention.connection_id, LinkKind.TARGET, key)
+                outbox.linked_id(session, write.connection_id, LinkKind.TARGET, key)
                 for key in task.bind_targets
             ]
         if waiting:
@@ -135,9 +178,9 @@ class Delivery:
         # A target that the tool refused must not keep the task from being done.
         return msgspec.structs.replace(task, bind_targets=[id_ for id_ in ids if id_])
 
-    def _linked(self, claimed: Claimed, kind: LinkKind, remote_id: str) -> None:
+    def _linked(self, kind: LinkKind, remote_id: str) -> None:
         """The record is there: from this commit on nothing looks it up or makes it again."""
-        write, now = claimed.intention, self._now()
+        write, now = self._write, self._now()
         with self._database.writing() as session:
             runs.advance(session, self._lease, Progress(created=1), now)
             outbox.note_created(session, write.key, remote_id)
@@ -145,8 +188,9 @@ class Delivery:
                 session, write.connection_id, kind, write.subject, remote_id, write.payload, now
             )
 
-    def _remember(self, session: Session, write: Intention) -> None:
+    def _remember(self, session: Session) -> None:
         """After an update both sides agree on what was sent."""
+        write = self._write
         kind = {
             Operation.UPDATE_TASK: LinkKind.TASK,
             Operation.UPDATE_TARGET: LinkKind.TARGET,
@@ -165,11 +209,16 @@ class Delivery:
                 self._now(),
             )
 
-    def _remote_id(self, write: Intention, kind: LinkKind) -> str:
+    def _linked_id(self, kind: LinkKind) -> str:
+        """What follows a create waits behind it in the outbox: without a link there was none."""
+        write = self._write
         with self._database.reading() as session:
             remote_id = outbox.linked_id(session, write.connection_id, kind, write.subject)
         if remote_id is None:
-            raise NotReady(f"The {kind} {write.subject} is not in the tool yet.")
+            raise Rejected(
+                f"The {kind} {write.subject} was never sent to this connection.",
+                next_step="Send it first, then retry this write.",
+            )
         return remote_id
 
     def _tasks(self) -> WritesTasks:

@@ -1,8 +1,8 @@
 """Delivers the outbox of one connection, write by write.
 
-Each write is committed as an intention before its call and as an outcome after it. One that was
-found in flight may have taken effect: its key is looked up in the tool before anything is sent,
-so that no task is made twice and none is lost, wherever a worker dies (G5).
+Each write is committed as an intention before its call and as an outcome after it. One whose
+outcome is not known may have taken effect: its key is looked up in the tool before anything is
+sent, so that no task is made twice and none is lost, wherever a worker dies (G5).
 """
 
 from collections.abc import Callable
@@ -12,8 +12,8 @@ from time import monotonic
 from typing import Any
 
 from connectors.errors import (
+    BadResponse,
     ConnectionBroken,
-    ConnectorError,
     OutcomeUnknown,
     RateLimited,
     RecordRefused,
@@ -21,16 +21,17 @@ from connectors.errors import (
 )
 from connectors.port import Connector
 from sync import health
-from sync.delivery import NotReady, deliver
+from sync.delivery import Failure, deliver
 from sync.heartbeat import heartbeat
 from sync.store import outbox, runs
 from sync.store.database import Database
-from sync.store.outbox import Claimed
+from sync.store.outbox import Claimed, GivenUp, PutOff
 from sync.store.runs import Lease, Progress
 from sync.tables.outbox import OutboxState
 from sync.tables.runs import RunStatus
 
-MOST_ATTEMPTS = 8
+# An answer that cannot be read may be a proxy's, for an hour; a dead letter is for a person.
+MOST_ATTEMPTS = 12
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=30)
 
@@ -52,64 +53,87 @@ def run_push(push: Push) -> RunStatus:
     started = monotonic()
     with heartbeat(push.database, push.lease, push.now) as lost:
         while monotonic() - started < push.slice.total_seconds():
+            if lost.is_set():
+                raise runs.LeaseLost(f"run {push.lease.run_id} was not renewed in time")
             with push.database.writing() as session:
                 runs.advance(session, push.lease, Progress(), push.now())
                 claimed = outbox.claim(session, push.connection_id, push.now())
             if claimed is None:
                 return _finish(push, started)
-            if lost.is_set():
-                raise runs.LeaseLost(f"run {push.lease.run_id} was not renewed in time")
-            try:
-                deliver(push.database, push.connector, push.lease, claimed, push.now)
-            except RateLimited as error:
-                _note(push, claimed, error)
-                return _release(push, started, push.now() + timedelta(seconds=error.retry_after))
-            except ConnectionBroken as error:
-                _note(push, claimed, error)
-                return _break(push, started, error)
-            except (ConnectorError, NotReady) as error:
-                _note(push, claimed, error)
+            failure = deliver(push.database, push.connector, push.lease, claimed, push.now)
+            if failure is None:
+                continue
+            if isinstance(failure.error, RecordRefused) or _is_dead(failure, claimed):
+                _give_up(push, claimed, failure)
+                continue
+            again = _put_off(push, claimed, failure)
+            if isinstance(failure.error, ConnectionBroken):
+                return _break(push, started, failure.error)
+            if isinstance(failure.error, TryLater | OutcomeUnknown):
+                # The tool is not well: the next write would only find out the same.
+                return _release(push, started, again)
     return _release(push, started, None)
 
 
-def _note(push: Push, claimed: Claimed, error: ConnectorError | NotReady) -> None:
-    """Commit what a failed call means for the write."""
-    key, now = claimed.intention.key, push.now()
-    tired = claimed.attempts >= MOST_ATTEMPTS
-    again = now + min(FIRST_PAUSE * 2 ** (claimed.attempts - 1), LONGEST_PAUSE)
+def _is_dead(failure: Failure, claimed: Claimed) -> bool:
+    """Only answers to the write itself count: an outage or a dead key must not use it up."""
+    return isinstance(failure.error, BadResponse) and claimed.attempts + 1 >= MOST_ATTEMPTS
+
+
+def _give_up(push: Push, claimed: Claimed, failure: Failure) -> None:
+    """It stays for somebody to settle."""
+    refused = isinstance(failure.error, RecordRefused)
+    now = push.now()
     with push.database.writing() as session:
-        told = health.describe(session, push.connection_id, error)
-        if isinstance(error, RecordRefused):
-            runs.advance(session, push.lease, Progress(read=1, set_aside=1, requests=1), now)
-            outbox.note_refused(session, key, told, OutboxState.REFUSED, now)
-            return
+        runs.advance(session, push.lease, Progress(read=1, set_aside=1, requests=1), now)
+        why = GivenUp(
+            told=health.describe(session, push.connection_id, failure.error),
+            may_exist=failure.may_exist,
+            state=OutboxState.REFUSED if refused else OutboxState.DEAD,
+            run_id=push.lease.run_id,
+            at=now,
+        )
+        outbox.note_given_up(session, claimed.intention.key, why)
+
+
+def _put_off(push: Push, claimed: Claimed, failure: Failure) -> datetime:
+    """Commit that it goes out later; returns when anything may be asked of the tool again."""
+    error, now, waits = failure.error, push.now(), claimed.waits
+    again = now + min(FIRST_PAUSE * 2 ** min(waits, 16), LONGEST_PAUSE)
+    # The whole connection waits for its budget or its key, and this write no longer than that.
+    for_all = isinstance(error, RateLimited | ConnectionBroken)
+    with push.database.writing() as session:
         runs.advance(session, push.lease, Progress(requests=1), now)
-        if isinstance(error, OutcomeUnknown):
-            # Looked up as soon as the first pause is over, however tired: a lost answer must not
-            # end as a dead letter while the task may stand in the tool.
-            outbox.note_unknown(session, key, told, now + FIRST_PAUSE)
-        elif isinstance(error, TryLater | NotReady) and tired:
-            outbox.note_refused(session, key, told, OutboxState.DEAD, now)
-        else:
-            early = isinstance(error, RateLimited | ConnectionBroken)
-            outbox.note_not_sent(session, key, told, None if early else again)
+        why = PutOff(
+            told=health.describe(session, push.connection_id, error),
+            may_exist=failure.may_exist,
+            not_before=None if for_all else again,
+            attempts=claimed.attempts + isinstance(error, BadResponse),
+            waits=waits if for_all else waits + 1,
+        )
+        outbox.note_put_off(session, claimed.intention.key, why)
+    return now + timedelta(seconds=error.retry_after) if isinstance(error, RateLimited) else again
 
 
 def _finish(push: Push, started: float) -> RunStatus:
     """Nothing may go out now. Writes that wait are taken up by the next run."""
     with push.database.writing() as session:
-        run = runs.get_run(session, push.lease.run_id)
         waits = outbox.next_attempt(session, push.connection_id)
         if waits is None:
+            given_up = outbox.given_up_in(session, push.lease.run_id)
+            status = RunStatus.INCOMPLETE if given_up else RunStatus.SUCCEEDED
             runs.finish(
                 session,
                 push.lease,
-                RunStatus.SUCCEEDED if run.set_aside == 0 else RunStatus.INCOMPLETE,
+                status,
                 push.now(),
                 seconds=monotonic() - started,
+                error=health.describe_given_up(session, given_up) if given_up else None,
             )
-            health.note_success(session, push.connection_id)
-            return RunStatus.SUCCEEDED if run.set_aside == 0 else RunStatus.INCOMPLETE
+            if all(write.state is OutboxState.REFUSED for write in given_up):
+                # To do or to refuse a write takes good credentials; a dead letter proves nothing.
+                health.note_success(session, push.connection_id)
+            return status
     return _release(push, started, waits)
 
 

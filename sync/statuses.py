@@ -22,10 +22,6 @@ class ActionMoved:
     new: ActionStatus
     at: datetime
 
-    @property
-    def reopened(self) -> bool:
-        return self.old is ActionStatus.DONE and self.new is not ActionStatus.DONE
-
 
 def apply_statuses(
     session: Session,

@@ -146,7 +146,9 @@ class Mirrored:
         for _ in range(MOST_SLICES):
             if self.run(run_id).status in ENDED:
                 return self.run(run_id)
+            waits = self.run(run_id).waiting_until
             self.clock.advance(LEASE * 4)
+            self.clock.moment = max(self.clock.moment, waits or self.clock.moment)
             self.work(run_id, connector)
         raise AssertionError(f"run {run_id} does not end: {self.run(run_id)!r}")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 from pydantic import SecretStr, ValidationError
-from sqlalchemy import delete, or_, update
+from sqlalchemy import ColumnElement, delete, or_, update
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
@@ -172,29 +172,32 @@ class StoredToken:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        while not self._take_lock():
+        while (until := self._take_lock()) is None:
             self.sleep(0.2)
         try:
             yield
         finally:
-            self._set_lock(None)
+            self._free_lock(until)
 
-    def _take_lock(self) -> bool:
+    def _take_lock(self) -> datetime | None:
+        """Until when it is ours; None when it is somebody else's."""
         now = self.now()
-        with self.database.writing() as session:
-            taken = session.connection().execute(
-                update(Connection)
-                .where(
-                    col(Connection.id) == self.connection_id,
-                    or_(
-                        col(Connection.token_lock_until).is_(None),
-                        col(Connection.token_lock_until) < now,
-                    ),
-                )
-                .values(token_lock_until=now + LOCK)
-            )
-            return taken.rowcount == 1
+        until = now + LOCK
+        free = or_(
+            col(Connection.token_lock_until).is_(None), col(Connection.token_lock_until) < now
+        )
+        return until if self._change_lock(free, until) else None
 
-    def _set_lock(self, until: datetime | None) -> None:
+    def _free_lock(self, until: datetime) -> None:
+        """Only our own: a renewal may have outlived its lock, which then is the next holder's. The
+        moment tells whose it is, since each holder's is later than the one before."""
+        self._change_lock(col(Connection.token_lock_until) == until, None)
+
+    def _change_lock(self, condition: ColumnElement[bool], until: datetime | None) -> bool:
         with self.database.writing() as session:
-            connection_with(session, self.connection_id).token_lock_until = until
+            changed = session.connection().execute(
+                update(Connection)
+                .where(col(Connection.id) == self.connection_id, condition)
+                .values(token_lock_until=until)
+            )
+            return changed.rowcount == 1

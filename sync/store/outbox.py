@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_
+from sqlalchemy import ColumnElement, and_, func, not_, or_
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from sync.tables.outbox import Link, LinkKind, Operation, Outbox, OutboxState
 
-# Left behind by a worker that died in the middle: their outcome is unknown.
-IN_FLIGHT = (OutboxState.SENDING, OutboxState.STAMPING)
+PENDING = (OutboxState.PLANNED, OutboxState.SENDING, OutboxState.STAMPING)
+FAILED = (OutboxState.REFUSED, OutboxState.DEAD)
+CREATES = (Operation.CREATE_TASK, Operation.CREATE_TARGET)
 
 
 @dataclass(frozen=True)
@@ -45,42 +47,64 @@ def intend(session: Session, intentions: Sequence[Intention], at: datetime) -> i
 class Claimed:
     """A write that is now ours to deliver.
 
-    `interrupted` says that it may have taken effect already; `remote_id` is set when it has.
+    `may_exist` says that it may have taken effect already; `remote_id` is set when it has.
+    `attempts` and `waits` count what happened before.
     """
 
     intention: Intention
     attempts: int
-    interrupted: bool
+    waits: int
+    may_exist: bool
     remote_id: str | None
 
 
 def claim(session: Session, connection_id: int, now: datetime) -> Claimed | None:
     """Take the next write that may go out; commit this before the call (G5).
 
-    Writes to one subject keep their order: a later one waits until the earlier ones ended.
+    What was put off least goes first, so that one that fails again and again does not keep the
+    others from their turn.
     """
-    waiting = session.exec(
+    row = session.exec(
         select(Outbox)
+        .where(Outbox.connection_id == connection_id, *_may_go(now))
+        .order_by(col(Outbox.waits), col(Outbox.sequence))
+        .limit(1)
+    ).first()
+    if row is None:
+        return None
+    claimed = Claimed(_intention(row), row.attempts, row.waits, row.may_exist, row.remote_id)
+    if row.state is OutboxState.PLANNED:
+        row.state = OutboxState.SENDING
+    row.may_exist, row.not_before = True, None
+    session.add(row)
+    return claimed
+
+
+def _may_go(now: datetime | None = None) -> Sequence[ColumnElement[bool]]:
+    """What goes out by itself, now or at any time.
+
+    Writes to one subject keep their order: a later one waits until the earlier ones ended, and
+    behind a create that was refused until somebody has settled it.
+    """
+    before = aliased(Outbox)
+    stands = or_(
+        col(before.state).in_(PENDING),
+        and_(col(before.state).in_(FAILED), col(before.operation).in_(CREATES)),
+    )
+    held_back = (
+        select(before.key)
         .where(
-            Outbox.connection_id == connection_id,
-            or_(col(Outbox.state) == OutboxState.PLANNED, col(Outbox.state).in_(IN_FLIGHT)),
+            before.connection_id == Outbox.connection_id,
+            before.subject == Outbox.subject,
+            col(before.sequence) < Outbox.sequence,
+            stands,
         )
-        .order_by(col(Outbox.sequence))
-    ).all()
-    held_back: set[str] = set()
-    for row in waiting:
-        too_early = row.not_before is not None and row.not_before > now
-        if too_early or row.subject in held_back:
-            held_back.add(row.subject)
-            continue
-        interrupted = row.state in IN_FLIGHT
-        if row.state is OutboxState.PLANNED:
-            row.state = OutboxState.SENDING
-        row.attempts += 1
-        row.not_before = None
-        session.add(row)
-        return Claimed(_intention(row), row.attempts, interrupted, row.remote_id)
-    return None
+        .exists()
+    )
+    pending = (col(Outbox.state).in_(PENDING), not_(held_back))
+    if now is None:
+        return pending
+    return (*pending, or_(col(Outbox.not_before).is_(None), col(Outbox.not_before) <= now))
 
 
 def _intention(row: Outbox) -> Intention:
@@ -107,77 +131,85 @@ def note_done(session: Session, key: str, run_id: int, at: datetime) -> None:
     session.add(row)
 
 
-def note_not_sent(
-    session: Session, key: str, error: dict[str, Any], not_before: datetime | None
-) -> None:
-    """The tool did not do it: it goes out again later."""
+@dataclass(frozen=True)
+class PutOff:
+    """Why a write goes out later: `told` in words, and what to count for it."""
+
+    told: dict[str, Any]
+    may_exist: bool
+    not_before: datetime | None
+    attempts: int
+    waits: int
+
+
+def note_put_off(session: Session, key: str, why: PutOff) -> None:
     row = session.get_one(Outbox, key)
     if row.state is OutboxState.SENDING:
         row.state = OutboxState.PLANNED
-    row.error, row.not_before = error, not_before
+    row.may_exist, row.error, row.not_before = why.may_exist, why.told, why.not_before
+    row.attempts, row.waits = why.attempts, why.waits
     session.add(row)
 
 
-def note_unknown(session: Session, key: str, error: dict[str, Any], not_before: datetime) -> None:
-    """Its answer was lost: it stays in flight, so that it is looked up before anything else."""
-    row = session.get_one(Outbox, key)
-    row.error, row.not_before = error, not_before
-    session.add(row)
+@dataclass(frozen=True)
+class GivenUp:
+    """Why a write does not go out again by itself. `state` is refused or dead."""
+
+    told: dict[str, Any]
+    may_exist: bool
+    state: OutboxState
+    run_id: int
+    at: datetime
 
 
-def note_refused(
-    session: Session, key: str, error: dict[str, Any], state: OutboxState, at: datetime
-) -> None:
+def note_given_up(session: Session, key: str, why: GivenUp) -> None:
     row = session.get_one(Outbox, key)
-    row.state, row.error, row.done_at = state, error, at
+    row.state, row.error, row.may_exist = why.state, why.told, why.may_exist
+    row.run_id, row.done_at = why.run_id, why.at
+    row.attempts += 1
     session.add(row)
 
 
 def retry(session: Session, key: str) -> bool:
-    """Send a refused or dead write again; False when there is none with this key."""
+    """Send a refused or dead write again; False when there is none with this key.
+
+    It is looked up first: who settled it may have made the record, or kept one of several.
+    """
     row = session.get(Outbox, key)
-    if row is None or row.state not in (OutboxState.REFUSED, OutboxState.DEAD):
+    if row is None or row.state not in FAILED:
         return False
     row.state = OutboxState.PLANNED if row.remote_id is None else OutboxState.STAMPING
-    row.attempts, row.error, row.not_before, row.done_at = 0, None, None, None
+    row.may_exist, row.attempts, row.waits = True, 0, 0
+    row.error, row.not_before, row.done_at = None, None, None
     session.add(row)
     return True
+
+
+def given_up_in(session: Session, run_id: int) -> Sequence[Outbox]:
+    """What a run left for people to settle."""
+    return session.exec(
+        select(Outbox)
+        .where(Outbox.run_id == run_id, col(Outbox.state).in_(FAILED))
+        .order_by(col(Outbox.sequence))
+    ).all()
 
 
 def next_attempt(session: Session, connection_id: int) -> datetime | None:
     """When the earliest write that waits may go out."""
     return session.exec(
-        select(func.min(Outbox.not_before)).where(
-            Outbox.connection_id == connection_id,
-            col(Outbox.state).in_((OutboxState.PLANNED, *IN_FLIGHT)),
-        )
+        select(func.min(Outbox.not_before)).where(Outbox.connection_id == connection_id, *_may_go())
     ).one()
 
 
 def pending_connections(session: Session, now: datetime) -> Sequence[int]:
     """Connections whose outbox holds something that may go out now."""
-    return session.exec(
-        select(Outbox.connection_id)
-        .where(
-            col(Outbox.state).in_((OutboxState.PLANNED, *IN_FLIGHT)),
-            or_(col(Outbox.not_before).is_(None), col(Outbox.not_before) <= now),
-        )
-        .distinct()
-    ).all()
+    return session.exec(select(Outbox.connection_id).where(*_may_go(now)).distinct()).all()
 
 
 def has_unsent(session: Session, connection_id: int) -> bool:
-    return (
-        session.exec(
-            select(Outbox.key)
-            .where(
-                Outbox.connection_id == connection_id,
-                col(Outbox.state).in_((OutboxState.PLANNED, *IN_FLIGHT)),
-            )
-            .limit(1)
-        ).first()
-        is not None
-    )
+    """Whether anything will go out by itself."""
+    waiting = select(Outbox.key).where(Outbox.connection_id == connection_id, *_may_go())
+    return session.exec(waiting.limit(1)).first() is not None
 
 
 def is_pending(session: Session, subject: str, operation: Operation) -> bool:

@@ -20,7 +20,7 @@ class Operation(StrEnum):
 
 
 class OutboxState(StrEnum):
-    """`sending` was committed before the call; found so later, its outcome is unknown."""
+    """`sending` was committed before the call, `stamping` when the record was there."""
 
     PLANNED = "planned"
     SENDING = "sending"
@@ -35,9 +35,17 @@ class Outbox(SQLModel, table=True):
 
     `payload` is the write as it will be sent, byte for byte the same at each try; `subject` is the
     key of the object that is written to.
+
+    `may_exist`: a call was begun whose outcome nobody knows. Only a completed look-up, or a refusal
+    of that very call, takes it back; until then the write is looked up before it is sent.
+    `attempts` counts the answers that spoke against the write itself, `waits` how often in all it
+    was put off.
     """
 
-    __table_args__ = (Index("outbox_state", "connection_id", "state"),)
+    __table_args__ = (
+        Index("outbox_next", "connection_id", "state", "waits", "sequence"),
+        Index("outbox_subject", "connection_id", "subject"),
+    )
 
     key: str = Field(primary_key=True)
     connection_id: int = Field(foreign_key="connection.id")
@@ -47,7 +55,9 @@ class Outbox(SQLModel, table=True):
     because: list[dict[str, Any]] = document()
     state: OutboxState = word(OutboxState, OutboxState.PLANNED)
     remote_id: str | None = None
+    may_exist: bool = False
     attempts: int = 0
+    waits: int = 0
     not_before: datetime | None = moment(optional=True)
     error: dict[str, Any] | None = document(optional=True)
     run_id: int | None = None

@@ -6,11 +6,14 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
+from sqlmodel import Session
 
 from connectors.models import KpiTarget, Task
-from sync.store import outbox
+from sync.store import outbox, retros
 from sync.store.outbox import Intention
 from sync.tables.outbox import LinkKind, Operation, Outbox, OutboxState
+from sync.tables.people import Person
+from sync.tables.retros import Action, Decision, Retro
 from sync.tables.runs import PUSH, Mode
 from tests.connectors.bitrix24.kit import Sandbox
 from tests.portal import NOW, Mirrored
@@ -56,6 +59,44 @@ def intentions(connection_id: int) -> list[Intention]:
         *(write(task.key, Operation.CREATE_TASK, task.key, task) for task in tasks),
         write(REMINDER, Operation.COMMENT, DESIGNER, {"text": "Échéance demain"}),
     ]
+
+
+def plan_behind(session: Session, connection_id: int) -> None:
+    """The decision and the actions that the writes of the case are about."""
+    retros.save_rows(
+        session,
+        [
+            Person(id="p_mkt", name="Nadia Exemple", role="marketer"),
+            Retro(id="R-1", held_at=NOW, status="open", participants=[], imported_at=NOW),
+            Decision(
+                id="D-email-ctr",
+                retro_id="R-1",
+                type="task",
+                text="nouveau gabarit",
+                accountable="p_mkt",
+                due_on=NOW.date(),
+                status="open",
+                details={},
+                created_at=NOW,
+            ),
+            *(
+                Action(
+                    key=key,
+                    decision_id="D-email-ctr",
+                    connection_id=connection_id,
+                    role="marketer",
+                    title="Nouveau gabarit",
+                    description="",
+                    owner="p_mkt",
+                    owner_reason="",
+                    due_at=NOW,
+                    status="open",
+                    because=[],
+                )
+                for key in (DESIGNER, COPYWRITER)
+            ),
+        ],
+    )
 
 
 def queue_push(mirrored: Mirrored) -> int:

@@ -17,6 +17,7 @@ from connectors.models import Stream
 from connectors.sandbox.asgi import App, Receive, Send
 from connectors.sandbox.runner import serving
 from sync.store.database import Database
+from sync.store.runs import LEASE
 from sync.tables.runs import RunStatus
 from tests.connectors.bitrix24.kit import Sandbox, sandbox
 from tests.faults.fuse import Fuse, FusedDatabase, FusedTransport, Killed
@@ -27,7 +28,7 @@ from tests.faults.pull_case import (
     change_deals,
 )
 from tests.faults.push_case import V2, V3, assert_delivered_once, queue_push
-from tests.portal import Mirrored, new_database, store_connection
+from tests.portal import ENDED, Mirrored, new_database, store_connection
 
 
 def kill(mirrored: Mirrored, run_id: int, at: int) -> str | None:
@@ -47,12 +48,16 @@ def kill(mirrored: Mirrored, run_id: int, at: int) -> str | None:
 
 
 def walk(
-    prepare: Callable[[], tuple[Mirrored, int]], check: Callable[[Mirrored, int], None]
+    prepare: Callable[[], tuple[Mirrored, int]],
+    check: Callable[[Mirrored, int], None],
+    next_slice: Callable[[Mirrored, int], None] = lambda _mirrored, _run_id: None,
 ) -> int:
-    """How many points there were."""
+    """How many points there were. `next_slice` comes between the kill and the good end."""
     for at in range(1, 1000):
         mirrored, run_id = prepare()
         killed = kill(mirrored, run_id, at)
+        if killed is not None:
+            next_slice(mirrored, run_id)
         mirrored.finish(run_id)
         try:
             check(mirrored, run_id)
@@ -132,10 +137,24 @@ def test_a_second_pull_finds_each_change_once_wherever_it_is_killed(tmp_path: Pa
     assert points >= 15
 
 
+def look_up_in_vain(mirrored: Mirrored, run_id: int) -> None:
+    """The next worker, if there is anything left to do, gets no answer to whatever it asks."""
+    if mirrored.run(run_id).status in ENDED:
+        return
+    mirrored.clock.advance(LEASE * 2)
+    mirrored.portal.faults({"do": "html"})
+    mirrored.work(run_id)
+    mirrored.portal.faults()
+
+
 @pytest.mark.promise("G5")
-@pytest.mark.parametrize("scopes", [V3, V2], ids=["REST 3", "REST 2 only"])
+@pytest.mark.parametrize(
+    ("scopes", "next_slice"),
+    [(V3, lambda *_: None), (V2, look_up_in_vain)],
+    ids=["REST 3", "REST 2 only, and the look-up fails"],
+)
 def test_a_push_delivers_each_write_once_wherever_it_is_killed(
-    tmp_path: Path, scopes: tuple[str, ...]
+    tmp_path: Path, scopes: tuple[str, ...], next_slice: Callable[[Mirrored, int], None]
 ) -> None:
     options = SandboxOptions(records=4, seed=5, limit="off", scopes=scopes)
     office = Office(options)
@@ -152,7 +171,7 @@ def test_a_push_delivers_each_write_once_wherever_it_is_killed(
             assert mirrored.run(run_id).status is RunStatus.SUCCEEDED
             assert_delivered_once(mirrored)
 
-        points = walk(prepare, check)
+        points = walk(prepare, check, next_slice)
     print(f"push: {points} points")  # noqa: T201
     assert points >= 50
 

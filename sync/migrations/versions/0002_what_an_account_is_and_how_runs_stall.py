@@ -1,6 +1,6 @@
 """what an account is, what a run was asked for, how often it stalled; closing dates anew
 
-Revision: 0002_pull, after 0001
+Revision: 0002, after 0001
 """
 
 import sqlalchemy as sa
@@ -8,7 +8,7 @@ from alembic import op
 
 from sync.tables.columns import UtcDateTime
 
-revision = "0002_pull"
+revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
