@@ -6,9 +6,7 @@ from sqlmodel import Session, col, select
 
 from connectors.errors import ConnectionBroken, ConnectorError
 from sync.tables.connections import Connection, ConnectionState
-from sync.tables.retros import Action, Target
-
-UNFINISHED = ("open", "in_progress")
+from sync.tables.retros import UNFINISHED, Action, Target
 
 
 def describe(session: Session, connection_id: int, error: ConnectorError) -> dict[str, Any]:

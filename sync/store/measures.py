@@ -27,7 +27,6 @@ CAMPAIGN, FORM, EMAIL, LEAD, CURSOR = (
     table_of(model) for model in (CampaignStatsRow, FormStatsRow, EmailStatsRow, LeadRow, Cursor)
 )
 QUALIFIED = (LeadStatus.QUALIFIED.value, LeadStatus.CONVERTED.value)
-LEAD_CAMPAIGN = func.coalesce(LEAD.c.utm_campaign, "")
 
 
 @dataclass(frozen=True)
@@ -160,10 +159,11 @@ def _part(table: Table, scope: Scope) -> list[ColumnElement[bool]]:
 
 def _leads(scope: Scope) -> Any:
     start, end = scope.utc()
+    lead_campaign = func.coalesce(LEAD.c.utm_campaign, "")
     qualified = func.sum(case((LEAD.c.status_kind.in_(QUALIFIED), 1), else_=0))
-    named = [] if scope.campaign is None else [LEAD_CAMPAIGN == scope.campaign]
+    named = [] if scope.campaign is None else [lead_campaign == scope.campaign]
     return (
-        select(LEAD_CAMPAIGN, func.count(), qualified)
+        select(lead_campaign, func.count(), qualified)
         .select_from(LEAD)
         .where(
             LEAD.c.created_at >= start,
@@ -171,7 +171,7 @@ def _leads(scope: Scope) -> Any:
             LEAD.c.deleted_at.is_(None),
             *named,
         )
-        .group_by(LEAD_CAMPAIGN)
+        .group_by(lead_campaign)
     )
 
 

@@ -6,10 +6,9 @@ from datetime import date
 
 from sqlmodel import Session, col, func, select
 
-from connectors.models import ActionStatus
 from sync.tables.mirror import AccountRow
-from sync.tables.people import Absence, Person, PersonId
-from sync.tables.retros import Action
+from sync.tables.people import Absence, Person, PersonId, Turn
+from sync.tables.retros import UNFINISHED, Action
 
 
 def all_people(session: Session) -> Sequence[Person]:
@@ -115,7 +114,17 @@ def open_actions_by_owner(session: Session) -> Mapping[str, int]:
     """How many unfinished actions each person has, for choosing the least loaded."""
     rows = session.exec(
         select(Action.owner, func.count())
-        .where(col(Action.status).in_([ActionStatus.OPEN.value, ActionStatus.IN_PROGRESS.value]))
+        .where(col(Action.status).in_(UNFINISHED))
         .group_by(col(Action.owner))
     ).all()
     return dict(rows)
+
+
+def last_turns(session: Session) -> Mapping[str, str]:
+    """Who had the last turn, by role key."""
+    return {row.role: row.person_id for row in session.exec(select(Turn)).all()}
+
+
+def note_turns(session: Session, turns: Mapping[str, str]) -> None:
+    for role, person in turns.items():
+        session.merge(Turn(role=role, person_id=person))

@@ -66,7 +66,7 @@ def set_schedule(
 
 
 def turn_off(session: Session, connection_id: int, stream: str | None = None) -> Sequence[Schedule]:
-    """Schedules of a connection, all or that of a stream, until they are set again; returns them."""
+    """Schedules of a connection, all or that of a stream, until set again; returns them."""
     statement = select_model(Schedule).where(Schedule.connection_id == connection_id)
     if stream is not None:
         statement = statement.where(Schedule.stream == stream)

@@ -2,7 +2,6 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from sqlmodel import Session
@@ -13,25 +12,11 @@ from sync.store.database import Database
 from sync.store.measures import Scope
 from sync.tables.connections import WHOLE_STREAM, Cursor
 from sync.tables.mirror import CampaignStatsRow, EmailStatsRow, FormStatsRow, LeadRow
+from tests.workers.company import daily
 
 START, END = date(2026, 9, 1), date(2026, 9, 21)
 SEPTEMBER = Scope(START, END, "Europe/Paris")
 ACQUISITION, QUIET = "C-2026-09-acquisition", "C-2026-09-quiet"
-
-
-def daily(
-    model: type[Any], connection_id: int, campaign: str, day: date, group: Group, **counts: Any
-) -> Any:
-    return model(
-        connection_id=connection_id,
-        id=f"{day}|{campaign}|{group}",
-        hash=b"",
-        extra={},
-        day=day,
-        campaign=campaign,
-        group=group.value,
-        **counts,
-    )
 
 
 def form(
