@@ -54,6 +54,10 @@ def decisions(session: Session, retro_id: str | None = None) -> Sequence[Decisio
     return session.exec(statement).all()
 
 
+def decision(session: Session, decision_id: str) -> Decision | None:
+    return session.get(Decision, decision_id)
+
+
 def actions(session: Session, decision_id: str | None = None) -> Sequence[Action]:
     statement = select(Action).order_by(col(Action.key))
     if decision_id is not None:

@@ -1,6 +1,7 @@
 """What the rules make of time that passes: reminders, escalation, windows, and what they cannot."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -296,3 +297,22 @@ def test_nothing_that_fired_needs_more_of_the_past_than_it_can_use(
             session, once=["R05"], events=["day:now"], since=HELD + timedelta(seconds=1)
         )
     assert {(each.rule, each.event) for each in read} == {("R05", "day:old"), ("R04", "day:now")}
+
+
+def test_a_task_says_where_its_link_can_be_followed(company: Company, portal: int) -> None:
+    """F49: on this machine, unless the team has an address for it."""
+    tasks = [row for row in company.writes() if row.key.startswith("task:")]
+    line = f"on the machine of Retro ROI: http://127.0.0.1:8400/decisions/{DECISION}"
+    assert all(line in row.payload["description"] for row in tasks)
+    assert len(tasks) == 2
+
+
+def test_a_task_leads_to_the_public_address_where_there_is_one(company: Company) -> None:
+    settings = company.app.settings.model_copy(update={"public_url": "https://retro.example"})
+    company.app = replace(company.app, settings=settings)
+    portal = company.connect("portal", ACCOUNTS)
+    company.mails(portal, date(2026, 10, 26), 28, clicked=25)
+    company.decide()
+    tasks = [row for row in company.writes() if row.key.startswith("task:")]
+    line = f"Decision page: https://retro.example/decisions/{DECISION}"
+    assert all(row.payload["description"].endswith(line) for row in tasks)

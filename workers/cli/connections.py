@@ -15,23 +15,48 @@ from workers import connecting
 from workers.cli.context import json_option, opened
 from workers.cli.output import Output
 from workers.connecting import BadSettings, secret_names
+from workers.tool_notes import notes_of
 
 
 @click.command("tools")
 @click.argument("kind", required=False)
 @json_option
 def tools_command(kind: str | None, as_json: bool) -> None:
-    """The tools there are, and what each can do."""
+    """The tools there are, and what each can do; for one, also what it needs and how it is odd."""
     output = Output(as_json)
-    shown = [_capabilities(each) for each in ([tool(kind)] if kind else tools().values())]
+    if kind:
+        _one_tool(output, tool(kind))
+        return
+    shown = [_capabilities(each) for each in tools().values()]
     if as_json:
         output.document(shown)
         return
     for each in shown:
-        output.text(f"{each['label']} ({each['kind']}): {', '.join(each['capabilities'])}")
-        if kind:
-            rows = [(s["name"], s["title"], s["description"]) for s in each["settings"]]
-            output.table("", ("setting", "", ""), rows)
+        output.text(_line(each))
+
+
+def _one_tool(output: Output, tool_class: type[Connector[Any]]) -> None:
+    shown, notes = _capabilities(tool_class), notes_of(tool_class)
+    if output.json:
+        output.document([{**shown, **vars(notes)}])
+        return
+    output.text(_line(shown))
+    rows = [(s["name"], s["title"], s["description"]) for s in shown["settings"]]
+    output.table("", ("setting", "", ""), rows)
+    if notes.scopes:
+        heads = tuple(notes.scopes[0])
+        output.table("", heads, [[row.get(head) for head in heads] for row in notes.scopes])
+    if notes.limits:
+        output.text(notes.limits)
+    for title, items in (("Quirks", notes.quirks), ("What it cannot do", notes.cannot)):
+        if items:
+            output.text(f"{title}:")
+        for item in items:
+            output.text(f"- {item}")
+
+
+def _line(shown: dict[str, Any]) -> str:
+    return f"{shown['label']} ({shown['kind']}): {', '.join(shown['capabilities'])}"
 
 
 def _capabilities(tool_class: type[Connector[Any]]) -> dict[str, Any]:
