@@ -75,7 +75,17 @@ class Settings(BaseSettings):
         False, description="lets connections use loopback, private and link-local addresses"
     )
     port: int = Field(8400, ge=1, le=65535, description="port of the web page on 127.0.0.1")
+    public_url: str | None = Field(
+        None,
+        description="https://… under which a proxy of yours shows `/decisions/` to the team: the "
+        "link in tasks; without it the link works on this machine only",
+    )
     workers: int = Field(2, ge=1, le=64, description="worker processes of the pull queue")
+
+    @property
+    def page_url(self) -> str:
+        """Where people reach the pages: by the public address, or on this machine."""
+        return self.public_url or f"http://{LOOPBACK[0]}:{self.port}"
 
     @property
     def redis_folder(self) -> Path:
@@ -125,6 +135,18 @@ class Settings(BaseSettings):
         if url is not None and urlsplit(url).scheme not in REDIS_SCHEMES:
             raise ValueError("it should start with redis://, rediss:// or unix://")
         return url
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_url(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        where = urlsplit(url)
+        if where.scheme not in ("https", "http") or not where.hostname:
+            raise ValueError("it should start with https:// and a host")
+        if where.path.strip("/") or where.query or where.fragment or where.username:
+            raise ValueError("it should end behind the host, like https://retro.example.com")
+        return url.rstrip("/")
 
     @field_validator("secret_keys", mode="before")
     @classmethod

@@ -32,7 +32,7 @@ class Calendar:
     closes: time = time(18)
 
     def __post_init__(self) -> None:
-        _holidays(self.country, 2000)
+        check_country(self.country)
 
     def of(self, country: str) -> Self:
         """The same hours with the holidays of `country`."""
@@ -49,6 +49,11 @@ class Calendar:
 
     def opening(self, day: date) -> datetime:
         return datetime.combine(day, self.opens, self.zone)
+
+
+def check_country(country: str) -> None:
+    """Raises ValueError for a country whose public holidays are not known."""
+    _holidays(country, 2000)
 
 
 def add_business_days(start: date, count: int, calendar: Calendar) -> date:

@@ -76,6 +76,7 @@ def decision_actions(
                 workspace.name(decision.accountable),
                 workspace.link(decision),
                 workspace.language,
+                is_local=workspace.is_local,
             ),
             owner=owner.id,
             owner_reason=share.choice.reason,

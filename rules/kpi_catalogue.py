@@ -57,7 +57,8 @@ class KpiDefinition(Entry):
     `floor` is the rate under which it counts as an obstacle. `stage` is its place in the funnel,
     None for a rate that spans several stages. Under `minimum_denominator` nothing is flagged.
     For `ripe_after_days` past the end of a period its figures still grow by themselves.
-    `campaigns` narrows it to campaigns whose name fits a pattern such as `Transac*`.
+    `campaigns` narrows it to campaigns whose name fits a pattern such as `Transac*`: `*` stands
+    for any characters, everything else for itself, capitals included.
     """
 
     code: str = Field(pattern=r"^[a-z][a-z0-9_]*$")

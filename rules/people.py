@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Self
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
+from rules.calendars import check_country
 from rules.yaml_file import Entry
 
 # A title may hold more than the role (« Responsable acquisition »). The first of these found in it
@@ -40,6 +41,12 @@ class Person(Entry):
     country: str = "FR"
     manager: str | None = None
     active: bool = True
+
+    @field_validator("country")
+    @classmethod
+    def _has_known_holidays(cls, country: str) -> str:
+        check_country(country)
+        return country
 
 
 class Absence(Entry):

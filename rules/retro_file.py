@@ -1,6 +1,6 @@
 """A retro file: YAML text into a retro, refused with the line and everything that is missing."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from rules.lead_data import removes_lead_data
 from rules.nearest import did_you_mean
@@ -11,12 +11,24 @@ from rules.yaml_file import Loc
 Found = Iterator[tuple[Loc, str]]
 
 
-def parse_retro(text: str, source: str, *, people: Collection[str], kpis: Collection[str]) -> Retro:
-    """The retro in `text`, every name in it known. Raises Refused with every problem found."""
+def parse_retro(
+    text: str,
+    source: str,
+    *,
+    people: Collection[str],
+    kpis: Collection[str],
+    taken: Mapping[str, Mapping[str, str]] | None = None,
+) -> Retro:
+    """The retro in `text`, every name in it known and every id its own.
+
+    `taken` says by part (observations, hypotheses, decisions) which retro has an id already. Raises
+    Refused with every problem found.
+    """
     document = YamlDocument.read(text, source)
     retro = document.validated(Retro)
     found = [
         *_given_twice(retro),
+        *_of_another_retro(retro, taken or {}),
         *_unknown_names(retro, people, kpis),
         *_unguarded(retro),
         *_actions_without_decision(retro),
@@ -27,15 +39,31 @@ def parse_retro(text: str, source: str, *, people: Collection[str], kpis: Collec
 
 
 def _given_twice(retro: Retro) -> Found:
-    parts: dict[str, list[str]] = {
+    for part, ids in _ids(retro).items():
+        for index, name in enumerate(ids):
+            if name in ids[:index]:
+                yield (part, index, "id"), f"the id {name} is given twice"
+
+
+def _of_another_retro(retro: Retro, taken: Mapping[str, Mapping[str, str]]) -> Found:
+    """Keys of tasks and targets are made of these ids, so two retros cannot share one."""
+    for part, ids in _ids(retro).items():
+        owners = taken.get(part, {})
+        for index, name in enumerate(ids):
+            if owners.get(name, retro.id) != retro.id:
+                yield (
+                    (part, index, "id"),
+                    f"the id {name} belongs to retro {owners[name]}; ids are unique over all"
+                    f" retros: take another, such as {name}-{retro.held_at:%Y-%m-%d}",
+                )
+
+
+def _ids(retro: Retro) -> dict[str, list[str]]:
+    return {
         "observations": [observation.id for observation in retro.observations],
         "hypotheses": [hypothesis.id for hypothesis in retro.hypotheses],
         "decisions": [decision.id for decision in retro.decisions],
     }
-    for part, ids in parts.items():
-        for index, name in enumerate(ids):
-            if name in ids[:index]:
-                yield (part, index, "id"), f"the id {name} is given twice"
 
 
 def _unknown_names(retro: Retro, people: Collection[str], kpis: Collection[str]) -> Found:

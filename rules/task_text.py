@@ -23,6 +23,10 @@ MEASURE: Words = {
 }
 ACCOUNTABLE: Words = {"en": "Accountable: {name}", "fr": "Responsable : {name}"}
 LINK: Words = {"en": "Decision page: {link}", "fr": "Page de la décision : {link}"}
+LOCAL_LINK: Words = {
+    "en": "Decision page, on the machine of Retro ROI: {link}",
+    "fr": "Page de la décision, sur la machine de Retro ROI : {link}",
+}
 
 
 def title(retro: Retro, decision: Decision) -> str:
@@ -37,8 +41,10 @@ def description(
     accountable: str,
     link: str,
     language: Language,
+    *,
+    is_local: bool = False,
 ) -> str:
-    """`accountable` is the person's name."""
+    """`accountable` is the person's name; `is_local` says that the link leads nowhere elsewhere."""
     lines = []
     if observation:
         lines.append(WHY[language].format(text=observation.text))
@@ -48,7 +54,7 @@ def description(
     elif kpi:
         lines.append(KPI[language].format(kpi=_name(kpi, language)))
     lines.append(ACCOUNTABLE[language].format(name=accountable))
-    lines.append(LINK[language].format(link=link))
+    lines.append((LOCAL_LINK if is_local else LINK)[language].format(link=link))
     return "\n".join(lines)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from urllib.parse import quote
 
 from rules.calendars import Calendar, deadline
 from rules.kpi_catalogue import KpiDefinition
@@ -19,7 +20,8 @@ BASELINE_DAYS = 28
 @dataclass(frozen=True, slots=True)
 class Workspace:
     """`baselines` are frozen copies by decision. `on_duty` says, by what a rule fires on, who is
-    its `deal_owner` or `sheet_owner`. `url` is where people reach this service.
+    its `deal_owner` or `sheet_owner`. `url` is where people reach this service; `is_local` says
+    that only those at its machine do.
     """
 
     staff: Staff
@@ -31,6 +33,7 @@ class Workspace:
     actions: tuple[ActionState, ...] = ()
     baselines: Mapping[str, Baseline] = field(default_factory=dict)
     on_duty: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    is_local: bool = False
 
     def decided(self, decision_id: str | None) -> tuple[Retro, Decision] | None:
         for retro in self.retros:
@@ -53,7 +56,7 @@ class Workspace:
         return person.name if person else person_id
 
     def link(self, decision: Decision) -> str:
-        return f"{self.url.rstrip('/')}/decisions/{decision.id}"
+        return f"{self.url.rstrip('/')}/decisions/{quote(decision.id, safe='')}"
 
 
 def baseline_period(decided_on: date) -> Period:

@@ -8,9 +8,8 @@ from sqlmodel import Session, col, select
 from connectors.errors import ConnectionBroken, ConnectorError
 from sync.tables.connections import Connection, ConnectionState
 from sync.tables.outbox import Outbox
-from sync.tables.retros import Action, Target
+from sync.tables.retros import UNFINISHED, Action, Target
 
-UNFINISHED = ("open", "in_progress")
 # A run's error is read at a glance; the outbox holds them all.
 MOST_SHOWN = 3
 

@@ -1,5 +1,7 @@
 """The parts of README.md that follow from the code; `python -m tests.readme` writes them anew."""
 
+from pydantic_core import PydanticUndefined
+
 from config.settings import PREFIX, Settings
 from connectors.capabilities import CAPABILITIES
 from connectors.registry import tools
@@ -51,7 +53,7 @@ def _end(name: str) -> str:
 
 def _shown(default: object) -> str:
     """Nothing where the description says what holds without the variable."""
-    if default is None or default == ():
+    if default is None or default == () or default is PydanticUndefined:
         return ""
     return f"`{'off' if default is False else default}`"
 

@@ -42,6 +42,11 @@ def test_writing_the_readme_anew_changes_nothing() -> None:
     assert readme.written_anew(TEXT) == TEXT
 
 
+def test_a_default_that_is_worked_out_is_left_to_its_description() -> None:
+    assert "Undefined" not in TEXT
+    assert "| `RETRO_DATABASE_URL` |  | postgresql" in TEXT
+
+
 def test_every_command_that_is_named_exists() -> None:
     absent = {name for name in NAMED if name not in COMMANDS}
     # Named among what it does not do yet.

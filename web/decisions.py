@@ -9,7 +9,7 @@ from sqlmodel import Session
 from connectors.models import ActionStatus
 from rules.words import DecisionStatus
 from sync.store import retros
-from sync.tables.retros import Action, Check, Decision, Target
+from sync.tables.retros import UNFINISHED, Action, Check, Decision, Target
 
 FINISHED = (
     DecisionStatus.DONE_AWAITING_MEASURE,
@@ -106,7 +106,7 @@ def _task(action: Action, persons: Mapping[str, str], now: datetime | None) -> T
         role=action.role,
         owner=persons.get(action.owner, action.owner),
         due_at=action.due_at,
-        overdue=now is not None and action.due_at < now and action.status in retros.UNFINISHED,
+        overdue=now is not None and action.due_at < now and action.status in UNFINISHED,
         status=action.status,
     )
 

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 
 from connectors.errors import AuthFailed
 from connectors.registry import UnknownTool
-from sync.store.connections import UnknownConnection
+from sync.store.connections import SettingsOutdated, UnknownConnection
 from sync.vault import SecretsUnreadable
 from web.outage import DATABASE_DOWN
 from workers.app import App
@@ -70,7 +70,7 @@ def _take(app: App, name: str, request: Request, body: bytes) -> None:
     except DATABASE_DOWN as error:
         log.error("A webhook for %r could not be stored: %s", name, type(error).__name__)
         raise HTTPException(503, "The event could not be stored; send it again.") from None
-    except (SecretsUnreadable, UnknownTool, ValueError) as error:
+    except (SecretsUnreadable, SettingsOutdated, UnknownTool, ValueError) as error:
         log.error("A webhook for %r could not be verified: %s", name, error)
         raise HTTPException(503, "The event could not be verified; send it again.") from None
 

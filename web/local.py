@@ -4,6 +4,7 @@ The server listens on 127.0.0.1 only, but a tunnel or proxy for the webhooks cou
 out, and a site open in the same browser could reach in under a name of its own.
 """
 
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from fastapi import HTTPException, Request
@@ -19,11 +20,30 @@ REFUSAL = (
 
 def only_this_machine(request: Request) -> None:
     """Raises HTTPException 403."""
+    if not _is_here(request):
+        raise HTTPException(403, REFUSAL)
+
+
+def this_machine_or(public_url: str | None) -> Callable[[Request], None]:
+    """Also lets through what a proxy on this machine passes on under the public address: whoever
+    set that address answers for who gets there."""
+    public = urlsplit(public_url or "").hostname
+
+    def allowed(request: Request) -> None:
+        """Raises HTTPException 403."""
+        peer = request.client.host if request.client else ""
+        by_proxy = peer in LOOPBACK and _host(request.headers.get("host", "")) == public
+        if not ((public and by_proxy) or _is_here(request)):
+            raise HTTPException(403, REFUSAL)
+
+    return allowed
+
+
+def _is_here(request: Request) -> bool:
     peer = request.client.host if request.client else ""
     asked = _host(request.headers.get("host", ""))
     forwarded = any(name in request.headers for name in FORWARDED)
-    if peer not in LOOPBACK or asked not in LOOPBACK or forwarded:
-        raise HTTPException(403, REFUSAL)
+    return peer in LOOPBACK and asked in LOOPBACK and not forwarded
 
 
 def _host(header: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
@@ -44,6 +44,16 @@ class ConnectionView:
 
 
 @dataclass(frozen=True)
+class ProblemView:
+    """What a rule cannot act on, and why, in English."""
+
+    about: str
+    rule: str | None
+    message: str
+    since: datetime
+
+
+@dataclass(frozen=True)
 class Overview:
     """The newest first. `earlier` counts the decisions that are left out."""
 
@@ -51,6 +61,7 @@ class Overview:
     runs: Sequence[RunView]
     decisions: Sequence[DecisionView]
     earlier: int
+    problems: Sequence[ProblemView]
 
     @property
     def broken(self) -> int:
@@ -65,13 +76,19 @@ class Overview:
         return sum(each.late for each in self.decisions)
 
 
+def read_decision(session: Session, moments: Moments, decision_id: str) -> DecisionView | None:
+    row = retros.decision(session, decision_id)
+    if row is None:
+        return None
+    return to_decision(session, row, _names(session), moments.business, _today(moments))
+
+
 def read_overview(session: Session, moments: Moments) -> Overview:
     rows = connections_with_freshness(session)
     names = {row.id: row.name for row, _ in rows}
     recent = runs.recent_runs(session, LATEST_RUNS)
     decisions = list(reversed(retros.decisions(session)))
-    persons = {person.id: person.name for person in people.all_people(session)}
-    today = moments.business.astimezone(moments.zone).date() if moments.business else None
+    persons, today = _names(session), _today(moments)
     return Overview(
         connections=[_connection(row, fresh_at) for row, fresh_at in rows],
         runs=[to_run(run, names[run.connection_id], moments.machine) for run in recent],
@@ -80,7 +97,19 @@ def read_overview(session: Session, moments: Moments) -> Overview:
             for row in decisions[:LATEST_DECISIONS]
         ],
         earlier=max(0, len(decisions) - LATEST_DECISIONS),
+        problems=[
+            ProblemView(row.about, row.rule, row.message, row.since)
+            for row in retros.problems(session)
+        ],
     )
+
+
+def _names(session: Session) -> dict[str, str]:
+    return {person.id: person.name for person in people.all_people(session)}
+
+
+def _today(moments: Moments) -> date | None:
+    return moments.business.astimezone(moments.zone).date() if moments.business else None
 
 
 def _connection(row: Connection, fresh_at: datetime | None) -> ConnectionView:

@@ -1,21 +1,26 @@
 """The page of connections, runs and decisions."""
 
 import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from sqlmodel import Session
 
 from config.settings import Settings
 from rules.kpi_catalogue import KpiDefinition
 from rules.language import Language
 from rules.yaml_file import FileProblem
 from web.figures import Figures, age
-from web.local import only_this_machine
+from web.local import only_this_machine, this_machine_or
 from web.outage import DATABASE_DOWN
-from web.overview import Moments, read_overview
+from web.overview import Moments, read_decision, read_overview
 from web.texts import Texts
 from web.tones import tone
 from workers import library
@@ -38,37 +43,66 @@ log = logging.getLogger(__name__)
 
 
 def pages_router(app: App) -> APIRouter:
-    router = APIRouter(dependencies=[Depends(only_this_machine)])
-    templates = _templates()
-    kpis = _kpis(app.settings)
+    router = APIRouter()
+    pages = Pages(app, _templates(), _kpis(app.settings))
+    of_decisions = this_machine_or(app.settings.public_url)
 
-    @router.get("/", response_class=HTMLResponse)
+    @router.get("/", response_class=HTMLResponse, dependencies=[Depends(only_this_machine)])
     def overview(lang: str = "") -> HTMLResponse:
         """A language we do not have is answered in that of the installation."""
-        language = LANGUAGES.get(lang, app.settings.lang)
+        return pages.show("overview.html", "/", lang, read_overview)
+
+    @router.get(
+        "/decisions/{decision_id}",
+        response_class=HTMLResponse,
+        dependencies=[Depends(of_decisions)],
+    )
+    def decision(decision_id: str, lang: str = "") -> HTMLResponse:
+        """Where the link in every task leads."""
+        here = f"/decisions/{quote(decision_id, safe='')}"
+        return pages.show(
+            "decision.html",
+            here,
+            lang,
+            lambda session, moments: read_decision(session, moments, decision_id),
+        )
+
+    return router
+
+
+@dataclass(frozen=True)
+class Pages:
+    app: App
+    templates: Environment
+    kpis: Mapping[str, KpiDefinition]
+
+    def show(
+        self, name: str, here: str, lang: str, read: Callable[[Session, Moments], Any]
+    ) -> HTMLResponse:
+        """The page `name` of what `read` finds; `here` is its own path. 404 for nothing found."""
+        app, language = self.app, LANGUAGES.get(lang, self.app.settings.lang)
         moments = Moments(machine_now(), _business_now(app), app.settings.tz)
         shared = {
             "t": Texts(language),
             "figures": Figures(language, app.settings.tz),
             "now": moments.machine,
+            "here": here,
         }
         try:
             with app.database.reading() as session:
-                seen = read_overview(session, moments)
+                seen = read(session, moments)
         except DATABASE_DOWN as error:
             log.error("The page could not be read from the database: %s", type(error).__name__)
-            page = templates.get_template("unavailable.html").render(shared)
+            page = self.templates.get_template("unavailable.html").render(shared)
             return HTMLResponse(page, 503, HEADERS)
-        page = templates.get_template("overview.html").render(
+        page = self.templates.get_template(name).render(
             shared,
             seen=seen,
             moments=moments,
             clock_is_set=app.settings.clock is not None,
-            kpi_titles={code: getattr(kpi.title, language) for code, kpi in kpis.items()},
+            kpi_titles={code: getattr(kpi.title, language) for code, kpi in self.kpis.items()},
         )
-        return HTMLResponse(page, headers=HEADERS)
-
-    return router
+        return HTMLResponse(page, 200 if seen is not None else 404, HEADERS)
 
 
 def _templates() -> Environment:

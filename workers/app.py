@@ -37,7 +37,7 @@ class App:
     memory: MemoryLimiters
 
     def connector(self, connection: Connection) -> Connector[Any]:
-        """Raises SecretsUnreadable, ValueError when the settings do not fit this version."""
+        """Raises SecretsUnreadable, SettingsOutdated when the settings do not fit this version."""
         kind = tool(connection.kind)
         return self.unstored(kind, config_of(connection, kind, self.vault), connection.id)
 

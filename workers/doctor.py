@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from config.settings import Settings
 from rules.yaml_file import FileProblem
 from sync.store.connections import all_connections
+from sync.store.retros import problems
 from sync.tables.connections import ConnectionState
 from sync.vault import SecretsUnreadable
 from workers import library
@@ -69,6 +70,7 @@ def _installation(settings: Settings) -> Iterator[Finding]:
         yield Finding(True, "database", app.database.engine.dialect.name)
         with app.database.reading() as session:
             rows = all_connections(session)
+            unable = problems(session)
         for row in rows:
             try:
                 app.vault.open(row.secrets)
@@ -77,6 +79,8 @@ def _installation(settings: Settings) -> Iterator[Finding]:
                 yield Finding(good, f"connection {row.name}", told)
             except SecretsUnreadable as error:
                 yield Finding(False, f"connection {row.name}", str(error))
+        for each in unable:
+            yield Finding(False, f"rules on {each.about}", each.message)
     finally:
         app.close()
 

@@ -7,6 +7,10 @@ class CannotRun(Exception):
     """The text is one sentence that names the cause and the next step."""
 
 
+class NotThere(CannotRun):
+    """Something was asked for by a name that nothing has."""
+
+
 def one_line(error: Exception) -> str:
     """The cause for a log. Of a database's error only what its server says: the rest quotes the
     statement and its values."""

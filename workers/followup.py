@@ -4,23 +4,22 @@ Nothing here relies on being told: what happened is read from the database, and 
 looked at before fires nothing. A lost bell therefore costs time only.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
 from connectors.models import ActionStatus
 from rules.kpis import KpiValue, Period
-from rules.planner import make_plan
 from rules.words import DecisionStatus
 from rules.workspace import Workspace
 from sync.store import measures, retros
+from sync.tables.retros import Decision, Problem
 from workers import library
 from workers.app import App
-from workers.errors import CannotRun
-from workers.intentions import intentions
 from workers.kpis import Figures
-from workers.planning import Planned, apply_plan, connection_for_tasks, judge
+from workers.places import places_for_rules
+from workers.planning import apply_plan, judge, planned
 from workers.rechecks import check_due_targets
 from workers.rule_events import Happened, kpi_updated, task_days, tasks_done
 from workers.workspace import workspace
@@ -30,12 +29,26 @@ OPEN_DAYS = 45
 
 
 def follow_up(app: App) -> None:
-    """Raises Refused for a bad rules file."""
-    rules = library.rules_in_force(app.settings)
+    """Raises Refused for a bad rules file; targets are checked all the same."""
     now = app.clock.now().astimezone(app.settings.tz)
-    with app.database.writing() as session:
-        settle_decisions(session)
-    with app.database.writing() as session:
+    problems: list[Problem] = []
+    try:
+        problems += act_on_rules(app, now)
+    finally:
+        problems += check_due_targets(app).problems
+    with app.database.reading() as session:
+        changed = _as_told(retros.problems(session)) != _as_told(problems)
+    if changed:
+        with app.database.writing() as session:
+            retros.keep_problems(session, problems)
+
+
+def act_on_rules(app: App, now: datetime) -> list[Problem]:
+    """What fires is carried out; returns what was refused. Everything is judged before the
+    database is locked for writing: pulls commit their pages meanwhile."""
+    rules = library.rules_in_force(app.settings)
+    settle_decisions(app)
+    with app.database.reading() as session:
         space = workspace(app, session, now)
         events = [
             *_kpis(app, session, now),
@@ -43,37 +56,58 @@ def follow_up(app: App) -> None:
             *_done_decisions(session, space),
         ]
         evaluations = judge(session, rules, events, now)
-        plan = make_plan(evaluations, space, now=now)
-        if any(each.fired for each in evaluations):
-            try:
-                connection = connection_for_tasks(session, None)
-            except CannotRun:
-                # Nothing can be told to anybody in a tool yet; it fires again when there is one.
-                return
-            wanted = intentions(session, plan, space, connection)
-            apply_plan(session, Planned(plan, tuple(evaluations), connection, tuple(wanted)), now)
-    check_due_targets(app)
+        if not any(each.fired for each in evaluations):
+            return []
+        wanted = planned(session, evaluations, rules, space, places_for_rules(session), now)
+    with app.database.writing() as session:
+        apply_plan(session, wanted, now)
+    return [
+        Problem(
+            about=each.about,
+            rule=each.because[0].rule if each.because else None,
+            message=each.reason,
+            since=now,
+        )
+        for each in wanted.plan.refused
+    ]
 
 
-def settle_decisions(session: Session) -> None:
+def _as_told(problems: Sequence[Problem]) -> set[tuple[str, str]]:
+    return {(each.about, each.message) for each in problems}
+
+
+def settle_decisions(app: App) -> None:
     """What the actions say of their decision: all done, or taken up again (T08)."""
+    with app.database.reading() as session:
+        if not _unsettled(session):
+            return
+    with app.database.writing() as session:
+        for decision, status in _unsettled(session):
+            decision.status = status.value
+            session.add(decision)
+            if status is DecisionStatus.IN_PROGRESS:
+                for target in retros.targets(session, decision.id):
+                    target.measure_start = target.measure_end = None
+                    session.add(target)
+
+
+def _unsettled(session: Session) -> list[tuple[Decision, DecisionStatus]]:
+    """Decisions with the status they should have."""
+    done: dict[str, bool] = {}
+    for action in retros.actions(session):
+        finished = action.status == ActionStatus.DONE
+        done[action.decision_id] = done.get(action.decision_id, True) and finished
+    found = []
     for decision in retros.decisions(session):
-        actions = retros.actions(session, decision.id)
-        if not actions:
-            continue
-        done = all(action.status == ActionStatus.DONE for action in actions)
-        waiting = decision.status == DecisionStatus.DONE_AWAITING_MEASURE
-        if done and decision.status in UNFINISHED:
-            decision.status = DecisionStatus.DONE_AWAITING_MEASURE.value
-        elif not done and waiting:
-            decision.status = DecisionStatus.IN_PROGRESS.value
-            for target in retros.targets(session, decision.id):
-                target.measure_start = target.measure_end = None
-                session.add(target)
-        session.add(decision)
+        all_done = done.get(decision.id)
+        if all_done and decision.status in BEFORE_DONE:
+            found.append((decision, DecisionStatus.DONE_AWAITING_MEASURE))
+        elif all_done is False and decision.status == DecisionStatus.DONE_AWAITING_MEASURE:
+            found.append((decision, DecisionStatus.IN_PROGRESS))
+    return found
 
 
-UNFINISHED = (
+BEFORE_DONE = (
     DecisionStatus.ACCEPTED.value,
     DecisionStatus.IN_PROGRESS.value,
     DecisionStatus.AT_RISK.value,

@@ -15,30 +15,35 @@ from sync.store import people
 from sync.store.outbox import Intention
 from sync.tables.connections import Connection
 from sync.tables.outbox import Operation
+from workers.places import Places
 
 
-def intentions(
-    session: Session, plan: Plan, space: Workspace, connection: Connection
-) -> list[Intention]:
-    """The writes of a plan, targets before the tasks that are bound to them."""
-    assert connection.id is not None
-    accounts = people.accounts_of_people(session, connection.id)
-    kind = tool(connection.kind)
+def intentions(session: Session, plan: Plan, space: Workspace, places: Places) -> list[Intention]:
+    """The writes of a plan, each for its own connection: targets before the tasks that are bound
+    to them. What a tool does not take is left out."""
     wanted: list[Intention] = []
-    if issubclass(kind, WritesTargets):
-        wanted += [_target(each, space, connection.id, accounts) for each in plan.targets]
-    bound = {each.decision: each.key for each in plan.targets}
-    wanted += [
-        _task(each, connection.id, accounts, bound, issubclass(kind, WritesTargets))
-        for each in plan.actions
-    ]
-    if issubclass(kind, CommentsOnTasks):
-        wanted += [
-            _comment(each, space, connection.id)
-            for each in plan.notices
-            if space.action(each.about)
-        ]
+    for place in places.connections.values():
+        assert place.id is not None
+        part = _part_of(plan, places, place)
+        accounts = people.accounts_of_people(session, place.id)
+        kind = tool(place.kind)
+        has_targets = issubclass(kind, WritesTargets)
+        bound = {each.decision: each.key for each in plan.targets}
+        if has_targets:
+            wanted += [_target(each, space, place.id, accounts) for each in part.targets]
+        wanted += [_task(each, place.id, accounts, bound, has_targets) for each in part.actions]
+        if issubclass(kind, CommentsOnTasks):
+            wanted += [_comment(each, space, place.id) for each in part.notices]
     return wanted
+
+
+def _part_of(plan: Plan, places: Places, place: Connection) -> Plan:
+    """What of a plan goes there. A notice is a comment on a task, so it goes where one is."""
+    return Plan(
+        actions=tuple(a for a in plan.actions if places.of(a.about, a.decision) == place),
+        targets=tuple(t for t in plan.targets if places.of(t.decision) == place),
+        notices=tuple(n for n in plan.notices if places.of_action.get(n.about) == place.id),
+    )
 
 
 def _task(

@@ -18,7 +18,7 @@ from config.settings import load_settings
 from connectors.errors import ConnectorError
 from rules.yaml_file import FileProblem
 from sync.store import runs
-from sync.store.connections import connection_with
+from sync.store.connections import SettingsOutdated, connection_with
 from sync.tables.runs import RunStatus
 from sync.vault import SecretsUnreadable
 from workers import doorbell, hooks
@@ -36,6 +36,7 @@ EXPECTED = (
     OperationalError,
     RedisError,
     SecretsUnreadable,
+    SettingsOutdated,
 )
 
 log = logging.getLogger(__name__)

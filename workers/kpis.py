@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from fnmatch import fnmatchcase
 
 from sqlmodel import Session
 
@@ -50,8 +49,13 @@ class Figures:
         group: Group = Group.TREATED,
     ) -> KpiValue:
         """One KPI over all campaigns of its own, or over one."""
-        scope = self._scope(period, campaign or definition.campaigns, group)
-        slice_ = {"campaign": campaign} if campaign else {}
+        named = campaign is not None
+        scope = replace(
+            self._scope(period, group),
+            campaign=campaign,
+            pattern=None if named else definition.campaigns,
+        )
+        slice_ = {} if campaign is None else {"campaign": campaign}
         if group is not Group.TREATED:
             slice_["group"] = group.value
         counted = self._measures(store.sums(self.session, scope), period, slice_)
@@ -61,12 +65,11 @@ class Figures:
     def by_campaign(
         self, definitions: Sequence[KpiDefinition], period: Period
     ) -> dict[str, list[KpiValue]]:
-        """Every KPI of every campaign that has figures in the period."""
-        scope = self._scope(period, None, Group.TREATED)
+        """Every KPI of every campaign that has figures in the period; "" is the slice of what has
+        no campaign, without which the slices would not add up to the total."""
+        scope = self._scope(period, Group.TREATED)
         found: dict[str, list[KpiValue]] = {}
         for campaign, sums in sorted(store.sums_by_campaign(self.session, scope).items()):
-            if not campaign:
-                continue
             counted = self._measures(sums, period, {"campaign": campaign})
             narrow = replace(scope, campaign=campaign)
             found[campaign] = [
@@ -79,7 +82,7 @@ class Figures:
                     self._exchange(period),
                 )
                 for definition in definitions
-                if definition.campaigns is None or fnmatchcase(campaign, definition.campaigns)
+                if definition.campaigns is None or store.fits(campaign, definition.campaigns)
             ]
         return found
 
@@ -97,8 +100,8 @@ class Figures:
             as_of=self.now.astimezone(self.app.settings.tz),
         )
 
-    def _scope(self, period: Period, campaign: str | None, group: Group) -> Scope:
-        return Scope(period.start, period.end, self.app.settings.tz.key, campaign, group)
+    def _scope(self, period: Period, group: Group) -> Scope:
+        return Scope(period.start, period.end, self.app.settings.tz.key, group=group)
 
     def _exchange(self, period: Period) -> ExchangeRates:
         """No rates are kept yet: amounts in another currency are said to miss theirs."""

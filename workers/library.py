@@ -60,6 +60,7 @@ def staff(session: Session, day: date) -> Staff:
             for row in store.absences_on(session, day)
         ),
         open_actions=store.open_actions_by_owner(session),
+        last_on_rota=store.last_turns(session),
     )
 
 

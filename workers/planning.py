@@ -1,20 +1,21 @@
 """From decisions to a plan, and from a plan to rows and intended writes."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import msgspec
 from sqlmodel import Session
 
-from connectors.capabilities import WritesTasks
-from connectors.registry import tool
 from rules.engine import Evaluation, evaluate
+from rules.people import role_key
 from rules.plan import Action, Plan, PlannedTarget, Refusal
 from rules.planner import make_plan
 from rules.rule_file import Rule
 from rules.words import DecisionStatus
-from sync.store import connections, outbox, people, retros
+from rules.workspace import Workspace
+from sync.store import outbox, people, retros
 from sync.store.outbox import Intention
 from sync.tables import retros as rows
 from sync.tables.connections import Connection
@@ -23,6 +24,7 @@ from workers import library
 from workers.app import App
 from workers.errors import CannotRun
 from workers.intentions import because_rows, intentions
+from workers.places import Places, connection_for_tasks, places
 from workers.rule_events import Happened, decision_created
 from workers.workspace import history, workspace
 
@@ -32,17 +34,28 @@ CALLS = {Operation.CREATE_TASK: 2, Operation.CREATE_TARGET: 1, Operation.COMMENT
 
 @dataclass(frozen=True)
 class Planned:
-    """A plan, the evaluations it follows from, and the connection its tasks go to."""
+    """A plan, what it follows from, and where it goes."""
 
     plan: Plan
     evaluations: tuple[Evaluation, ...]
-    connection: Connection
+    rules: tuple[Rule, ...]
+    places: Places
     intentions: tuple[Intention, ...]
 
     @property
+    def connection(self) -> Connection:
+        """Where new work goes. Raises CannotRun when there is no one such connection."""
+        if self.places.default is None:
+            raise CannotRun(self.places.why)
+        return self.places.default
+
+    @property
     def api_calls(self) -> dict[str, int]:
-        calls = sum(CALLS[each.operation] for each in self.intentions)
-        return {self.connection.name: calls} if calls else {}
+        """By the name of a connection, as far as it is known before anything is sent."""
+        calls: Counter[str] = Counter()
+        for each in self.intentions:
+            calls[self.places.connections[each.connection_id].name] += CALLS[each.operation]
+        return dict(calls)
 
 
 def plan_decisions(app: App, connection_name: str | None = None) -> Planned:
@@ -60,23 +73,37 @@ def plan_decisions(app: App, connection_name: str | None = None) -> Planned:
             for decision in retro.decisions
         ]
         evaluations = judge(session, rules, events, now)
-        plan = make_plan(evaluations, space, now=now)
-        connection = connection_for_tasks(session, connection_name)
-        plan = _without_unreachable(session, plan, connection)
-        return Planned(
-            plan,
-            tuple(evaluations),
-            connection,
-            tuple(intentions(session, plan, space, connection)),
-        )
+        there = places(session, connection_for_tasks(session, connection_name))
+        return planned(session, evaluations, rules, space, there, now)
+
+
+def planned(
+    session: Session,
+    evaluations: Sequence[Evaluation],
+    rules: Sequence[Rule],
+    space: Workspace,
+    there: Places,
+    now: datetime,
+) -> Planned:
+    plan = reachable_plan(session, evaluations, space, there, now)
+    fired = {each.rule for each in evaluations if each.fired}
+    return Planned(
+        plan,
+        tuple(evaluations),
+        tuple(rule for rule in rules if rule.id in fired),
+        there,
+        tuple(intentions(session, plan, space, there)),
+    )
 
 
 def judge(
     session: Session, rules: Sequence[Rule], events: Iterable[Happened], now: datetime
 ) -> list[Evaluation]:
     """Every rule on every event, in order; what fires on one is history for the next."""
-    fired, found = history(session), []
-    for event, facts in events:
+    happened = list(events)
+    fired = history(session, rules, [event for event, _ in happened], now)
+    found = []
+    for event, facts in happened:
         for evaluation in evaluate(rules, event, facts, now=now, history=fired):
             found.append(evaluation)
             if evaluation.fired:
@@ -84,31 +111,15 @@ def judge(
     return found
 
 
-def connection_for_tasks(session: Session, name: str | None) -> Connection:
-    if name is not None:
-        return connections.connection_named(session, name)
-    able = [
-        row
-        for row in connections.all_connections(session)
-        if issubclass(tool(row.kind), WritesTasks)
-    ]
-    if len(able) == 1:
-        return able[0]
-    if not able:
-        raise CannotRun("No connection takes tasks; connect one first: retro connect …")
-    names = ", ".join(row.name for row in able)
-    raise CannotRun(f"Several connections take tasks ({names}); name one with --connection.")
-
-
 def apply_plan(session: Session, planned: Planned, now: datetime) -> int:
     """Rows for what is planned, intentions for what is to be written, evaluations for what fired.
 
     Applying the same plan again changes nothing. Returns how many writes are new.
     """
-    plan, connection = planned.plan, planned.connection
-    assert connection.id is not None
+    plan, there = planned.plan, planned.places
     refused = {refusal.about for refusal in plan.refused}
-    retros.save_rows(
+    retros.keep_rule_versions(session, (_version_row(rule, now) for rule in planned.rules))
+    retros.keep_evaluations(
         session,
         (
             _evaluation_row(each)
@@ -116,13 +127,15 @@ def apply_plan(session: Session, planned: Planned, now: datetime) -> int:
             if each.fired and each.event.subject not in refused
         ),
     )
-    for planned_target in plan.targets:
-        if session.get(rows.Target, planned_target.key) is None:
-            session.add(_target_row(planned_target, connection.id, now))
+    for wanted in plan.targets:
+        if session.get(rows.Target, wanted.key) is None:
+            session.add(_target_row(wanted, _id_of(there.of(wanted.decision)), now))
     for action in plan.actions:
         if action.decision and session.get(rows.Action, action.key) is None:
-            session.add(_action_row(action, connection.id))
+            place = there.of(action.about, action.decision)
+            session.add(_action_row(action, _id_of(place)))
             _set_status(session, action.decision, DecisionStatus.IN_PROGRESS)
+    _note_turns(session, plan)
     for change in plan.status_changes:
         _set_status(session, change.decision, change.status)
     for recheck in plan.rechecks:
@@ -145,34 +158,43 @@ def apply_plan(session: Session, planned: Planned, now: datetime) -> int:
     return outbox.intend(session, planned.intentions, now)
 
 
-def _without_unreachable(session: Session, plan: Plan, connection: Connection) -> Plan:
-    """Decisions whose owner has no account in the tool are refused whole, with the name."""
-    assert connection.id is not None
-    accounts = people.accounts_of_people(session, connection.id)
-    unreachable = {
-        action.decision: action.owner for action in plan.actions if action.owner not in accounts
-    }
-    refusals = tuple(
-        Refusal(
-            decision or "",
-            ("account",),
-            f"{owner} has no account in {connection.name}; match people to accounts first: "
-            "retro people match",
-            (),
-        )
-        for decision, owner in sorted(unreachable.items(), key=str)
-    )
-    return Plan(
-        actions=tuple(each for each in plan.actions if each.decision not in unreachable),
-        targets=tuple(each for each in plan.targets if each.decision not in unreachable),
-        notices=plan.notices,
-        status_changes=plan.status_changes,
-        rechecks=plan.rechecks,
-        micro_retros=plan.micro_retros,
-        approvals=plan.approvals,
-        requests=plan.requests,
-        refused=(*plan.refused, *refusals),
-    )
+def reachable_plan(
+    session: Session,
+    evaluations: Sequence[Evaluation],
+    space: Workspace,
+    places: Places,
+    now: datetime,
+) -> Plan:
+    """The plan, without what a rule fired on where a task of it would have no tool, or an owner
+    who has no account there. Such a subject is refused whole, and fires again until it can be
+    written."""
+    refused: dict[str, Refusal] = {}
+    while True:
+        possible = [each for each in evaluations if each.event.subject not in refused]
+        plan = make_plan(possible, space, now=now)
+        found = {each.about: each for each in _unreachable(session, plan, places)}
+        if not found:
+            impossible = tuple(refused[about] for about in sorted(refused))
+            return replace(plan, refused=(*plan.refused, *impossible))
+        refused |= found
+
+
+def _unreachable(session: Session, plan: Plan, places: Places) -> Iterator[Refusal]:
+    for target in plan.targets:
+        if places.of(target.decision) is None:
+            yield Refusal(target.decision, ("connection",), places.why, target.because)
+    for action in plan.actions:
+        place = places.of(action.about, action.decision)
+        if place is None or place.id is None:
+            yield Refusal(action.about, ("connection",), places.why, action.because)
+        elif action.owner not in people.accounts_of_people(session, place.id):
+            yield Refusal(
+                action.about,
+                ("account",),
+                f"{action.owner} has no account in {place.name}; match people to accounts first: "
+                "retro people match",
+                action.because,
+            )
 
 
 def _evaluation_row(evaluation: Evaluation) -> rows.Evaluation:
@@ -188,6 +210,28 @@ def _evaluation_row(evaluation: Evaluation) -> rows.Evaluation:
         outcomes=[outcome.model_dump(mode="json") for outcome in evaluation.outcomes],
         at=evaluation.at,
     )
+
+
+def _version_row(rule: Rule, now: datetime) -> rows.RuleVersion:
+    return rows.RuleVersion(
+        rule_id=rule.id,
+        version=rule.version,
+        body=rule.model_dump(mode="json", by_alias=True, exclude_none=True),
+        loaded_at=now,
+    )
+
+
+def _note_turns(session: Session, plan: Plan) -> None:
+    """Whoever gets new work has had a turn for the role they hold."""
+    roles = {person.id: role_key(person.role) for person in people.all_people(session)}
+    owners = [*(each.owner for each in plan.actions), *(each.owner for each in plan.micro_retros)]
+    people.note_turns(session, {roles[owner]: owner for owner in owners})
+
+
+def _id_of(connection: Connection | None) -> int:
+    assert connection is not None
+    assert connection.id is not None
+    return connection.id
 
 
 def _target_row(planned: PlannedTarget, connection_id: int, now: datetime) -> rows.Target:

@@ -5,7 +5,7 @@ is on a leash (`workers.leash`), and a worker has its work horse on one."""
 import logging
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
@@ -41,15 +41,17 @@ class Supervisor:
         self._lives = [_Life(program) for stage in self._stages for program in stage]
         self._signal: int | None = None
 
-    def run(self) -> None:
-        """Returns after SIGINT, SIGTERM or SIGHUP, when every program is gone. Call it from the
-        main thread.
+    def run(self, started: Callable[[], None] = lambda: None) -> None:
+        """Calls `started` once every program is up. Returns after SIGINT, SIGTERM or SIGHUP, when
+        every program is gone. Call it from the main thread.
 
         Raises CannotRun when a program does not come up at first; later it is tried again.
         """
         with self._listening():
             try:
                 self._start_all()
+                if self._signal is None:
+                    started()
                 while self._signal is None:
                     for life in self._lives:
                         self._look_after(life)

@@ -1,5 +1,6 @@
 """Checks targets whose day has come, on live data, and tells the tool what came out."""
 
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import msgspec
@@ -29,19 +30,43 @@ PATIENCE = timedelta(days=3)
 CONTROL_NAME = {"en": "control group", "fr": "groupe témoin"}
 
 
-def check_due_targets(app: App) -> int:
-    """Returns how many were checked. A target is checked once for each window it is given."""
+@dataclass(frozen=True)
+class Checks:
+    """How many targets were checked, and those that cannot be."""
+
+    made: int
+    problems: tuple[rows.Problem, ...]
+
+
+def check_due_targets(app: App) -> Checks:
+    """A target is checked once for each window it is given. All are judged before the database is
+    locked for writing."""
     now = app.clock.now().astimezone(app.settings.tz)
     definitions = library.catalogue(app.settings).by_code()
-    with app.database.writing() as session:
-        checked = 0
-        for target in retros.targets_to_check(session, now.date()):
-            judged = check_target(app, session, target, definitions[target.kpi], now)
-            if _wait_for_data(target, judged, now.date()):
-                continue
-            _keep(app, session, target, judged, now)
-            checked += 1
-        return checked
+    with app.database.reading() as session:
+        due = retros.targets_to_check(session, now.date())
+        judged = [
+            (target, check_target(app, session, target, definitions[target.kpi], now))
+            for target in due
+            if target.kpi in definitions
+        ]
+    ready = [each for each in judged if not _wait_for_data(*each, now.date())]
+    if ready:
+        with app.database.writing() as session:
+            for target, found in ready:
+                _keep(app, session, target, found, now)
+    return Checks(
+        len(ready), tuple(_undefined(each, now) for each in due if each.kpi not in definitions)
+    )
+
+
+def _undefined(target: rows.Target, now: datetime) -> rows.Problem:
+    return rows.Problem(
+        about=target.key,
+        message=f"{target.key} is due to be checked, but its KPI {target.kpi} is not defined any "
+        "more; put it back into kpis.yaml.",
+        since=now,
+    )
 
 
 def _wait_for_data(target: rows.Target, judged: Recheck, today: date) -> bool:
@@ -68,12 +93,17 @@ def check_target(
     return recheck(target, after, Control(name, before_control, after_control) if counted else None)
 
 
-def _keep(app: App, session: Session, target: rows.Target, judged: Recheck, now: datetime) -> None:
+def _keep(app: App, session: Session, seen: rows.Target, judged: Recheck, now: datetime) -> None:
+    """Nothing, when the target was checked or given another window meanwhile."""
+    target = session.get_one(rows.Target, seen.key)
+    if target.measure_end != seen.measure_end or retros.was_checked(session, target):
+        return
     language = app.settings.lang
     session.add(
         rows.Check(
             target_key=target.key,
             checked_at=now,
+            window_end=target.measure_end,
             verdict=verdict(judged, language),
             message=message(judged, language),
             figures={

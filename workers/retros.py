@@ -40,11 +40,16 @@ class Imported:
 def import_retro(app: App, text: str, source: str) -> Imported:
     """Raises Refused with line and field of every problem; then nothing is stored."""
     known_kpis = library.catalogue(app.settings).by_code()
-    with app.database.reading() as session:
-        known_people = [person.id for person in people.all_people(session)]
-    retro = parse_retro(text, source, people=known_people, kpis=known_kpis)
     now, calendar = app.clock.now(), library.calendar(app.settings)
+    # Read and written as one: of two files with one id that come at once, the second is refused.
     with app.database.writing() as session:
+        retro = parse_retro(
+            text,
+            source,
+            people=[person.id for person in people.all_people(session)],
+            kpis=known_kpis,
+            taken=retros.taken_ids(session),
+        )
         carried = tuple(_carried_over(session, retro))
         warnings = {
             hypothesis.id: warning

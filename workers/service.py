@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from config.log import configure_logging
 from config.settings import Settings
@@ -16,13 +16,14 @@ from workers.queues import QUEUES
 WEB = [sys.executable, "-m", "web"]
 
 
-def run_service(settings: Settings) -> None:
-    """Returns after Ctrl-C, when every process is gone. Raises CannotRun."""
+def run_service(settings: Settings, started: Callable[[], None] = lambda: None) -> None:
+    """Returns after Ctrl-C, when every process is gone; calls `started` once all are up. Raises
+    CannotRun."""
     configure_logging(settings.log, str)
     with hold(settings.home, "retro run"):
         # Before anything else starts, so that processes do not race to upgrade the tables.
         open_app(settings).close()
-        Supervisor(stages(settings)).run()
+        Supervisor(stages(settings)).run(started)
 
 
 def become_web() -> None:

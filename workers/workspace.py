@@ -1,17 +1,18 @@
 """The database as the rules package sees it."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
 from sqlmodel import Session
 
 from connectors.models import ActionStatus
-from rules.engine import Firing
+from rules.engine import Event, Firing
 from rules.kpis import Period
 from rules.plan import ActionState
 from rules.proportions import Proportion
+from rules.rule_file import Rule
 from rules.targets import Baseline, freeze_baseline
 from rules.words import Decision, Retro
 from rules.workspace import Workspace, baseline_period
@@ -29,7 +30,8 @@ def workspace(app: App, session: Session, now: datetime) -> Workspace:
         staff=library.staff(session, calendar.day_of(now)),
         calendar=calendar,
         kpis=library.catalogue(app.settings).by_code(),
-        url=f"http://127.0.0.1:{app.settings.port}",
+        url=app.settings.page_url,
+        is_local=app.settings.public_url is None,
         language=app.settings.lang,
         retros=retros,
         actions=tuple(to_state(row, calendar.zone) for row in store.actions(session)),
@@ -67,7 +69,8 @@ def to_state(row: rows.Action, zone: Any) -> ActionState:
 def _baselines(
     app: App, session: Session, retros: tuple[Retro, ...], now: datetime
 ) -> Mapping[str, Baseline]:
-    """Frozen copies where a target stands, today's figures where one is still to be set."""
+    """Frozen copies where a target stands, today's figures where one is still to be set. There is
+    none for a KPI that is not defined any more; the plan says so."""
     figures = Figures(app, session, now)
     definitions = library.catalogue(app.settings).by_code()
     frozen = {row.decision_id: to_baseline(row) for row in store.targets(session)}
@@ -76,7 +79,10 @@ def _baselines(
             if decision.id in frozen or not _wants_target(decision):
                 continue
             decided_on = retro.held_at.astimezone(app.settings.tz).date()
-            value = figures.value(definitions[decision.kpi or ""], baseline_period(decided_on))
+            definition = definitions.get(decision.kpi or "")
+            if definition is None:
+                continue
+            value = figures.value(definition, baseline_period(decided_on))
             if value.proportion is not None:
                 frozen[decision.id] = freeze_baseline(value)
     return MappingProxyType(frozen)
@@ -98,8 +104,13 @@ def to_baseline(row: rows.Target) -> Baseline:
     )
 
 
-def history(session: Session) -> list[Firing]:
-    return [
-        Firing(row.rule_id, row.event, row.subject, row.once_key, row.at)
-        for row in store.evaluations(session)
-    ]
+def history(
+    session: Session, rules: Sequence[Rule], events: Sequence[Event], now: datetime
+) -> list[Firing]:
+    """What fired before, as far as it can keep these rules from firing on these events."""
+    longest = max((rule.cooldown_days or 0 for rule in rules), default=0)
+    # A limit is for a local day, which began less than two days ago.
+    since = now - timedelta(days=max(longest, 2))
+    once = [rule.id for rule in rules if rule.once_per and rule.cooldown_days is None]
+    found = store.firings(session, once=once, events=[each.id for each in events], since=since)
+    return [Firing(each.rule, each.event, each.subject, each.once_key, each.at) for each in found]

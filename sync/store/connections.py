@@ -18,7 +18,7 @@ from sync.store.database import Database
 from sync.tables import metadata
 from sync.tables.columns import table_of
 from sync.tables.connections import Connection, ConnectionState
-from sync.tables.retros import Action
+from sync.tables.retros import Action, Target
 from sync.tables.runs import Run
 from sync.vault import Vault
 
@@ -33,6 +33,14 @@ class UnknownConnection(LookupError):
 
 class OtherAccount(LookupError):
     """A connection of this name leads elsewhere; the text says what to do."""
+
+
+class StillNeeded(Exception):
+    """Decisions live in a connection, so it is not forgotten; the text says what to do instead."""
+
+
+class SettingsOutdated(Exception):
+    """The stored settings are not those this version knows."""
 
 
 def connection_named(session: Session, name: str) -> Connection:
@@ -104,15 +112,17 @@ def differing_settings(connection: Connection, config: ConnectorConfig) -> set[s
 def forget_connection(session: Session, connection_id: int) -> None:
     """Take out everything that belongs to a connection, what points at it first.
 
-    Raises ValueError when decisions were pushed to it: their history would go with it.
+    Raises StillNeeded when decisions were planned into it: their history would go with it.
     """
-    pushed = session.exec(
-        select(Action.decision_id).where(Action.connection_id == connection_id).distinct()
-    ).all()
-    if pushed:
-        raise ValueError(
-            f"Decisions were pushed to this connection ({', '.join(sorted(pushed))}) and their "
-            "history would be lost; pause its schedules instead."
+    row = connection_with(session, connection_id)
+    decisions = {
+        *session.exec(select(Action.decision_id).where(Action.connection_id == connection_id)),
+        *session.exec(select(Target.decision_id).where(Target.connection_id == connection_id)),
+    }
+    if decisions:
+        raise StillNeeded(
+            f"Decisions were planned into {row.name} ({', '.join(sorted(decisions))}) and their "
+            f"history would be lost; to stop reading it: retro schedule {row.name} --off"
         )
     for table in reversed(metadata.sorted_tables):
         if "connection_id" in table.c:
@@ -120,7 +130,7 @@ def forget_connection(session: Session, connection_id: int) -> None:
         elif table.name == "run_seen":
             runs = select_columns(RUN.c.id).where(RUN.c.connection_id == connection_id)
             session.execute(delete(table).where(table.c.run_id.in_(runs)))
-    session.delete(connection_with(session, connection_id))
+    session.delete(row)
 
 
 def _split(config: ConnectorConfig) -> tuple[dict[str, Any], dict[str, str]]:
@@ -133,12 +143,12 @@ def _split(config: ConnectorConfig) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def config_of(connection: Connection, tool: type[Connector[Any]], vault: Vault) -> ConnectorConfig:
-    """Raises SecretsUnreadable, or ValueError when this version knows other settings."""
+    """Raises SecretsUnreadable, or SettingsOutdated when this version knows other settings."""
     try:
         return tool.Config.model_validate({**connection.settings, **vault.open(connection.secrets)})
     except ValidationError as error:
         fields = ", ".join(".".join(map(str, e["loc"])) for e in error.errors())
-        raise ValueError(
+        raise SettingsOutdated(
             f"The stored settings of {connection.name!r} do not fit this version ({fields}); "
             "connect it again."
         ) from error

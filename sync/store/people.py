@@ -1,15 +1,14 @@
 """Humans and their accounts in the tools."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from sqlmodel import Session, col, func, select
 
-from connectors.models import ActionStatus
 from sync.tables.mirror import AccountRow
-from sync.tables.people import Absence, Person, PersonId
-from sync.tables.retros import Action
+from sync.tables.people import Absence, Person, PersonId, Turn
+from sync.tables.retros import UNFINISHED, Action
 
 
 def all_people(session: Session) -> Sequence[Person]:
@@ -30,38 +29,102 @@ def accounts_of_people(session: Session, connection_id: int) -> Mapping[str, str
 
 @dataclass(frozen=True)
 class Match:
-    """`account` is None when no account of the tool has the person's e-mail address."""
+    """`account` is None when no account of the tool has the person's e-mail address, or when it
+    cannot be told whose it is; `problem` says so then."""
 
     person: str
     account: str | None
+    problem: str | None = None
 
 
 def match_by_email(session: Session, connection_id: int) -> list[Match]:
-    """Tie each person to the active account with the same e-mail address, case aside."""
+    """Tie each person to the active account with the same e-mail address, case aside.
+
+    One address, one person, one account: who shares it is refused by name and tied to nothing. Ties
+    that no longer hold are taken out; one to an account that was not read here is kept.
+    """
     accounts = session.exec(
-        select(AccountRow).where(
+        select(AccountRow)
+        .where(
             AccountRow.connection_id == connection_id,
-            col(AccountRow.active).is_(True),
             col(AccountRow.deleted_at).is_(None),
         )
+        .order_by(col(AccountRow.id))
     ).all()
-    by_email = {row.email.casefold(): row.id for row in accounts if row.email}
-    matches = []
-    for person in all_people(session):
-        account = by_email.get((person.email or "").casefold())
-        if account is not None:
-            session.merge(
-                PersonId(person_id=person.id, connection_id=connection_id, remote_id=account)
-            )
-        matches.append(Match(person.id, account))
+    persons = all_people(session)
+    with_address = _by_email((row.email, row.id) for row in accounts if row.active)
+    sharing = _by_email((person.email, person.id) for person in persons)
+    matches = [
+        _match(person.id, sharing.get(key, []), with_address.get(key, []), key)
+        for person in persons
+        for key in [_key(person.email)]
+    ]
+    _keep_ties(session, connection_id, matches)
     return matches
+
+
+def _match(person: str, sharing: list[str], accounts: list[str], address: str) -> Match:
+    if not accounts:
+        return Match(person, None)
+    step = "give each their own, then match again."
+    if len(sharing) > 1:
+        who = " and ".join(sharing)
+        return Match(person, None, f"{who} have the same e-mail address {address}; {step}")
+    if len(accounts) > 1:
+        which = " and ".join(accounts)
+        told = f"the accounts {which} have the same e-mail address {address}; {step}"
+        return Match(person, None, told)
+    return Match(person, accounts[0])
+
+
+def _keep_ties(session: Session, connection_id: int, matches: Sequence[Match]) -> None:
+    known = set(
+        session.exec(select(AccountRow.id).where(AccountRow.connection_id == connection_id)).all()
+    )
+    found = {match.person: match.account for match in matches if match.account is not None}
+    taken = set(found.values())
+    ties = session.exec(select(PersonId).where(PersonId.connection_id == connection_id)).all()
+    for tie in ties:
+        if found.get(tie.person_id) == tie.remote_id:
+            del found[tie.person_id]
+        elif tie.person_id in found or tie.remote_id in taken or tie.remote_id in known:
+            session.delete(tie)
+    # What goes makes room first: two people may have swapped their accounts.
+    session.flush()
+    session.add_all(
+        PersonId(person_id=person, connection_id=connection_id, remote_id=account)
+        for person, account in found.items()
+    )
+    session.flush()
+
+
+def _by_email(pairs: Iterable[tuple[str | None, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for email, id_ in pairs:
+        if key := _key(email):
+            found.setdefault(key, []).append(id_)
+    return found
+
+
+def _key(email: str | None) -> str:
+    return (email or "").strip().casefold()
 
 
 def open_actions_by_owner(session: Session) -> Mapping[str, int]:
     """How many unfinished actions each person has, for choosing the least loaded."""
     rows = session.exec(
         select(Action.owner, func.count())
-        .where(col(Action.status).in_([ActionStatus.OPEN.value, ActionStatus.IN_PROGRESS.value]))
+        .where(col(Action.status).in_(UNFINISHED))
         .group_by(col(Action.owner))
     ).all()
     return dict(rows)
+
+
+def last_turns(session: Session) -> Mapping[str, str]:
+    """Who had the last turn, by role key."""
+    return {row.role: row.person_id for row in session.exec(select(Turn)).all()}
+
+
+def note_turns(session: Session, turns: Mapping[str, str]) -> None:
+    for role, person in turns.items():
+        session.merge(Turn(role=role, person_id=person))

@@ -1,24 +1,27 @@
 """Retros and what comes of them: decisions, actions, targets, checks, evaluations."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 
+from sqlalchemy import select as select_columns
+from sqlalchemy import union
 from sqlmodel import Session, SQLModel, col, select
 
-from connectors.models import ActionStatus
+from sync.store.ids import listed
 from sync.tables.retros import (
+    UNFINISHED,
     Action,
     Check,
     Decision,
     Evaluation,
     Hypothesis,
     Observation,
+    Problem,
     Retro,
     RuleVersion,
     Target,
 )
-
-UNFINISHED = (ActionStatus.OPEN.value, ActionStatus.IN_PROGRESS.value)
 
 
 def save_rows(session: Session, rows: Iterable[SQLModel]) -> None:
@@ -51,6 +54,10 @@ def decisions(session: Session, retro_id: str | None = None) -> Sequence[Decisio
     return session.exec(statement).all()
 
 
+def decision(session: Session, decision_id: str) -> Decision | None:
+    return session.get(Decision, decision_id)
+
+
 def actions(session: Session, decision_id: str | None = None) -> Sequence[Action]:
     statement = select(Action).order_by(col(Action.key))
     if decision_id is not None:
@@ -77,18 +84,18 @@ def targets(session: Session, decision_id: str | None = None) -> Sequence[Target
 
 
 def targets_to_check(session: Session, today: date) -> Sequence[Target]:
-    """Targets whose day has come and that were not checked since their window ended."""
+    """Targets whose day has come and that were not checked for the window they have now."""
     due = session.exec(
         select(Target)
         .where(col(Target.recheck_on) <= today, col(Target.measure_end).is_not(None))
         .order_by(col(Target.key))
     ).all()
-    return [target for target in due if not _checked(session, target)]
+    return [target for target in due if not was_checked(session, target)]
 
 
-def _checked(session: Session, target: Target) -> bool:
+def was_checked(session: Session, target: Target) -> bool:
     checks = checks_of(session, target.key)
-    return any(check.checked_at.date() >= (target.measure_end or date.max) for check in checks)
+    return any(check.window_end == target.measure_end for check in checks)
 
 
 def checks_of(session: Session, target_key: str) -> Sequence[Check]:
@@ -102,6 +109,80 @@ def evaluations(session: Session, since: datetime | None = None) -> Sequence[Eva
     if since is not None:
         statement = statement.where(col(Evaluation.at) >= since)
     return session.exec(statement).all()
+
+
+@dataclass(frozen=True)
+class Fired:
+    """One time a rule fired, without what it saw and did."""
+
+    rule: str
+    event: str
+    subject: str
+    once_key: str
+    at: datetime
+
+
+def firings(
+    session: Session, *, once: Sequence[str], events: Sequence[str], since: datetime
+) -> list[Fired]:
+    """What may keep rules from firing again: every time the rules `once` did, every one on one of
+    these events, and all since a moment."""
+    columns = (
+        col(Evaluation.rule_id),
+        col(Evaluation.event),
+        col(Evaluation.subject),
+        col(Evaluation.once_key),
+        col(Evaluation.at),
+    )
+    wanted = (
+        col(Evaluation.rule_id).in_(listed(session, once)),
+        col(Evaluation.event).in_(listed(session, events)),
+        col(Evaluation.at) >= since,
+    )
+    # Three look-ups by index; joined by OR they would be one walk over everything.
+    found = union(*(select_columns(*columns).where(each) for each in wanted))
+    return [Fired(*row) for row in session.execute(found)]
+
+
+def keep_evaluations(session: Session, rows: Iterable[Evaluation]) -> None:
+    """Of two evaluations that fired on one event at the same time, the first is kept."""
+    for row in rows:
+        known = session.exec(
+            select(Evaluation.id).where(
+                Evaluation.event == row.event,
+                Evaluation.rule_id == row.rule_id,
+                Evaluation.subject == row.subject,
+            )
+        ).first()
+        if known is None:
+            session.add(row)
+
+
+def problems(session: Session) -> Sequence[Problem]:
+    return session.exec(select(Problem).order_by(col(Problem.about))).all()
+
+
+def keep_problems(session: Session, found: Iterable[Problem]) -> None:
+    """These and no others stand; one that is told again keeps the moment it was first told."""
+    now = {each.about: each for each in found}
+    for row in problems(session):
+        again = now.pop(row.about, None)
+        if again is None:
+            session.delete(row)
+        else:
+            row.rule, row.message = again.rule, again.message
+            session.add(row)
+    session.add_all(now.values())
+
+
+def taken_ids(session: Session) -> dict[str, dict[str, str]]:
+    """Which retro has an id, by `observations`, `hypotheses` and `decisions` and by id."""
+    taken = {
+        "observations": select(Observation.id, Observation.retro_id),
+        "hypotheses": select(Hypothesis.id, Hypothesis.retro_id),
+        "decisions": select(Decision.id, Decision.retro_id),
+    }
+    return {part: dict(session.exec(each).all()) for part, each in taken.items()}
 
 
 def keep_rule_versions(session: Session, versions: Iterable[RuleVersion]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from croniter import croniter
@@ -16,6 +16,9 @@ from sync.tables.connections import Missed, Schedule
 SCHEDULE: Table = table_of(Schedule)
 # Later than this, a schedule counts as missed rather than merely late.
 GRACE = timedelta(minutes=5)
+NOTHING = timedelta(0)
+# No zone moves its clock by more at once.
+LONGEST_JUMP = timedelta(hours=2)
 # The stream name of the schedule by which rules are evaluated; it belongs to no connection.
 RULES = "rules"
 
@@ -54,9 +57,24 @@ def set_schedule(
     row.every_seconds = None if timing.every is None else timing.every.total_seconds()
     row.cron, row.tz, row.missed = timing.cron, timing.tz, timing.missed
     row.jitter_seconds = timing.jitter.total_seconds()
-    row.next_run_at = now if timing.every is not None else next_moment(timing, now)
+    row.next_run_at = (
+        now if timing.every is not None else next_tick(timing.cron or "", timing.tz, now)
+    )
+    row.enabled = True
     session.add(row)
     return row
+
+
+def turn_off(session: Session, connection_id: int, stream: str | None = None) -> Sequence[Schedule]:
+    """Schedules of a connection, all or that of a stream, until set again; returns them."""
+    statement = select_model(Schedule).where(Schedule.connection_id == connection_id)
+    if stream is not None:
+        statement = statement.where(Schedule.stream == stream)
+    rows = session.exec(statement.order_by(col(Schedule.id))).all()
+    for row in rows:
+        row.enabled = False
+        session.add(row)
+    return rows
 
 
 def ensure_rules(session: Session, every: timedelta, now: datetime) -> None:
@@ -66,17 +84,28 @@ def ensure_rules(session: Session, every: timedelta, now: datetime) -> None:
         set_schedule(session, None, RULES, Timing(every=every), now)
 
 
-def next_moment(timing: Timing, after: datetime) -> datetime:
-    """The next due moment after `after`, without jitter."""
-    if timing.every is not None:
-        return after + timing.every
-    return next_tick(timing.cron or "", timing.tz, after)
-
-
 def next_tick(cron: str, tz: str, after: datetime) -> datetime:
-    local = after.astimezone(ZoneInfo(tz))
-    tick: datetime = croniter(cron, local).get_next(datetime)
-    return tick.astimezone(after.tzinfo)
+    """The next moment of a cron line, once for each time that stands on a local clock.
+
+    A time that comes twice in autumn is due when it comes first. One that spring skips is due as
+    much later as the clock jumped: 02:30 at 03:30 where the hour from 02:00 is left out.
+    """
+    zone = ZoneInfo(tz)
+    ticks = croniter(cron, _wall_clock(after, zone))
+    while True:
+        # The line is read on a clock without zone: what a zone does to it is decided here.
+        tick: datetime = ticks.get_next(datetime)
+        moment = tick.replace(tzinfo=zone, fold=0).astimezone(UTC)
+        if moment > after:
+            return moment.astimezone(after.tzinfo)
+
+
+def _wall_clock(after: datetime, zone: ZoneInfo) -> datetime:
+    """What the clock shows, without zone; just after a jump, what it would show without it, as a
+    time that was skipped may still be due."""
+    now, before = after.astimezone(zone), (after - LONGEST_JUMP).astimezone(zone)
+    jump = (now.utcoffset() or NOTHING) - (before.utcoffset() or NOTHING)
+    return now.replace(tzinfo=None) - max(jump, NOTHING)
 
 
 def all_schedules(session: Session) -> Sequence[Schedule]:

@@ -34,3 +34,12 @@ class Absence(SQLModel, table=True):
     person_id: str = Field(foreign_key="person.id", index=True)
     first_day: date
     last_day: date
+
+
+class Turn(SQLModel, table=True):
+    """Who had the last turn among the holders of a role."""
+
+    __tablename__ = "rota"
+
+    role: str = Field(primary_key=True)
+    person_id: str = Field(foreign_key="person.id")

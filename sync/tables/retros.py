@@ -6,7 +6,11 @@ from typing import Any
 from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
 
+from connectors.models import ActionStatus
 from sync.tables.columns import Json, document, moment
+
+# Statuses of an action that still waits to be done.
+UNFINISHED = (ActionStatus.OPEN.value, ActionStatus.IN_PROGRESS.value)
 
 
 class Retro(SQLModel, table=True):
@@ -98,11 +102,13 @@ class Target(SQLModel, table=True):
 
 
 class Check(SQLModel, table=True):
-    """One re-check of a target on live data, as computed and as told."""
+    """One re-check of a target on live data, as computed and as told. `window_end` is that of the
+    days it was measured over: a target is checked once for each window."""
 
     id: int | None = Field(default=None, primary_key=True)
     target_key: str = Field(foreign_key="target.key", index=True)
     checked_at: datetime = moment()
+    window_end: date | None = None
     verdict: str
     message: str
     figures: dict[str, Any] = document()
@@ -136,7 +142,10 @@ class RuleVersion(SQLModel, table=True):
 class Evaluation(SQLModel, table=True):
     """One time a rule fired. `once_key` with the rule keeps it from firing again."""
 
-    __table_args__ = (Index("evaluation_once", "rule_id", "once_key"),)
+    __table_args__ = (
+        Index("evaluation_once", "rule_id", "once_key"),
+        Index("evaluation_event", "event"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     rule_id: str
@@ -149,3 +158,12 @@ class Evaluation(SQLModel, table=True):
     trace: list[Any] = document()
     outcomes: list[dict[str, Any]] = document()
     at: datetime = moment(index=True)
+
+
+class Problem(SQLModel, table=True):
+    """What keeps a rule from acting on something, for as long as it does (G16)."""
+
+    about: str = Field(primary_key=True)
+    rule: str | None = None
+    message: str
+    since: datetime = moment()

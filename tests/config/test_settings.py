@@ -150,3 +150,17 @@ def test_a_home_reached_by_a_link_is_the_same_home(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "real")
     real, link = (load_settings({"RETRO_HOME": str(tmp_path / name)}) for name in ("real", "link"))
     assert real.redis_socket == link.redis_socket
+
+
+def test_the_pages_are_reached_by_the_public_address_or_on_this_machine() -> None:
+    assert load_settings({"RETRO_PORT": "8500"}).page_url == "http://127.0.0.1:8500"
+    public = load_settings({"RETRO_PUBLIC_URL": "https://retro.example/"})
+    assert public.page_url == "https://retro.example"
+
+
+@pytest.mark.parametrize(
+    "url", ["retro.example", "ftp://retro.example", "https://", "https://retro.example/team"]
+)
+def test_a_public_address_that_cannot_be_used_is_named(url: str) -> None:
+    with pytest.raises(SettingsError, match="RETRO_PUBLIC_URL cannot be used: it should"):
+        load_settings({"RETRO_PUBLIC_URL": url})

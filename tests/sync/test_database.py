@@ -96,3 +96,40 @@ def test_a_unit_of_work_that_fails_leaves_nothing(database: Database) -> None:
         fail()
     with database.reading() as session:
         assert session.execute(text("SELECT count(*) FROM connection")).scalar_one() == 0
+
+
+def test_checks_of_an_older_release_keep_their_window(tmp_path: Path) -> None:
+    """Without it every target that was checked would be checked again."""
+    database = Database(f"sqlite:///{tmp_path / 'old.db'}")
+    database.upgrade("0001")
+    with database.writing() as session:
+        for statement in OLDER:
+            session.connection().exec_driver_sql(statement)
+    database.upgrade()
+    with database.reading() as session:
+        windows = session.execute(text('SELECT id, window_end FROM "check" ORDER BY id')).all()
+    assert windows == [(1, None), (2, "2027-01-15"), (3, "2027-01-15")]
+    database.close()
+
+
+MOMENT = "2026-11-23T09:00:00.000000+00:00"
+OLDER = [
+    f"INSERT INTO connection (id, name, kind, settings, secrets, state, sandbox, created_at)"
+    f" VALUES (1, 'p', 'bitrix24', '{{}}', x'00', 'active', 0, '{MOMENT}')",
+    "INSERT INTO person (id, name, role, country, active) VALUES ('p', 'P', 'SDR', 'FR', 1)",
+    f"INSERT INTO retro (id, held_at, status, participants, imported_at)"
+    f" VALUES ('R', '{MOMENT}', 'open', '[]', '{MOMENT}')",
+    f"INSERT INTO decision (id, retro_id, type, text, accountable, due_on, status, details,"
+    f" created_at) VALUES ('D', 'R', 'task', '', 'p', '2026-12-01', 'measured', '{{}}',"
+    f" '{MOMENT}')",
+    f"INSERT INTO target (key, decision_id, kpi, slice, baseline_start, baseline_end,"
+    f" baseline_numerator, baseline_denominator, baseline_complete, definition_version, relative,"
+    f" target_value, status, measure_start, measure_end, recheck_on, frozen_at, because) VALUES"
+    f" ('D:k', 'D', 'k', '{{}}', '2026-10-26', '2026-11-23', 1, 2, 1, 1, 0.1, 0.5, 'met',"
+    f" '2026-12-18', '2027-01-15', '2027-01-15', '{MOMENT}', '[]')",
+    *(
+        f'INSERT INTO "check" (id, target_key, checked_at, verdict, message, figures)'
+        f" VALUES ({id_}, 'D:k', '{day}T23:10:00.000000+00:00', '', '', '{{}}')"
+        for id_, day in ((1, "2027-01-08"), (2, "2027-01-14"), (3, "2027-01-15"))
+    ),
+]

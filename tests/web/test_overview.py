@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import event
 
 from config.settings import load_settings
-from sync.store import runs
+from sync.store import retros, runs
 from sync.store.runs import Progress, Worker
+from sync.tables.retros import Problem
 from sync.tables.runs import Mode, RunStatus
 from tests.web.html import Reader
 from tests.web.rows import (
@@ -25,6 +26,7 @@ from tests.web.rows import (
 from tests.web.serving import free_port, serving
 from web.overview import LATEST_DECISIONS, LATEST_RUNS
 from workers.app import App, open_app
+from workers.doctor import examine
 
 
 def page(client: httpx.Client, lang: str = "en") -> Reader:
@@ -272,3 +274,20 @@ def test_a_database_that_does_not_answer_is_told_in_plain_words(
     event.remove(app.database.engine, "do_connect", refuse)
     assert answer.status_code == 503
     assert "La base de données ne répond pas" in Reader(answer.text).text
+
+
+def test_what_the_rules_cannot_do_is_shown_until_they_can(app: App, client: httpx.Client) -> None:
+    assert "What the rules cannot do" not in page(client).text
+    told = "p_new has no account in portal; match people to accounts first: retro people match"
+    with app.database.writing() as session:
+        retros.keep_problems(
+            session, [Problem(about="D-1:designer", rule="R05", message=told, since=NOW)]
+        )
+    text = page(client).text
+    assert f"D-1:designer rule R05 {told} since 2026-11-23 10:00" in text
+    assert "Ce que les règles ne peuvent pas faire" in page(client, "fr").text
+    (bad,) = [finding for finding in examine(app.settings) if not finding.good]
+    assert (bad.what, bad.found) == ("rules on D-1:designer", told)
+    with app.database.writing() as session:
+        retros.keep_problems(session, [])
+    assert "What the rules cannot do" not in page(client).text

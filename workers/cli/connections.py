@@ -22,17 +22,43 @@ from workers.connecting import BadSettings, secret_names
 @click.argument("kind", required=False)
 @json_option
 def tools_command(kind: str | None, as_json: bool) -> None:
-    """The tools there are, and what each can do."""
+    """The tools there are, and what each can do; for one, also what it needs and how it is odd."""
     output = Output(as_json)
-    shown = [_capabilities(each) for each in ([tool(kind)] if kind else tools().values())]
+    if kind:
+        _one_tool(output, tool(kind))
+        return
+    shown = [_capabilities(each) for each in tools().values()]
     if as_json:
         output.document(shown)
         return
     for each in shown:
-        output.text(f"{each['label']} ({each['kind']}): {', '.join(each['capabilities'])}")
-        if kind:
-            rows = [(s["name"], s["title"], s["description"]) for s in each["settings"]]
-            output.table("", ("setting", "", ""), rows)
+        output.text(_line(each))
+
+
+def _one_tool(output: Output, tool_class: type[Connector[Any]]) -> None:
+    shown = _capabilities(tool_class)
+    if output.json:
+        notes = {
+            "scopes": tool_class.scopes,
+            "limits": tool_class.limits,
+            "quirks": tool_class.quirks,
+        }
+        output.document([{**shown, **notes}])
+        return
+    output.text(_line(shown))
+    rows = [(s["name"], s["title"], s["description"]) for s in shown["settings"]]
+    output.table("", ("setting", "", ""), rows)
+    if tool_class.scopes:
+        output.table("", ("scope", "what it is for"), tool_class.scopes.items())
+    for title, items in (("Limits", tool_class.limits), ("Quirks", tool_class.quirks)):
+        if items:
+            output.text(f"{title}:")
+        for item in items:
+            output.text(f"- {item}")
+
+
+def _line(shown: dict[str, Any]) -> str:
+    return f"{shown['label']} ({shown['kind']}): {', '.join(shown['capabilities'])}"
 
 
 def _capabilities(tool_class: type[Connector[Any]]) -> dict[str, Any]:

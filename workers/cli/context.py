@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -10,14 +11,24 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from config.settings import Settings, load_settings
+from rules.yaml_file import FileProblem
 from workers.app import App, open_app
 from workers.embedded import redis_url
 
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="One JSON document.")(command)
+
+
+def text_of(file: Path) -> str:
+    """Raises FileProblem when it is no text."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise FileProblem([f"{file}:1: the file is not UTF-8 text; save it as UTF-8"]) from error
 
 
 @contextmanager

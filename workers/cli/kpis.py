@@ -11,6 +11,7 @@ from rules.kpis import KpiValue, Period, to_json
 from workers import library
 from workers.cli.context import json_option, opened
 from workers.cli.output import Output
+from workers.errors import NotThere
 from workers.kpis import Figures, with_flags
 
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -59,7 +60,7 @@ def _chosen(known: dict[str, KpiDefinition], code: str | None) -> list[KpiDefini
     if code is None:
         return list(known.values())
     if code not in known:
-        raise LookupError(f"There is no KPI {code!r}; there are: {', '.join(known)}.")
+        raise NotThere(f"There is no KPI {code!r}; there are: {', '.join(known)}.")
     return [known[code]]
 
 
@@ -77,7 +78,7 @@ def _row(value: KpiValue, titles: dict[str, str], language: Any) -> tuple[Any, .
         notes.append(f"{value.flag.rule}: {value.flag.certainty}")
     return (
         titles[value.code],
-        ", ".join(value.slice.values()),
+        ", ".join(each or "(no campaign)" for each in value.slice.values()),
         shown,
         interval,
         f"{value.numerator} / {value.denominator}",

@@ -12,6 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from connectors.errors import ConnectorError
+from connectors.registry import UnknownTool
+from rules.yaml_file import FileProblem
+from sync.store.connections import OtherAccount, SettingsOutdated, StillNeeded, UnknownConnection
 from sync.vault import SecretsUnreadable
 from workers.errors import CannotRun
 
@@ -35,14 +38,16 @@ class Failure:
 
 
 def failure_of(error: Exception) -> Failure:
-    """Errors that we raise on purpose speak for themselves; any other one is a bug of ours."""
+    """Errors that we raise on purpose speak for themselves; any other one is a bug of ours, a
+    KeyError above all: it would name a thing as if the user had asked for it."""
     if isinstance(error, ConnectorError):
         return Failure(error.kind, error.message, error.who, error.next_step)
-    if isinstance(error, CannotRun | LookupError | ValueError | SecretsUnreadable):
+    if isinstance(error, ON_PURPOSE):
         return Failure(type(error).__name__, _text(error), "user", "")
+    name = type(error).__name__
     return Failure(
-        type(error).__name__,
-        f"Something unexpected went wrong: {_text(error) or type(error).__name__}",
+        name,
+        f"Something unexpected went wrong: {name}: {_text(error)}".rstrip(": ") + ".",
         "developer",
         "Run it again with: retro --debug … and report what it shows.",
     )
@@ -52,6 +57,19 @@ def _text(error: Exception) -> str:
     if isinstance(error, OSError | UnicodeError):
         return str(error)  # their first argument is a number or the name of an encoding
     return str(error.args[0]) if error.args else ""
+
+
+# Each is raised with one sentence for the person who gave the command.
+ON_PURPOSE = (
+    CannotRun,
+    FileProblem,
+    OtherAccount,
+    SecretsUnreadable,
+    SettingsOutdated,
+    StillNeeded,
+    UnknownConnection,
+    UnknownTool,
+)
 
 
 class Output:

@@ -1,6 +1,7 @@
 """retro plan, apply."""
 
 import sys
+from typing import Any
 
 import click
 
@@ -37,24 +38,31 @@ def apply_command(name: str | None, yes: bool, as_json: bool) -> Status:
         planned = plan_decisions(app, name)
         writes = len(planned.intentions)
         if writes > BLAST_LIMIT and not yes:
-            sys.stderr.write(
-                f"retro: This would write {writes} times into {planned.connection.name}, more than "
-                f"{BLAST_LIMIT} at once; look at it with retro plan, then: retro apply --yes\n"
+            waits = (
+                f"This would write {writes} times into {planned.connection.name}, more than "
+                f"{BLAST_LIMIT} at once; look at it with retro plan, then: retro apply --yes"
             )
+            sys.stderr.write(f"retro: {waits}\n")
+            if as_json:
+                output.document({**_document(planned), "applied": False, "waits": waits})
             return Status.WAITS_FOR_A_PERSON
         with app.database.writing() as session:
             apply_plan(session, planned, app.clock.now())
         ring_for_pushes(app)
-    _show(output, planned)
+    if as_json:
+        output.document({**_document(planned), "applied": True})
+    else:
+        _show(output, planned)
     return Status.WAITS_FOR_A_PERSON if planned.plan.refused else Status.DONE
 
 
+def _document(planned: Planned) -> dict[str, Any]:
+    return plan_json(planned.plan, connection=planned.connection.name, api_calls=planned.api_calls)
+
+
 def _show(output: Output, planned: Planned) -> None:
-    document = plan_json(
-        planned.plan, connection=planned.connection.name, api_calls=planned.api_calls
-    )
     if output.json:
-        output.document(document)
+        output.document(_document(planned))
         return
     for action in planned.plan.actions:
         output.text(f"task    {action.owner:<8} {action.due_at:%Y-%m-%d}  {action.title}")

@@ -8,19 +8,20 @@ import msgspec
 
 from sync.store import retros
 from sync.tables.retros import Action, Decision, Target
-from workers.cli.context import json_option, opened
+from workers.cli.context import FILE, json_option, opened, text_of
 from workers.cli.output import Output
+from workers.errors import NotThere
 from workers.retros import import_retro
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=FILE)
 @json_option
 def import_command(file: Path, as_json: bool) -> None:
     """Take a retro from a YAML file; refused whole when something is missing."""
     output = Output(as_json)
     with opened() as app:
-        done = import_retro(app, file.read_text(encoding="utf-8"), str(file))
+        done = import_retro(app, text_of(file), str(file))
     if as_json:
         output.document(
             {
@@ -64,7 +65,7 @@ def retros_command(retro_id: str | None, as_json: bool) -> None:
             if retro_id in (None, row.id)
         ]
     if retro_id is not None and not shown:
-        raise LookupError(f"There is no retro {retro_id!r}.")
+        raise NotThere(f"There is no retro {retro_id!r}.")
     if as_json:
         output.document(shown)
         return
@@ -90,7 +91,7 @@ def decisions_command(decision_id: str | None, as_json: bool) -> None:
             if decision_id in (None, row.id)
         ]
     if decision_id is not None and not shown:
-        raise LookupError(f"There is no decision {decision_id!r}.")
+        raise NotThere(f"There is no decision {decision_id!r}.")
     if as_json:
         output.document(shown)
         return

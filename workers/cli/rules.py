@@ -4,13 +4,12 @@ from pathlib import Path
 
 import click
 
+from rules.condition_text import sentence
 from rules.rule_file import parse_rules
-from rules.yaml_document import Refused
+from rules.yaml_file import FileProblem
 from workers import library
-from workers.cli.context import json_option, opened
+from workers.cli.context import FILE, json_option, opened, text_of
 from workers.cli.output import Output, Status
-
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group("rules")
@@ -25,8 +24,8 @@ def check(file: Path, as_json: bool) -> Status:
     """Every problem of a rules file, as file:line: message."""
     output = Output(as_json)
     try:
-        found = parse_rules(file.read_text(encoding="utf-8"), str(file))
-    except Refused as refused:
+        found = parse_rules(text_of(file), str(file))
+    except FileProblem as refused:
         if as_json:
             output.document({"problems": list(refused.problems)})
         else:
@@ -50,5 +49,6 @@ def show(as_json: bool) -> None:
     if as_json:
         output.document([rule.model_dump(mode="json") for rule in rules])
         return
-    rows = ((rule.id, rule.version, rule.name, rule.trigger) for rule in rules)
-    output.table("", ("rule", "version", "name", "trigger"), rows)
+    for rule in rules:
+        when = sentence(rule.when, app.settings.lang)
+        output.text(f"{rule.id} v{rule.version}  {rule.name}\n      {rule.trigger}: {when}")

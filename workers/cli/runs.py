@@ -13,6 +13,7 @@ from sync.store import connections, cursors, outbox, runs
 from sync.tables.runs import Run, RunStatus
 from workers.cli.context import json_option, opened
 from workers.cli.output import Output, Status
+from workers.errors import NotThere
 from workers.pulling import pull_now, push_now
 from workers.reports import run_history, run_report, write_report
 
@@ -136,7 +137,7 @@ def runs_command(run_id: int | None, as_json: bool) -> None:
         found = runs.recent_runs(session) if run_id is None else [runs.find_run(session, run_id)]
         shown = [run_history(run, names[run.connection_id]) for run in found if run]
     if run_id is not None and not shown:
-        raise LookupError(f"There is no run {run_id}.")
+        raise NotThere(f"There is no run {run_id}.")
     if as_json:
         output.document(shown if run_id is None else shown[0])
         return
@@ -157,7 +158,7 @@ def outbox_command(action: str | None, key: str | None, as_json: bool) -> Status
                 raise click.UsageError("retry takes the key of a write")
             with app.database.writing() as session:
                 if not outbox.retry(session, key):
-                    raise LookupError(f"No refused or dead write has the key {key!r}.")
+                    raise NotThere(f"No refused or dead write has the key {key!r}.")
         with app.database.reading() as session:
             names = {row.id: row.name for row in connections.all_connections(session)}
             shown = [

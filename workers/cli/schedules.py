@@ -1,18 +1,19 @@
 """retro schedule, schedules."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 from croniter import CroniterBadDateError, croniter
+from sqlmodel import Session
 
 from connectors.models import Stream
 from connectors.port import readable_streams
 from connectors.registry import tool
 from sync.store import connections, schedules
 from sync.store.schedules import Timing
-from sync.tables.connections import Missed, Schedule
+from sync.tables.connections import Connection, Missed, Schedule
 from sync.tables.runs import PUSH
 from workers.cli.context import json_option, opened
 from workers.cli.output import Output
@@ -52,6 +53,7 @@ class Zone(click.ParamType[str]):
 @click.option("--every", type=Every(), help="30s, 15m, 2h, 1d.")
 @click.option("--cron", help="A cron line, such as '0 6 * * 1-5'.")
 @click.option("--tz", type=Zone(), help="Zone of the cron line; RETRO_TZ by default.")
+@click.option("--off", is_flag=True, help="No longer, until it is set again.")
 @click.option("--missed", type=click.Choice([each.value for each in Missed]), default="once")
 @json_option
 def schedule_command(
@@ -60,12 +62,13 @@ def schedule_command(
     every: timedelta | None,
     cron: str | None,
     tz: str | None,
+    off: bool,
     missed: str,
     as_json: bool,
 ) -> None:
-    """Set when a connection is pulled."""
-    if (every is None) == (cron is None):
-        raise click.UsageError("give --every or --cron, and not both")
+    """Set when a connection is pulled, once for each time a cron line meets on the local clock."""
+    if [every is not None, cron is not None, off].count(True) != 1:
+        raise click.UsageError("give --every or --cron or --off, and not both")
     if cron is not None and not _is_ever_due(cron):
         raise click.UsageError(f"{cron!r} is no cron line; write five fields, as in '0 6 * * 1-5'")
     output = Output(as_json)
@@ -73,11 +76,19 @@ def schedule_command(
         timing = Timing(every, cron, tz or app.settings.tz.key, Missed(missed))
         with app.database.writing() as session:
             row = connections.connection_named(session, name)
-            streams = [stream] if stream else [s.value for s in readable_streams(tool(row.kind))]
-            now = app.clock.now()
-            rows = [schedules.set_schedule(session, row.id, s, timing, now) for s in streams]
-        names = {row.id: row.name}
-    _show(output, rows, names)
+            assert row.id is not None
+            if off:
+                rows = list(schedules.turn_off(session, row.id, stream))
+            else:
+                rows = _set(session, row, stream, timing, app.clock.now())
+    _show(output, rows, {row.id: row.name})
+
+
+def _set(
+    session: Session, row: Connection, stream: str | None, timing: Timing, now: datetime
+) -> list[Schedule]:
+    streams = [stream] if stream else [each.value for each in readable_streams(tool(row.kind))]
+    return [schedules.set_schedule(session, row.id, each, timing, now) for each in streams]
 
 
 def _is_ever_due(cron: str) -> bool:
@@ -109,6 +120,7 @@ def _show(output: Output, rows: list[Schedule], names: dict[int | None, str]) ->
             "cron": row.cron,
             "tz": row.tz,
             "missed": row.missed.value,
+            "enabled": row.enabled,
             "next_run_at": row.next_run_at,
             "last_run_at": row.last_run_at,
         }
@@ -117,5 +129,9 @@ def _show(output: Output, rows: list[Schedule], names: dict[int | None, str]) ->
     if output.json:
         output.document(shown)
         return
-    columns = ("connection", "stream", "every_seconds", "cron", "tz", "next_run_at", "last_run_at")
-    output.table("", columns, ([row[column] for column in columns] for row in shown))
+    columns = ("connection", "stream", "every_seconds", "cron", "tz", "last_run_at")
+    rows_shown = (
+        [*(row[column] for column in columns), row["next_run_at"] if row["enabled"] else "off"]
+        for row in shown
+    )
+    output.table("", (*columns, "next_run_at"), rows_shown)
