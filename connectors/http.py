@@ -7,7 +7,7 @@ answer was lost raises OutcomeUnknown, for the caller to look its key up.
 
 import json as jsonlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -37,12 +37,12 @@ from connectors.errors import (
     TryLater,
     Unavailable,
 )
+from connectors.turns import Turns, off_turn
 
 T = TypeVar("T")
 
 ATTEMPTS = 5
 SIDE_BY_SIDE = 8
-READY = 2
 # A longer wait is not slept through in a worker: it ends the slice and the run waits in the queue.
 LONGEST_WAIT = 60.0
 TIMEOUT = httpx.Timeout(70.0, connect=10.0)
@@ -167,18 +167,19 @@ class ApiClient:
         heads = dict(headers or {})
         if body is not None:
             heads["Content-Type"] = "application/json"
-        for attempt in Retrying(
-            retry=retry_if_exception(_worth_repeating),
-            stop=stop_after_attempt(ATTEMPTS),
-            wait=_pause,
-            sleep=self._sleep,
-            reraise=True,
-        ):
-            with attempt:
-                request = self._client.build_request(
-                    verb, path, params=given or None, content=body, headers=heads
-                )
-                return self._send(request, repeatable)
+        with off_turn():
+            for attempt in Retrying(
+                retry=retry_if_exception(_worth_repeating),
+                stop=stop_after_attempt(ATTEMPTS),
+                wait=_pause,
+                sleep=self._sleep,
+                reraise=True,
+            ):
+                with attempt:
+                    request = self._client.build_request(
+                        verb, path, params=given or None, content=body, headers=heads
+                    )
+                    return self._send(request, repeatable)
         raise AssertionError("tenacity returns or raises")
 
     def _send(self, request: httpx.Request, repeatable: bool) -> Answer:
@@ -241,54 +242,41 @@ def _pause(state: RetryCallState) -> float:
     return least + float(_backoff(state))
 
 
-def side_by_side(sources: Iterable[Iterator[T]], width: int = SIDE_BY_SIDE) -> Iterator[T]:
+def side_by_side(sources: Iterable[Iterator[T]], width: int = SIDE_BY_SIDE) -> Generator[T]:
     """Takes from several iterators at once, one item of each ahead, in order of arrival.
 
-    The caller works on an item while the next ones are on their way: at most `width` of them are
-    under way or wait in memory. When the caller cannot keep up, soon only `READY` are. An error of
-    one source reaches the caller after the items that arrived before it; the others are dropped.
+    The caller works on an item while the next ones are on their way: up to `width` answers wait in
+    memory, but only one item that was made of them (see `connectors.turns`). An error of one source
+    reaches the caller after the items that arrived before it; the others are dropped.
     """
-    room = min(READY, width)
+    turns = Turns(most_ready=1)
     pool = ThreadPoolExecutor(max_workers=width, thread_name_prefix="page")
     idle = deque(sources)
     asked: dict[Future[T | _End], Iterator[T]] = {}
     ready: deque[tuple[Future[T | _End], Iterator[T]]] = deque()
     try:
         while idle or asked or ready:
-            while idle and len(asked) + len(ready) < room:
+            while idle and len(asked) + len(ready) < width:
                 source = idle.popleft()
-                asked[pool.submit(next, source, _End.END)] = source
-            _collect(asked, ready)
-            room = next_room(room, len(ready), width)
+                asked[pool.submit(_step, turns, source)] = source
             if not ready:
                 wait(asked, return_when=FIRST_COMPLETED)
-                _collect(asked, ready)
+                for future in [future for future in asked if future.done()]:
+                    ready.append((future, asked.pop(future)))
             future, source = ready.popleft()
+            turns.read_one()
             item = future.result()
             if not isinstance(item, _End):
                 idle.append(source)
                 yield item
     finally:
+        turns.end()
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def next_room(room: int, ready: int, width: int) -> int:
-    """How many items may be under way or ready, from how many are when the caller comes back.
-
-    None means that it waits for the tool: more at once. Many mean that the tool waits for it: all
-    that is made ahead then is memory.
-    """
-    if ready == 0:
-        return min(2 * room, width)
-    return min(READY, width) if ready > READY else room
-
-
-def _collect(
-    asked: "dict[Future[T | _End], Iterator[T]]",
-    ready: "deque[tuple[Future[T | _End], Iterator[T]]]",
-) -> None:
-    for future in [future for future in asked if future.done()]:
-        ready.append((future, asked.pop(future)))
+def _step(turns: Turns, source: Iterator[T]) -> "T | _End":
+    with turns.step():
+        return next(source, _End.END)
 
 
 class _End(Enum):

@@ -23,4 +23,4 @@ def collecting_by_page() -> Iterator[None]:
 
 def page_done() -> None:
     """Frees the answers of the page's requests, which hold themselves, with their megabytes."""
-    gc.collect(1)
+    gc.collect()

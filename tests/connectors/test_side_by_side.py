@@ -1,11 +1,12 @@
 """Pages of several shares at once, and how many of them are in memory."""
 
 from collections.abc import Iterator
-from threading import Condition
+from threading import Barrier, Condition
 
 import pytest
 
-from connectors.http import READY, SIDE_BY_SIDE, next_room, side_by_side
+from connectors.http import SIDE_BY_SIDE, side_by_side
+from connectors.turns import off_turn
 
 PAGES = 8
 
@@ -19,10 +20,13 @@ class Pages:
 
     def source(self, name: int) -> Iterator[tuple[int, int]]:
         for number in range(PAGES):
-            with self.changed:
-                self.made += 1
-                self.changed.notify_all()
+            self.make()
             yield name, number
+
+    def make(self) -> None:
+        with self.changed:
+            self.made += 1
+            self.changed.notify_all()
 
     def reach(self, number: int, within: float) -> bool:
         with self.changed:
@@ -37,12 +41,35 @@ def test_every_item_comes_once_and_those_of_a_source_in_order() -> None:
         assert [number for source, number in found if source == name] == list(range(PAGES))
 
 
-def test_no_more_items_are_made_ahead_than_there_are_threads() -> None:
+def test_answers_are_waited_for_side_by_side_and_items_made_in_turn() -> None:
     pages = Pages()
-    items = side_by_side([pages.source(name) for name in range(12)])
+    waiting = Barrier(SIDE_BY_SIDE)
+
+    def source(name: int) -> Iterator[int]:
+        for number in range(PAGES):
+            with off_turn():
+                if number == 0:
+                    # Passes when all of them wait for their answer at once.
+                    waiting.wait(timeout=20)
+            pages.make()
+            yield number
+
+    items = side_by_side([source(name) for name in range(SIDE_BY_SIDE)])
     for taken, _ in enumerate(items, 1):
-        # That too many are not made cannot be waited for; they get a chance to be.
-        assert not pages.reach(taken + SIDE_BY_SIDE, within=0.002)
+        # One is made ahead. That no more are cannot be waited for; they get a chance to be.
+        assert not pages.reach(taken + 2, within=0.002)
+
+
+def test_a_reader_that_goes_away_leaves_nobody_waiting_for_a_turn() -> None:
+    def source() -> Iterator[int]:
+        for number in range(PAGES):
+            with off_turn():
+                pass
+            yield number
+
+    items = side_by_side([source() for _ in range(SIDE_BY_SIDE)])
+    assert next(items) == 0
+    items.close()
 
 
 def test_a_source_that_fails_ends_all_after_what_came_before() -> None:
@@ -52,12 +79,3 @@ def test_a_source_that_fails_ends_all_after_what_came_before() -> None:
 
     with pytest.raises(ValueError, match="lost"):
         list(side_by_side([failing()]))
-
-
-def test_a_reader_that_waits_gets_more_at_once_and_a_slow_one_less() -> None:
-    assert next_room(READY, 0, SIDE_BY_SIDE) == 2 * READY
-    assert next_room(SIDE_BY_SIDE, 0, SIDE_BY_SIDE) == SIDE_BY_SIDE
-    assert next_room(6, 1, SIDE_BY_SIDE) == 6
-    assert next_room(6, READY, SIDE_BY_SIDE) == 6
-    assert next_room(6, READY + 1, SIDE_BY_SIDE) == READY
-    assert next_room(1, 0, 1) == 1
