@@ -182,7 +182,9 @@ class Mirrored:
     def truth(self, stream: Stream) -> dict[str, dict[str, Any]]:
         """What a right connector must hold, by id."""
         query = {
-            Stream.LEADS: f"?qualified={QUALIFIED}",
+            Stream.LEADS: f"?qualified={QUALIFIED}&custom=all",
+            Stream.DEALS: "?custom=all",
+            Stream.CONTACTS: "?custom=all",
             Stream.TASKS: "?key=UF_RETRO_KEY",
         }.get(stream, "")
         found = (normal(stream, one) for one in self.portal.records(stream, query))

@@ -33,7 +33,7 @@ def day(number: int) -> datetime:
 
 @pytest.fixture
 def portal() -> Iterator[Sandbox]:
-    with sandbox(seed=7, records=540, start_at=day(2), frozen=True) as running:
+    with sandbox(seed=7, records=540, late_moves=True, start_at=day(2), frozen=True) as running:
         yield running
 
 

@@ -52,7 +52,8 @@ def _seeded_portal(
     for config in company.DEAL_FIELDS:
         schemas[DEAL] = schemas[DEAL].with_field(custom_field(config))
     many = shape_count(options.records)
-    shapes_of_deals = deal_shapes(new_item(schemas[DEAL]), many, random)
+    blank = new_item(schemas[DEAL])
+    shapes_of_deals = deal_shapes(blank, many, random, late_moves=options.late_moves)
     shapes_of_leads = lead_shapes(new_item(schemas[LEAD]), many, random)
     shapes_of_contacts = contact_shapes(new_item(schemas[CONTACT]), many, random)
     count = 0 if options.simple_mode else options.records // 2

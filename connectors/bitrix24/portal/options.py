@@ -29,6 +29,8 @@ class SandboxOptions:
         by rights come on top. Ignored where `data` brings its own rows.
     latency_ms: added to every request. command_ms: server time of every call, also inside a batch;
         awaited, so concurrent requests overlap; reported as `processing` and `operating`.
+    late_moves: whether some seeded deals moved on after they ended, so that their history alone
+        tells when that was.
     limit: "published" (bucket and operating time of `plan`) or "off". count_refused: whether a
         request that the bucket refuses adds to it, as the documentation's "each request" says.
     request_seconds: longest time of one request with all its commands; longer ones are cut off by
@@ -49,6 +51,7 @@ class SandboxOptions:
 
     records: int = 1000
     seed: int = 7
+    late_moves: bool = False
     data: PortalData | None = None
     latency_ms: float = 0.0
     command_ms: float = 0.0

@@ -42,7 +42,6 @@ class Shape:
 
 
 # Ways through the pipeline: a stage name, or a change of pipeline (">" and the stage there).
-# A final deal moved to another pipeline has a movedTime later than its close.
 DEAL_WAYS = (
     ["NEW"],
     ["NEW", "PREPARATION"],
@@ -52,13 +51,16 @@ DEAL_WAYS = (
     ["NEW", "EXECUTING", "WON"],
     ["NEW", "PREPARATION", "LOSE"],
     ["NEW", "LOSE"],
-    ["NEW", "PREPARATION", "EXECUTING", "WON", ">WON"],
-    ["NEW", "EXECUTING", "LOSE", ">LOSE"],
-    ["NEW", "PREPARATION", "LOSE", "APOLOGY"],
     ["NEW", "EXECUTING", "WON", "EXECUTING", "WON"],
     ["NEW", "EXECUTING", "WON", "EXECUTING"],
     ["NEW", ">NEW", "PREPARATION", "WON"],
     ["NEW", ">PREPARATION", "EXECUTING"],
+)
+# A deal that moves on after it ended has a movedTime later than its close.
+LATE_WAYS = (
+    ["NEW", "PREPARATION", "EXECUTING", "WON", ">WON"],
+    ["NEW", "EXECUTING", "LOSE", ">LOSE"],
+    ["NEW", "PREPARATION", "LOSE", "APOLOGY"],
 )
 LEAD_WAYS = (
     ["NEW"],
@@ -77,10 +79,11 @@ def shape_count(records: int) -> int:
     return min(MOST, FEWEST + records)
 
 
-def deal_shapes(blank: Row, count: int, random: Random) -> list[Shape]:
+def deal_shapes(blank: Row, count: int, random: Random, *, late_moves: bool) -> list[Shape]:
+    ways = (*DEAL_WAYS, *LATE_WAYS) if late_moves else DEAL_WAYS
     shapes = []
     for _ in range(count):
-        moves = _walk(random.choice(DEAL_WAYS), random, random.choice(company.PIPELINES)[0])
+        moves = _walk(random.choice(ways), random, random.choice(company.PIPELINES)[0])
         last = moves[-1]
         row = _item(blank, moves, random) | {
             "categoryId": last.category,

@@ -5,7 +5,8 @@ decimals, ids are text. Recurring templates and rows the webhook's user may not 
 `extra` holds custom fields by their `upperName`.
 
 Choices a connector may make are taken from the query: `qualified` names the lead statuses (comma
-list) that count as qualified; `key` names the task field that holds the client's stamp (`XML_ID`).
+list) that count as qualified; `key` names the task field that holds the client's stamp (`XML_ID`);
+`custom` names the mapped custom fields (comma list of `upperName`, or `all`), none without it.
 """
 
 from collections.abc import Callable, Iterator
@@ -75,7 +76,7 @@ def pipelines(portal: Portal, _: dict[str, str]) -> Iterator[Truth]:
             }
 
 
-def contacts(portal: Portal, _: dict[str, str]) -> Iterator[Truth]:
+def contacts(portal: Portal, query: dict[str, str]) -> Iterator[Truth]:
     entity = portal.items[CONTACT]
     for row in entity.table.rows():
         yield {
@@ -86,7 +87,7 @@ def contacts(portal: Portal, _: dict[str, str]) -> Iterator[Truth]:
             "utm": _utm(row),
             "created_at": _utc(row["createdTime"]),
             "updated_at": _utc(row["updatedTime"]),
-            "extra": _extra(entity, row),
+            "extra": _extra(entity, row, query),
         }
 
 
@@ -96,20 +97,20 @@ def leads(portal: Portal, query: dict[str, str]) -> Iterator[Truth]:
     for row in entity.table.rows():
         open_ = row["stageSemanticId"] == "P"
         kind = STATUS_KINDS[row["stageSemanticId"]]
-        yield _sale(entity, row) | {
+        yield _sale(entity, row, query) | {
             "status_kind": "qualified" if open_ and row["stageId"] in qualified else kind,
             "closed_at": _utc(row["dateClosed"]),
         }
 
 
-def deals(portal: Portal, _: dict[str, str]) -> Iterator[Truth]:
+def deals(portal: Portal, query: dict[str, str]) -> Iterator[Truth]:
     entity = portal.items[DEAL]
     closes = Closes(portal)
     for row in entity.table.rows():
         if row["isRecurring"] == "Y":
             continue
         final = row["stageSemanticId"] != "P"
-        yield _sale(entity, row) | {
+        yield _sale(entity, row, query) | {
             "pipeline": str(row["categoryId"]),
             "stage_kind": KINDS[row["stageSemanticId"]],
             "lead": str(row["leadId"]) if row["leadId"] else None,
@@ -199,7 +200,7 @@ def tasks(portal: Portal, query: dict[str, str]) -> Iterator[Truth]:
         }
 
 
-def _sale(entity: Entity, row: Row) -> Truth:
+def _sale(entity: Entity, row: Row, query: dict[str, str]) -> Truth:
     """What leads and deals have in common."""
     return {
         "id": str(row["id"]),
@@ -214,7 +215,7 @@ def _sale(entity: Entity, row: Row) -> Truth:
         "created_at": _utc(row["createdTime"]),
         "updated_at": _utc(row["updatedTime"]),
         "deleted_at": None,
-        "extra": _extra(entity, row),
+        "extra": _extra(entity, row, query),
     }
 
 
@@ -223,8 +224,14 @@ def _utm(row: Row) -> Truth:
     return {word: row[f"utm{word.capitalize()}"] or None for word in words}
 
 
-def _extra(entity: Entity, row: Row) -> Truth:
-    return {field.upper: row[field.name] for field in entity.schema.customs}
+def _extra(entity: Entity, row: Row, query: dict[str, str]) -> Truth:
+    wanted = query.get("custom", "")
+    named = set(wanted.split(","))
+    return {
+        field.upper: row[field.name]
+        for field in entity.schema.customs
+        if wanted == "all" or field.upper in named
+    }
 
 
 def _utc(at: int | None) -> str | None:

@@ -180,7 +180,7 @@ def test_a_field_added_to_deals_shows_on_seeded_rows(start: Start) -> None:
     row = client.result("crm.item.list", select)["items"][0]
     assert row["ufCrmPersona"] is None
     assert update(client, row["id"], ufCrmPersona="CFO")["ufCrmPersona"] == "CFO"
-    assert client.truth("deals")[0]["extra"]["UF_CRM_PERSONA"] == "CFO"
+    assert client.truth("deals", "?custom=all")[0]["extra"]["UF_CRM_PERSONA"] == "CFO"
 
 
 def test_a_link_to_a_smart_process_needs_its_type_to_allow_it(start: Start) -> None:
