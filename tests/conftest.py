@@ -1,5 +1,6 @@
 """Fixtures every test may use."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,3 +25,16 @@ def postgres_server() -> Iterator[Postgres]:
     """One for all tests of a process; each takes a database of its own."""
     with postgres() as server:
         yield server
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests counted with `record_property`, added up over all processes."""
+    counted = Counter[str]()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for name, value in getattr(report, "user_properties", ()):
+                if isinstance(value, int) and getattr(report, "when", "") == "call":
+                    counted[name] += value
+    if counted:
+        told = ", ".join(f"{value} {name}" for name, value in counted.items())
+        terminalreporter.write_line(f"counted: {told}")

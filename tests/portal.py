@@ -117,10 +117,13 @@ class Mirrored:
             return run.id
 
     def take(self, run_id: int, worker: Worker = WORKER) -> Lease:
-        with self.database.writing() as session:
-            lease = runs.take_run(session, run_id, worker, self.clock.now())
+        lease = self.take_if_free(run_id, worker)
         assert lease is not None
         return lease
+
+    def take_if_free(self, run_id: int, worker: Worker = WORKER) -> Lease | None:
+        with self.database.writing() as session:
+            return runs.take_run(session, run_id, worker, self.clock.now())
 
     def work(
         self,

@@ -52,6 +52,13 @@ class FusedDatabase(Database):
         super().__init__(url)
         self._fuse = fuse
 
+    @classmethod
+    def sharing(cls, database: Database, fuse: Fuse) -> "FusedDatabase":
+        """With the engine of another one, which remembers how statements are compiled."""
+        fused = cls.__new__(cls)
+        fused.url, fused.engine, fused._fuse = database.url, database.engine, fuse
+        return fused
+
     def commit(self, session: Session) -> None:
         self._fuse.point("before a commit")
         super().commit(session)
@@ -59,8 +66,8 @@ class FusedDatabase(Database):
 
 
 class FusedTransport(httpx.BaseTransport):
-    def __init__(self, fuse: Fuse) -> None:
-        self._inner = httpx.HTTPTransport()
+    def __init__(self, fuse: Fuse, inner: httpx.BaseTransport | None = None) -> None:
+        self._inner = inner or httpx.HTTPTransport()
         self._fuse = fuse
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
