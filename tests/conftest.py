@@ -1,5 +1,6 @@
 """Fixtures every test may use."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,8 @@ import pytest
 from tests.postgres import Postgres, postgres
 
 ROOT = Path(__file__).resolve().parent.parent
+# Test → passed, failed or skipped, of its last run.
+RESULTS = ROOT / "var" / "test-results.json"
 
 
 @pytest.fixture(scope="session")
@@ -28,13 +31,17 @@ def postgres_server() -> Iterator[Postgres]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What tests counted with `record_property`, added up over all processes."""
+    """What tests counted with `record_property`, added up over all processes; and how each test
+    went, for the page of guarantees."""
     counted = Counter[str]()
-    for reports in terminalreporter.stats.values():
-        for report in reports:
-            for name, value in getattr(report, "user_properties", ()):
-                if isinstance(value, int) and getattr(report, "when", "") == "call":
-                    counted[name] += value
+    results: dict[str, str] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    for outcome in ("skipped", "passed", "failed", "error"):
+        for report in terminalreporter.stats.get(outcome, ()):
+            results[report.nodeid.split("[")[0]] = "failed" if outcome == "error" else outcome
+            if report.when == "call":
+                counted.update({k: v for k, v in report.user_properties if isinstance(v, int)})
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(results, indent=0, sort_keys=True))
     if counted:
         told = ", ".join(f"{value} {name}" for name, value in counted.items())
         terminalreporter.write_line(f"counted: {told}")

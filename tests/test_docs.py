@@ -11,7 +11,7 @@ from config.shipped import shipped_text
 from rules.kpi_catalogue import parse_catalogue
 from rules.retro_file import parse_retro
 from rules.yaml_document import YamlDocument
-from tests import readme
+from tests import guarantees, readme
 from tests.conftest import ROOT
 from workers.cli.main import COMMANDS, LazyCommands, retro
 from workers.people_file import PeopleFile
@@ -96,3 +96,14 @@ def test_decisions_come_in_short_entries_of_one_form() -> None:
         words = ("**Context.**", "**Decision.**", "**Refused.**", "**Consequence.**")
         assert [body.count(word) for word in words] == [1, 1, 1, 1], title
         assert len([line for line in lines if line]) <= LONGEST_ENTRY, title
+
+
+def test_the_page_of_guarantees_names_the_tests_that_there_are() -> None:
+    """How they last went is left out: that is of another run."""
+    text = guarantees.PAGE.read_text(encoding="utf-8")
+    assert guarantees.without_results(text) == guarantees.without_results(guarantees.page({}))
+
+
+@pytest.mark.parametrize("promise", guarantees.PROMISES)
+def test_every_promise_has_a_test(promise: str) -> None:
+    assert guarantees.tests_by_promise()[promise]
