@@ -17,7 +17,15 @@ import msgspec
 
 from connectors.files.cells import Cell, is_blank
 from connectors.files.folder import FileRefused, SourceFile, list_folder, snapshot
-from connectors.files.headers import KEY, MEASURES, HeaderNames, Table, find_table, nothing_known, tidy
+from connectors.files.headers import (
+    KEY,
+    MEASURES,
+    HeaderNames,
+    Table,
+    find_table,
+    nothing_known,
+    tidy,
+)
 from connectors.files.mapping import KINDS, Figures, RowRefused, settle
 from connectors.files.reading import sheets_of
 from connectors.files.settings import FilesConfig

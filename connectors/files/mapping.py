@@ -78,7 +78,7 @@ class Figures:
             return None
 
     def given(self, cells: Sequence[Cell]) -> Sequence[bool]:
-        """Which figures of the stream the row gives, readable or not, in the order of `MEASURES`."""
+        """Which figures of the stream the row gives, readable or not, as `MEASURES` has them."""
         return [not is_blank(self.table.cell(cells, field)) for field in MEASURES[self.stream]]
 
     def values(

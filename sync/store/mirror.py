@@ -91,9 +91,7 @@ def save_records(
     return Saved(len(new), len(changed), len(latest) - len(written), written)
 
 
-def _completed(
-    session: Session, feed: Feed, latest: Mapping[str, Record]
-) -> dict[str, Record]:
+def _completed(session: Session, feed: Feed, latest: Mapping[str, Record]) -> dict[str, Record]:
     """The records with the held figures in place of those that they do not know."""
     held = {row.id: row for row in rows_by_id(session, feed, list(latest)) if not row.deleted_at}
     return {id_: _filled(record, held.get(id_)) for id_, record in latest.items()}
