@@ -30,6 +30,7 @@ def parse_retro(
         *_given_twice(retro),
         *_of_another_retro(retro, taken or {}),
         *_unknown_names(retro, people, kpis),
+        *_due_before_held(retro),
         *_unguarded(retro),
         *_actions_without_decision(retro),
     ]
@@ -103,6 +104,16 @@ def _unknown(kind: str, named: Iterable[tuple[Loc, str | None]], known: Collecti
     for loc, name in named:
         if name is not None and name not in known:
             yield loc, f"{name} is not a known {kind}{did_you_mean(name, known)}"
+
+
+def _due_before_held(retro: Retro) -> Found:
+    day = retro.held_at.date()
+    for index, decision in enumerate(retro.decisions):
+        if decision.due_on is not None and decision.due_on < day:
+            yield (
+                ("decisions", index, "due_on"),
+                f"decision {decision.id} is due on {decision.due_on}, before the retro ({day})",
+            )
 
 
 def _unguarded(retro: Retro) -> Found:

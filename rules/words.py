@@ -13,6 +13,8 @@ from rules.nearest import did_you_mean
 from rules.yaml_file import Entry
 
 BARE_PERCENTAGE = "a bare percentage is refused: give the two counts, numerator and denominator"
+# 0.15 is 15 %. More than five times as much is a percentage that was written as one.
+LARGEST_CHANGE = 5
 OTHER_WORDS = {
     "owner": "accountable",
     "owners": "accountable",
@@ -233,6 +235,11 @@ class Decision(Entry):
             DecisionType.STANDARDISE: {"experiment": self.experiment},
             DecisionType.TASK: {},
         }
+        if self.target_relative is not None and self.target_relative > LARGEST_CHANGE:
+            raise ValueError(
+                f"decision {self.id}: target_relative {self.target_relative:g} asks for "
+                f"{self.target_relative:.0%} more; is {self.target_relative / 100:g} meant?"
+            )
         missing = [name for name, value in needed[self.type].items() if value is None]
         if missing:
             names = " and ".join(missing)

@@ -13,9 +13,12 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from yaml import MappingNode, Node, SequenceNode
+from yaml.reader import ReaderError
 
 from rules.nearest import did_you_mean
-from rules.yaml_file import FileProblem, Loc
+from rules.yaml_file import LARGEST, TOO_LARGE, FileProblem, Loc
+from rules.yaml_loader import load
+from rules.yaml_words import in_words
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -48,14 +51,17 @@ class YamlDocument:
     @classmethod
     def read(cls, text: str, source: str) -> Self:
         """`source` is only the name that complaints give. Raises Refused."""
+        if len(text) > LARGEST:
+            raise Refused(source, [Problem(1, "", TOO_LARGE)])
         try:
-            root = yaml.compose(text, Loader=yaml.SafeLoader)
-            content = yaml.safe_load(text)
+            root, content = load(text)
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
             raise Refused(source, [Problem(line, "", str(error.problem))]) from error
-        except (yaml.YAMLError, ValueError) as error:  # unreadable character, a 31st of February
-            raise Refused(source, [Problem(1, "", str(error))]) from error
+        except ReaderError as error:
+            line = text.count("\n", 0, error.position) + 1
+            told = f"the character U+{error.character:04X} is none of a text; remove it"
+            raise Refused(source, [Problem(line, "", told)]) from error
         if not isinstance(root, MappingNode):
             raise Refused(source, [Problem(1, "", "the file must hold fields, as in name: value")])
         if repeated := list(_repeated(root)):
@@ -98,7 +104,7 @@ class YamlDocument:
             case "value_error":
                 message = str(context["error"])
             case _:
-                message = detail["msg"]
+                message = in_words(detail)
         return self.problem(loc, message)
 
 

@@ -2,6 +2,9 @@
 
 from pydantic import BaseModel, ConfigDict
 
+LARGEST = 2**20
+TOO_LARGE = f"the file is larger than {LARGEST // 2**20} MB, as no file of this kind needs to be"
+
 Loc = tuple[int | str, ...]
 
 

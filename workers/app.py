@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx
 from redis import Redis
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from config.settings import Settings
 from connectors.budget import Budget, Limiter
@@ -23,6 +25,8 @@ from workers.clock import BusinessClock, business_clock, machine_now
 from workers.errors import CannotRun
 from workers.keyring import open_vault
 from workers.limits import MemoryLimiters, RedisLimiter
+
+POSTGRES_PORT = 5432
 
 
 @dataclass(frozen=True)
@@ -82,11 +86,9 @@ def trusted() -> ssl.SSLContext:
 def open_app(settings: Settings, redis: Redis | None = None, *, upgrade: bool = True) -> App:
     """Brings the database up to date, unless a process that did so started this one.
 
-    Raises CannotRun when the settings contradict the data.
+    Raises CannotRun when the database cannot be had, or the settings contradict the data.
     """
-    database = Database(settings.database_url)
-    if upgrade:
-        database.upgrade()
+    database = _database(settings.database_url, upgrade)
     _refuse_other_clock_for_live_tools(settings, database)
     return App(
         settings=settings,
@@ -95,6 +97,37 @@ def open_app(settings: Settings, redis: Redis | None = None, *, upgrade: bool = 
         clock=business_clock(settings.clock),
         redis=redis,
         memory=MemoryLimiters(),
+    )
+
+
+def _database(url: str, upgrade: bool) -> Database:
+    database = Database(url)
+    if not upgrade:
+        return database
+    try:
+        database.upgrade()
+    except DatabaseError as error:
+        database.close()
+        # Another kind of error is a defect of ours.
+        if type(error) not in (DatabaseError, OperationalError):
+            raise
+        raise CannotRun(_no_database(url, error)) from error
+    return database
+
+
+def _no_database(url: str, error: DatabaseError) -> str:
+    """With the host or the file, and without the password that the address may hold."""
+    where = make_url(url)
+    said = str(error.orig).splitlines()[0].rstrip(".")
+    if where.get_backend_name() == "sqlite":
+        return (
+            f"The database {where.database} cannot be opened: {said}. Let this user read and write "
+            "the file and its folder, or correct RETRO_HOME or RETRO_DATABASE_URL."
+        )
+    host = f"{where.host or 'localhost'}:{where.port or POSTGRES_PORT}"
+    return (
+        f"The database server at {host} cannot be used: {said}. Start it, or correct "
+        "RETRO_DATABASE_URL."
     )
 
 

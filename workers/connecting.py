@@ -1,6 +1,7 @@
 """Connects a tool: settings from words, tried before anything is stored."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -19,6 +20,8 @@ from sync.vault import SecretsUnreadable
 from workers.app import App
 from workers.clock import machine_now
 from workers.errors import CannotRun
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
 class BadSettings(CannotRun):
@@ -49,6 +52,7 @@ def connect(app: App, kind: str, name: str, given: Mapping[str, str]) -> Connect
     Raises UnknownTool, BadSettings, OtherAccount, ConnectorError; then nothing is stored.
     """
     tool_class = tool(kind)
+    _check_name(app, name)
     config = read_config(tool_class, given)
     with closing(app.unstored(tool_class, config)) as connector:
         account = connector.check()
@@ -83,6 +87,21 @@ def connect(app: App, kind: str, name: str, given: Mapping[str, str]) -> Connect
             runs.cancel_pulls(session, row.id, now)
             cursors.read_everything_again(session, row.id)
     return Connected(name, account, reshaped)
+
+
+def _check_name(app: App, name: str) -> None:
+    """The name stands in addresses, variables and log lines. One that is stored already may stay.
+
+    Raises BadSettings.
+    """
+    if NAME.fullmatch(name):
+        return
+    with app.database.reading() as session:
+        if connections.find_connection(session, name) is None:
+            raise BadSettings(
+                f"{name!r} cannot be the name of a connection: take a to z, 0 to 9, - and _, at "
+                "most 40 of them, beginning with a letter or digit ([a-z0-9][a-z0-9_-]{0,39})."
+            )
 
 
 def _identity(app: App, connection: Connection) -> list[str] | None:
@@ -124,17 +143,31 @@ def read_config(tool_class: type[Connector[Any]], given: Mapping[str, str]) -> C
     for key, text in given.items():
         name, _, inner = key.partition(".")
         if name not in fields:
-            near = get_close_matches(name, fields, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(fields)}."
-            raise BadSettings(f"{tool_class.label} has no setting {name!r}; {hint}")
+            raise BadSettings(f"{tool_class.label} has no setting {name!r}; {_hint(name, fields)}")
         if inner:
             nested.setdefault(name, {})[inner] = text
         else:
-            nested[name] = text.split(",") if _is_list(fields[name]) else text
+            nested[name] = _items(text) if _is_list(fields[name]) else text
     try:
         return tool_class.Config.model_validate(nested)
     except ValidationError as error:
         raise BadSettings(_sentence(tool_class, error)) from None
+
+
+def check_secrets(tool_class: type[Connector[Any]], keys: Iterable[str]) -> None:
+    """Raises BadSettings on a key that is no secret setting of the tool."""
+    known = secret_names(tool_class)
+    for key in keys:
+        if key not in known:
+            told = f"{tool_class.label} has no secret setting {key!r}"
+            raise BadSettings(f"{told}; {_hint(key, sorted(known))}")
+
+
+def _hint(name: str, known: Collection[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    if near:
+        return f"did you mean {near[0]}?"
+    return f"there are: {', '.join(known)}." if known else "there is none."
 
 
 def secret_names(tool_class: type[Connector[Any]]) -> set[str]:
@@ -145,6 +178,10 @@ def _holds_secret(field: FieldInfo) -> bool:
     return "SecretStr" in str(field.annotation) or field.annotation is SecretStr
 
 
+def _items(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",") if item.strip()]
+
+
 def _is_list(field: FieldInfo) -> bool:
     return str(field.annotation).startswith(("list", "tuple", "frozenset", "set"))
 
@@ -153,7 +190,8 @@ def _sentence(tool_class: type[Connector[Any]], error: ValidationError) -> str:
     """Every setting that is wrong, by name, without its value: it may be a secret."""
     parts = []
     for each in error.errors(include_input=False, include_url=False):
-        name = ".".join(str(part) for part in each["loc"]) or "settings"
+        name = ".".join(str(part) for part in each["loc"])
         cause = "is missing" if each["type"] == "missing" else each["msg"]
-        parts.append(f"{name}: {cause.removeprefix('Value error, ')}")
+        cause = cause.removeprefix("Value error, ")
+        parts.append(f"{name}: {cause}" if name else cause)
     return f"{tool_class.label} cannot be connected: {'; '.join(parts).rstrip('.')}."

@@ -17,6 +17,7 @@ from rules.people import Absence, Person, Staff
 from rules.rule_file import Rule, parse_rules
 from sync.store import people as store
 from sync.tables.people import Person as PersonRow
+from workers.text_file import text_of
 
 
 def catalogue(settings: Settings) -> Catalogue:
@@ -43,7 +44,7 @@ _rules = lru_cache(maxsize=2)(parse_rules)
 def _text(settings: Settings, name: str) -> tuple[str, str]:
     own = settings.home / name
     if own.exists():
-        return own.read_text(encoding="utf-8"), str(own)
+        return text_of(own), str(own)
     return shipped_text(name), name
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from sync.tables.outbox import Outbox
-from sync.tables.runs import Run
+from sync.tables.runs import Run, RunStatus
 
 
 def run_report(run: Run) -> dict[str, Any]:
@@ -33,11 +33,13 @@ def run_report(run: Run) -> dict[str, Any]:
 
 def run_history(run: Run, connection: str) -> dict[str, Any]:
     """One element of `retro runs --json`."""
+    waits = run.status is RunStatus.QUEUED
     return {
         "connection": connection,
         **run_report(run),
         "trigger": run.trigger.value,
-        "worker": {"host": run.host, "pid": run.pid} if run.pid else None,
+        # One that is queued again is nobody's, whoever worked on it before.
+        "worker": {"host": run.host, "pid": run.pid} if run.pid and not waits else None,
         "queued_at": run.queued_at,
         "started_at": run.started_at,
         "ended_at": run.ended_at,

@@ -32,6 +32,7 @@ from workers.queues import TimedOut
 
 # What is wrong with the machine and not with the run.
 PASSING = (OperationalError, RedisError, TimedOut)
+INTERRUPTED = "Interrupted"
 FINISHED = (RunStatus.SUCCEEDED, RunStatus.INCOMPLETE)
 
 
@@ -62,7 +63,14 @@ def work_on(
     except KeyboardInterrupt:
         # Whoever pulls next need not wait for the lease to run out.
         with suppress(LeaseLost), app.database.writing() as session:
-            runs.release(session, lease, seconds=0.0)
+            told = {
+                "kind": INTERRUPTED,
+                "message": "The run was interrupted by hand; what was read so far is kept.",
+                "who": "nobody",
+                "next_step": "The next one goes on from there.",
+                "blocks": [],
+            }
+            runs.release(session, lease, seconds=0.0, error=told)
         raise
     except PASSING:
         # The lease runs out and the run is handed on, when database, queue or machine are back.

@@ -1,6 +1,7 @@
 """Whether a connection works: the portal answers, the key is good and may do what we need."""
 
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -8,6 +9,7 @@ from msgspec import Meta, Struct
 from connectors.bitrix24 import fields
 from connectors.bitrix24.config import Bitrix24Config
 from connectors.bitrix24.mapping import DEAL, LEAD
+from connectors.bitrix24.pipelines import lead_stages
 from connectors.bitrix24.wire import Command, Portal, decode, moment_text
 from connectors.errors import BadResponse, NotPermitted, Unavailable
 
@@ -54,6 +56,7 @@ def check(portal: Portal, config: Bitrix24Config) -> str:
         )
     person = whoami(portal)
     _check_fields(portal, config)
+    _check_qualified(portal, config)
     for entity_type in (DEAL, LEAD):
         _check_date_filter(portal, entity_type)
     name = " ".join(part for part in (person.name, person.last_name) if part)
@@ -74,6 +77,22 @@ def _check_fields(portal: Portal, config: Bitrix24Config) -> None:
             f"Leads and deals have no field {', '.join(unknown)}.",
             next_step="Correct the mapping of custom fields, then run a check.",
         )
+
+
+def _check_qualified(portal: Portal, config: Bitrix24Config) -> None:
+    """A misspelt stage would leave its leads unqualified, and nobody would notice."""
+    if not config.qualified_stages:
+        return
+    known = lead_stages(portal)
+    unknown = [stage for stage in config.qualified_stages if stage not in known]
+    if not unknown:
+        return
+    near = get_close_matches(unknown[0].upper(), known, n=1)
+    meant = f"Did you mean {near[0]}? " if near else ""
+    raise NotPermitted(
+        f"Leads have no stage {', '.join(map(repr, unknown))}.",
+        next_step=f"{meant}qualified_stages may name: {', '.join(known)}.",
+    )
 
 
 def _check_date_filter(portal: Portal, entity_type: int) -> None:

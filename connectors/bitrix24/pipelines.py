@@ -56,6 +56,12 @@ def pipelines(portal: Portal) -> Iterator[Page[Stage]]:
     yield Page(stages, position="", refused=refused, remote_now=first.remote_now, requests=requests)
 
 
+def lead_stages(portal: Portal) -> list[str]:
+    """The ids of the stages that leads can stand in, in the portal's order."""
+    batch = portal.batch([_statuses("leads", LEAD_STAGES)])
+    return [row.status_id for row in decode(batch.result("leads"), list[StatusRow])]
+
+
 def _statuses(name: str, entity_id: str) -> Command:
     """One kind of status a call: the method takes a single ENTITY_ID."""
     wanted = {"filter": {"ENTITY_ID": entity_id}, "order": {"SORT": "ASC"}}

@@ -1,8 +1,9 @@
 """Files as a tool: campaign, form and e-mail figures from CSV and XLSX files in a folder.
 
 A record is the figures of one day, campaign and group. Within one file a key may stand once;
-between files the one modified last wins, so a corrected file updates and never doubles. A file
-that leaves the folder takes nothing with it.
+between files each figure is taken from the file modified last that gives it, so a corrected file
+updates and never doubles, and two files may hold different columns. A file that leaves the folder
+takes nothing with it.
 """
 
 from collections import Counter
@@ -16,7 +17,15 @@ import msgspec
 
 from connectors.files.cells import Cell, is_blank
 from connectors.files.folder import FileRefused, SourceFile, list_folder, snapshot
-from connectors.files.headers import KEY, HeaderNames, Table, find_table, nothing_known, tidy
+from connectors.files.headers import (
+    KEY,
+    MEASURES,
+    HeaderNames,
+    Table,
+    find_table,
+    nothing_known,
+    tidy,
+)
 from connectors.files.mapping import KINDS, Figures, RowRefused, settle
 from connectors.files.reading import sheets_of
 from connectors.files.settings import FilesConfig
@@ -45,13 +54,20 @@ class Index:
     """What a first reading of the files showed, before a page is given out; by file name.
 
     `settled` are the writings of a file's tables, `twice` the places of ids that stand more than
-    once in it, `owner` the file that has the last word on an id.
+    once in it, `owners` the file that has the last word on each figure of an id, in the order of
+    `MEASURES`, None where no file gives it.
     """
 
     settled: dict[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)
     twice: dict[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
     refused: dict[str, FileRefused] = field(default_factory=dict)
-    owner: dict[str, str] = field(default_factory=dict)
+    owners: dict[str, Sequence[str | None]] = field(default_factory=dict)
+
+    def own(self, file: str, id_: str, given: Sequence[bool]) -> None:
+        """The file gives these figures of the id, and the files before it no longer do."""
+        before = self.owners.get(id_, (None,) * len(given))
+        now = tuple(file if gives else old for gives, old in zip(given, before, strict=True))
+        self.owners[id_] = now
 
 
 class Files(Connector[FilesConfig]):
@@ -67,7 +83,8 @@ class Files(Connector[FilesConfig]):
         "Figures of a file or row that is gone stay: set them to 0 to take them back.",
         "What has two readings (03/04/2026, 50.000) is refused until a setting decides.",
         "An empty cell is an unknown figure, never zero.",
-        "Of two files with the same day, campaign and group the later one has the last word.",
+        "Of two files with the same day, campaign and group the later one has the last word on "
+        "each figure that it gives.",
     )
     shaping = frozenset({"columns", "currency", "encoding", "decimal", "date_format"})
 
@@ -151,6 +168,7 @@ class Files(Connector[FilesConfig]):
         index = Index()
         for file in files:
             places: dict[str, list[str]] = {}
+            given: list[tuple[str, Sequence[bool]]] = []
             try:
                 figures = [
                     settle(table, stream, self.config.conventions())
@@ -161,12 +179,14 @@ class Files(Connector[FilesConfig]):
                     for number, cells in one.rows():
                         if id_ := one.id_of(cells):
                             places.setdefault(id_, []).append(one.place(number))
+                            given.append((id_, one.given(cells)))
             except FileRefused as refusal:
                 index.refused[file.name] = refusal
                 continue
             index.settled[file.name] = [one.settled for one in figures]
             index.twice[file.name] = {i: rows for i, rows in places.items() if len(rows) > 1}
-            index.owner |= dict.fromkeys(places, file.name)
+            for id_, figures_given in given:
+                index.own(file.name, id_, figures_given)
         return index
 
     def _file_pages(
@@ -238,10 +258,14 @@ def _outcome(
     id_ = figures.id_of(cells)
     if id_ is not None and (places := index.twice[file.name].get(id_)):
         return _twice(figures, cells, id_, places) if figures.place(number) == places[0] else None
-    if id_ is not None and index.owner[id_] != file.name:
-        return None
+    mine = MEASURES[figures.stream]
+    if id_ is not None:
+        owners = zip(mine, index.owners[id_], strict=True)
+        mine = tuple(measure for measure, owner in owners if owner == file.name)
+        if not mine:
+            return None
     try:
-        return figures.values(number, cells) | {"id": id_, "updated_at": file.modified}
+        return figures.values(number, cells, mine) | {"id": id_, "updated_at": file.modified}
     except RowRefused as bad:
         return RefusedRecord(id_, str(bad), figures.raw(cells))
 

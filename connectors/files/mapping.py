@@ -31,6 +31,9 @@ TOTAL = re.compile(r"(grand |sub ?|sous )?(total|totals|totaux)( general| genera
 KINDS = {"day": Kind.DAY, "spend": Kind.MONEY} | {
     field: Kind.COUNT for fields in MEASURES.values() for field in fields if field != "spend"
 }
+# The first is a part of the second. A form that was started the day before is sent on this one, so
+# forms are left out.
+PARTS = (("clicks", "impressions"), ("clicked", "delivered"))
 SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£"}
 CURRENCY = re.compile(r"[A-Z]{3}")
 
@@ -74,18 +77,31 @@ class Figures:
         except BadCell:
             return None
 
-    def values(self, number: int, cells: Sequence[Cell]) -> dict[str, Value | str | None]:
-        """The fields of the record, without its id. Raises RowRefused."""
+    def given(self, cells: Sequence[Cell]) -> Sequence[bool]:
+        """Which figures of the stream the row gives, readable or not, as `MEASURES` has them."""
+        return [not is_blank(self.table.cell(cells, field)) for field in MEASURES[self.stream]]
+
+    def values(
+        self, number: int, cells: Sequence[Cell], measures: Sequence[str]
+    ) -> dict[str, Value | str | None]:
+        """The fields of the record with these figures of it, without its id. Raises RowRefused."""
         values: dict[str, Value | str | None] = {}
         problems = []
-        currency = ("currency",) if "spend" in MEASURES[self.stream] else ()
-        for field in (*KEY, *currency, *MEASURES[self.stream]):
+        currency = ("currency",) if "spend" in measures else ()
+        for field in (*KEY, *currency, *measures):
             try:
                 value = self._value(field, cells)
             except BadCell as bad:
                 problems.append(f"{self.table.column(field)}: {bad}")
             else:
                 values[field] = value
+        for part, whole in PARTS:
+            few, many = values.get(part), values.get(whole)
+            if isinstance(few, int) and isinstance(many, int) and few > many:
+                problems.append(
+                    f"{self.table.column(part)}: {few} {part} of {many} {whole} cannot be; "
+                    "correct one of the two"
+                )
         width = len(self.table.headers)
         if self.table.sheet.name is None and not all(map(is_blank, cells[width:])):
             problems.append(

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import msgspec
 from sqlalchemy import Select, Table, bindparam, exists, func, insert, literal, select, update
 from sqlmodel import Session
 
-from connectors.models import Record, Stream
+from connectors.models import DailyStats, Record, Stream
 from sync.rows import columns, content_hash, differences, values
 from sync.store.bulk import insert_rows
 from sync.store.ids import listed
@@ -55,7 +56,8 @@ def save_records(
 
     A record that comes twice in one page counts once, as it came last. One that was held to be
     deleted and comes again is alive again. Where only the tool's own moment of change has moved,
-    the record is unchanged and the moment is kept up to date.
+    the record is unchanged and the moment is kept up to date. A figure that a record of daily
+    figures does not know is left as it is held (G6).
 
     Raises ValueError or ArithmeticError, bare or inside a StatementError, on a value that its
     column cannot hold; what was written of the page is then to be rolled back.
@@ -63,6 +65,8 @@ def save_records(
     if not records:
         return Saved()
     latest = {record.id: record for record in records}
+    if isinstance(records[0], DailyStats):
+        latest = _completed(session, feed, latest)
     hashes = {id_: content_hash(record) for id_, record in latest.items()}
     known = _known(session, feed, list(latest))
     new = [record for id_, record in latest.items() if id_ not in known]
@@ -85,6 +89,25 @@ def save_records(
         _set_moments(session, feed, bumped)
     written = frozenset(record.id for record in (*new, *changed))
     return Saved(len(new), len(changed), len(latest) - len(written), written)
+
+
+def _completed(session: Session, feed: Feed, latest: Mapping[str, Record]) -> dict[str, Record]:
+    """The records with the held figures in place of those that they do not know."""
+    held = {row.id: row for row in rows_by_id(session, feed, list(latest)) if not row.deleted_at}
+    return {id_: _filled(record, held.get(id_)) for id_, record in latest.items()}
+
+
+def _filled(record: Record, row: Any) -> Record:
+    if row is None:
+        return record
+    names = [name for name in columns(type(record)) if getattr(record, name) is None]
+    missing = {name: getattr(row, name) for name in names if getattr(row, name) is not None}
+    if not missing:
+        return record
+    # Several sources make up the record: their moments of change would undo each other's.
+    if record.updated_at is not None and row.updated_at is not None:
+        missing["updated_at"] = max(record.updated_at, row.updated_at)
+    return msgspec.structs.replace(record, **missing)
 
 
 def _known(session: Session, feed: Feed, ids: Sequence[str]) -> dict[str, Held]:

@@ -163,8 +163,16 @@ def test_quarter_hours_add_up_whatever_the_order(people: list[tuple[str, str]], 
     ("before", "after", "told"),
     [
         ("gross_month: 6000.00", "gros_month: 6000.00", "did you mean gross_month?"),
-        ("gross_month: 6000.00", "gross_month: -1", "pay.yaml:11: rates[0].gross_month: Input"),
-        ("valid_from: 2026-01-01", "valid_from: soon", "pay.yaml:11: rates[0].valid_from: Input"),
+        (
+            "gross_month: 6000.00",
+            "gross_month: -1",
+            "pay.yaml:11: rates[0].gross_month: must be more than 0",
+        ),
+        (
+            "valid_from: 2026-01-01",
+            "valid_from: soon",
+            "pay.yaml:11: rates[0].valid_from: soon cannot be: expected",
+        ),
         ("hours_per_year: 1607", "", "hours_per_year is missing"),
     ],
 )

@@ -56,7 +56,7 @@ def test_a_measure_nobody_counts_is_named_with_the_nearest_that_is() -> None:
         ("unit: share", "unit: share\n    floor: 1.4", "less than 1"),
         ("code: click_rate", "code: Click rate", "should match pattern"),
         ("levers: [{en: the text, fr: le texte}]", "levers: []", "nothing moves"),
-        ("version: 1\nkpis", "version: 2\nkpis", "less than or equal to 1"),
+        ("version: 1\nkpis", "version: 2\nkpis", "must be at most 1"),
     ],
 )
 def test_a_definition_that_cannot_be_is_refused(before: str, after: str, told: str) -> None:

@@ -154,9 +154,9 @@ def test_a_retro_without_a_goal_is_a_draft() -> None:
         ("    target_relative: 0.15\n", "", "type improve_kpi needs target_relative"),
         ("type: improve_kpi", "type: experiment", "type experiment needs protocol"),
         ("type: improve_kpi", "type: standardise", "type standardise needs experiment"),
-        ("T10:00:00+01:00", "T10:00:00", "should have timezone info"),
-        ("hours: 1.5", "hours: 0", "greater than 0"),
-        ("due_business_days: 15", "due_business_days: -1", "greater than or equal to 0"),
+        ("T10:00:00+01:00", "T10:00:00", "expected a moment with its offset"),
+        ("hours: 1.5", "hours: 0", "must be more than 0"),
+        ("due_business_days: 15", "due_business_days: -1", "must be at least 0"),
         ("retro: R-2026-11-23\n", "", "retro is missing"),
         ("{person: p_cmo", "{person: p_cmp", "p_cmp is not a known person"),
     ],
@@ -205,3 +205,14 @@ def test_an_observation_cannot_claim_an_action_nobody_decided() -> None:
     assert read(text).observations[0].outcome is ObservationOutcome.ACTION
     (problem,) = changed("    from: O-1\n", "", text)
     assert problem.startswith("retro.yaml:8: observations[0].outcome:")
+
+
+def test_a_percentage_written_as_a_change_is_asked_about() -> None:
+    (problem,) = changed("target_relative: 0.15", "target_relative: 15")
+    assert "target_relative 15 asks for 1500% more; is 0.15 meant?" in problem
+
+
+def test_a_decision_that_is_due_before_its_retro_is_refused_where_it_says_so() -> None:
+    (problem,) = changed("due_business_days: 15", "due_on: 2026-11-22")
+    assert ": decisions[0].due_on: decision D-email-ctr is due on 2026-11-22, before" in problem
+    assert read(SOUND.replace("due_business_days: 15", "due_on: 2026-11-23"))

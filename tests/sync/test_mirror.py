@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from sqlalchemy import select, update
 
-from connectors.models import Deal, StageKind, Utm
+from connectors.models import Deal, Record, StageKind, Utm
 from sync.rows import content_hash, from_row
 from sync.store import mirror
 from sync.store.database import Database
@@ -36,7 +36,7 @@ DEAL = Deal(
 )
 
 
-def save(database: Database, feed: Feed, *records: Deal) -> Saved:
+def save(database: Database, feed: Feed, *records: Record) -> Saved:
     with database.writing() as session:
         run = queue_run(
             session,

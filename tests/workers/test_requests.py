@@ -19,6 +19,7 @@ from workers.app import App, open_app
 from workers.clock import machine_now
 from workers.connecting import connect
 from workers.pulling import pull_now
+from workers.reports import run_history
 from workers.running import work_on
 from workers.scheduler import Scheduler
 
@@ -155,3 +156,19 @@ def test_settings_that_shape_records_end_the_pulls_that_read_by_the_old_ones(
         runs.renew_lease(session, runs.Lease(old, fence=1), machine_now())
     (run,) = pull_now(app, "portal", [Stream.DEALS])
     assert (run.mode, run.complete) == (Mode.FULL, True)
+
+
+@pytest.mark.promise("G1")
+def test_a_pull_stopped_by_hand_says_so_and_the_next_one_goes_on_with_it(app: App) -> None:
+    def stop(_read: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pull_now(app, "portal", [Stream.DEALS], on_page=stop)
+    (stopped,) = all_runs(app)
+    told = run_history(stopped, "portal")
+    assert (told["status"], told["worker"]) == ("queued", None)
+    assert told["error"]["kind"] == "Interrupted"
+    (run,) = pull_now(app, "portal", [Stream.DEALS])
+    assert (run.id, run.status, run.error) == (stopped.id, RunStatus.SUCCEEDED, None)
+    assert run_history(run, "portal")["worker"] is not None

@@ -95,6 +95,7 @@ def connect_command(
     """Try the credentials of a tool, then store the connection."""
     output = Output(as_json)
     given = _settings(settings)
+    connecting.check_secrets(tool(kind), secrets)
     known = secret_names(tool(kind))
     for key in sorted(known & set(given)):
         sys.stderr.write(

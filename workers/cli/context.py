@@ -11,7 +11,6 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from config.settings import Settings, load_settings
-from rules.yaml_file import FileProblem
 from workers.app import App, open_app
 from workers.embedded import redis_url
 
@@ -21,14 +20,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="One JSON document.")(command)
-
-
-def text_of(file: Path) -> str:
-    """Raises FileProblem when it is no text."""
-    try:
-        return file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise FileProblem([f"{file}:1: the file is not UTF-8 text; save it as UTF-8"]) from error
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """What a command shows: one JSON document, or text for people; and what it says when it fails."""
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -8,8 +9,10 @@ from enum import IntEnum
 from typing import Any
 
 import msgspec
+from redis.exceptions import RedisError
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.exc import OperationalError
 
 from connectors.errors import ConnectorError
 from connectors.registry import UnknownTool
@@ -45,12 +48,32 @@ def failure_of(error: Exception) -> Failure:
     if isinstance(error, ON_PURPOSE):
         return Failure(type(error).__name__, _text(error), "user", "")
     name = type(error).__name__
+    if isinstance(error, OSError) and error.filename is not None:
+        told = f"{_path(error)} cannot be used: {error.strerror}."
+        return Failure(name, told, "admin", RIGHTS)
+    if isinstance(error, OperationalError):
+        said = str(error.orig).splitlines()[0].rstrip(".")
+        return Failure(name, f"The database failed: {said}.", "admin", DOCTOR)
+    if isinstance(error, RedisError):
+        told = f"The Redis of the service failed: {type(error).__name__}."
+        return Failure(name, told, "admin", DOCTOR)
     return Failure(
         name,
         f"Something unexpected went wrong: {name}: {_text(error)}".rstrip(": ") + ".",
         "developer",
         "Run it again with: retro --debug … and report what it shows.",
     )
+
+
+RIGHTS = (
+    "Let this user read and write it, or set RETRO_HOME to a folder where it may, "
+    "such as one in its home."
+)
+DOCTOR = "Run the command again; if it fails again, retro doctor looks over the installation."
+
+
+def _path(error: OSError) -> str:
+    return os.fsdecode(error.filename) if isinstance(error.filename, bytes | str) else "A file"
 
 
 def _text(error: Exception) -> str:

@@ -6,9 +6,10 @@ import click
 
 from sync.store import connections, people
 from workers.app import App
-from workers.cli.context import FILE, json_option, opened, text_of
+from workers.cli.context import FILE, json_option, opened
 from workers.cli.output import Output, Status
 from workers.people_file import import_people
+from workers.text_file import text_of
 
 
 @click.command("people")

@@ -1,17 +1,20 @@
 """retro import, retros, decisions."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
+from rules.words import Retro, RetroStatus
 from sync.store import retros
 from sync.tables.retros import Action, Decision, Target
-from workers.cli.context import FILE, json_option, opened, text_of
+from workers.cli.context import FILE, json_option, opened
 from workers.cli.output import Output
 from workers.errors import NotThere
 from workers.retros import import_retro
+from workers.text_file import text_of
 
 
 @click.command("import")
@@ -38,8 +41,24 @@ def import_command(file: Path, as_json: bool) -> None:
     for each in done.carried_over:
         output.text(f"still open since {each.retro}: {each.title} ({each.owner})")
     output.text(f"{done.retro.id} ({done.retro.status}): {len(done.retro.decisions)} decisions.")
+    for note in _notes(done.retro):
+        output.text(note)
     for warning in done.warnings:
         output.text(f"warning: {warning}")
+
+
+def _notes(retro: Retro) -> Iterator[str]:
+    """What is fine, but may not be what was meant."""
+    if retro.status is RetroStatus.DRAFT:
+        yield "A draft, as it has no goal: {kpi, direction}. Its decisions count all the same."
+    open_ones = [each.id for each in retro.observations if retro.outcome_of(each) is None]
+    if open_ones:
+        yield (
+            f"Without an outcome: {', '.join(open_ones)}. Settle each by a decision from it, or by "
+            "outcome: parked (or rejected) with a reason."
+        )
+    if not retro.decisions:
+        yield "No decisions, so retro plan has nothing to plan."
 
 
 @click.command("retros")
@@ -69,6 +88,8 @@ def retros_command(retro_id: str | None, as_json: bool) -> None:
     if as_json:
         output.document(shown)
         return
+    if not shown:
+        output.text("No retros yet; retro import FILE takes one in.")
     for each in shown:
         output.text(f"{each['id']}  {each['held_at']:%Y-%m-%d}  {each['status']}")
         for observation in each["observations"]:

@@ -8,8 +8,9 @@ from rules.condition_text import sentence
 from rules.rule_file import parse_rules
 from rules.yaml_file import FileProblem
 from workers import library
-from workers.cli.context import FILE, json_option, opened, text_of
+from workers.cli.context import FILE, json_option, opened
 from workers.cli.output import Output, Status
+from workers.text_file import text_of
 
 
 @click.group("rules")

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 from rich.console import Console
@@ -16,6 +17,7 @@ from workers.cli.output import Output, Status
 from workers.errors import NotThere
 from workers.pulling import pull_now, push_now
 from workers.reports import run_history, run_report, write_report
+from workers.running import INTERRUPTED
 
 STREAMS = click.Choice([stream.value for stream in Stream])
 BAD = (RunStatus.FAILED, RunStatus.CANCELLED)
@@ -142,7 +144,16 @@ def runs_command(run_id: int | None, as_json: bool) -> None:
         output.document(shown if run_id is None else shown[0])
         return
     columns = ("run", "connection", "stream", "trigger", "status", "read", "requests", "ended_at")
-    output.table("", columns, ([run[column] for column in columns] for run in shown))
+    output.table("", columns, ([_state(run)[column] for column in columns] for run in shown))
+    for run in shown if run_id is not None else ():
+        if run["error"]:
+            output.text(f"{run['error']['message']} {run['error']['next_step']}")
+
+
+def _state(run: dict[str, Any]) -> dict[str, Any]:
+    """A run that somebody stopped is queued, and goes on with the next one; people are told why."""
+    stopped = run["status"] == RunStatus.QUEUED and (run["error"] or {}).get("kind") == INTERRUPTED
+    return {**run, "status": "interrupted"} if stopped else run
 
 
 @click.command("outbox")

@@ -102,6 +102,13 @@ def test_an_unknown_custom_field_is_named(portal: Sandbox) -> None:
     assert "no field UF_CRM_TYPO" in error.message
 
 
+def test_a_lead_stage_that_does_not_exist_is_named_with_the_known_ones(portal: Sandbox) -> None:
+    error = failure(portal.connector(qualified_stages=["PROCESSED", "in_proces"]))
+    assert error.message == "Leads have no stage 'in_proces'."
+    assert error.next_step.startswith("Did you mean IN_PROCESS? qualified_stages may name: NEW, ")
+    assert portal.connector(qualified_stages=["PROCESSED"]).check()
+
+
 @pytest.mark.quirk(20)
 @pytest.mark.parametrize("moments", ["no_offset", "date_only"])
 @pytest.mark.parametrize("zone", ["-05:00", "+03:00"])

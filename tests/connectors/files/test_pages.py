@@ -52,6 +52,27 @@ def test_the_file_modified_last_has_the_last_word_and_nothing_is_given_twice(des
     assert sorted((ads.day.day, ads.impressions) for ads in records) == [(1, 11), (2, 20)]
 
 
+def test_a_file_leaves_the_figures_that_it_does_not_give_to_the_file_before_it(
+    desk: Desk,
+) -> None:
+    header = ["day", "campaign", "impressions", "ad clicks", "sessions", "spend"]
+    date_back(desk.csv("all.csv", header, ["2026-09-01", "C", 10, 3, 2, "5,25"]), 2)
+    desk.csv("more.csv", [*header[:4], "sessions"], ["2026-09-01", "C", 12, "", 4])
+    first, second = desk.records()
+    assert (first.impressions, first.clicks, first.sessions) == (None, 3, None)
+    assert (str(first.spend), first.currency) == ("5.25", "EUR")
+    assert (second.impressions, second.clicks, second.sessions) == (12, None, 4)
+    assert (second.spend, second.currency) == (None, None)
+
+
+def test_a_bad_cell_of_a_figure_that_a_later_file_gives_does_no_harm(desk: Desk) -> None:
+    header = ["day", "campaign", "impressions", "ad clicks"]
+    date_back(desk.csv("all.csv", header, ["2026-09-01", "C", "abc", 3]), 2)
+    desk.csv("more.csv", HEADER, day(1, 12))
+    assert [(r.impressions, r.clicks) for r in desk.records()] == [(None, 3), (12, None)]
+    assert desk.refused() == []
+
+
 def test_an_older_file_that_arrives_late_does_not_undo_a_newer_one(desk: Desk) -> None:
     corrected = desk.csv("corrected.csv", HEADER, day(1, 11))
     late = desk.csv("first.csv", HEADER, day(1, 10), day(2, 20))

@@ -45,6 +45,16 @@ def test_a_bad_cell_is_named_by_file_sheet_row_and_column_and_the_rest_goes_thro
     assert desk.reason().startswith(f'ads.csv, row 2: column {letter} "{HEADER[column]}": ')
 
 
+def test_more_clicks_than_what_could_be_clicked_are_refused_by_row(desk: Desk) -> None:
+    desk.csv("ads.csv", HEADER, [*GOOD[:3], 5, 6, "1,50", ""])
+    assert desk.reason() == (
+        'ads.csv, row 2: column E "Clics": 6 clicks of 5 impressions cannot be; '
+        "correct one of the two"
+    )
+    desk.csv("mails.csv", ["day", "campaign", "delivered", "clicked"], ["2026-09-01", "C", 1, 2])
+    assert "2 clicked of 1 delivered cannot be" in desk.reason(Stream.EMAIL_STATS)
+
+
 def test_every_bad_cell_of_a_row_is_named_at_once(desk: Desk) -> None:
     desk.csv("ads.csv", HEADER, ["2026-09-01", "C", "x", "y", 1, "z", ""])
     (refused,) = desk.refused()

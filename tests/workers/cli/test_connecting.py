@@ -60,6 +60,21 @@ def test_a_misspelt_setting_has_a_nearest_one(retro: Retro) -> None:
     assert answer.sentence == "Bitrix24 has no setting 'webhok'; did you mean webhook?"
 
 
+def test_a_misspelt_secret_has_a_nearest_one_before_it_is_asked_for(retro: Retro) -> None:
+    answer = retro("connect", "bitrix24", "portal", "--secret", "webhok", given="x\n")
+    assert answer.sentence == "Bitrix24 has no secret setting 'webhok'; did you mean webhook?"
+    answer = retro("connect", "files", "figures", "--secret", "webhook", given="x\n")
+    assert "has no secret setting 'webhook'; there is none." in answer.sentence
+
+
+@pytest.mark.parametrize("name", ["my portal", "a/b", "été", "Portal", "-p", "p" * 41, ""])
+def test_a_name_that_could_not_stand_in_an_address_is_refused(retro: Retro, name: str) -> None:
+    answer = retro("connect", "files", "--set", f"folder={retro.home}", "--", name)
+    assert answer.status == 1
+    assert "[a-z0-9][a-z0-9_-]{0,39}" in answer.sentence
+    assert retro.connections() == []
+
+
 @pytest.mark.parametrize("command", [("connect", "bitrx", "portal"), ("tools", "bitrx")])
 def test_a_misspelt_tool_has_a_nearest_one(retro: Retro, command: tuple[str, ...]) -> None:
     answer = retro(*command)

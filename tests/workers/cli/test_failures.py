@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.sandbox.runner import free_port
 from rules.yaml_document import Problem, Refused
 from sync.store.connections import StillNeeded, UnknownConnection
 from sync.vault import SecretsUnreadable
@@ -40,6 +41,40 @@ def test_an_error_of_ours_is_not_shown_as_one_of_the_user(error: Exception) -> N
 def test_an_error_raised_on_purpose_speaks_for_itself(error: Exception) -> None:
     assert failure_of(error).message == "said on purpose"
     assert failure_of(error).who == "user"
+
+
+@pytest.mark.parametrize("command", [("runs",), ("run",), ("demo",), ("doctor",)])
+def test_a_home_that_cannot_be_made_is_named(retro: Retro, command: tuple[str, ...]) -> None:
+    retro.monkeypatch.setenv("RETRO_HOME", "/proc/retro")
+    answer = retro(*command, "--json")
+    assert answer.status == 1
+    assert "/proc/retro" in answer.out + answer.err
+    assert "unexpected" not in answer.out + answer.err
+
+
+@pytest.mark.parametrize("command", ["runs", "run"])
+def test_a_database_that_cannot_be_opened_is_named(
+    retro: Retro, tmp_path: Path, command: str
+) -> None:
+    retro.monkeypatch.setenv("RETRO_DATABASE_URL", f"sqlite:///{tmp_path}")
+    assert retro(command).sentence == (
+        f"The database {tmp_path} cannot be opened: unable to open database file. Let this user "
+        "read and write the file and its folder, or correct RETRO_HOME or RETRO_DATABASE_URL."
+    )
+    file = tmp_path / "letter.txt"
+    file.write_text("Dear all, " * 200)
+    retro.monkeypatch.setenv("RETRO_DATABASE_URL", f"sqlite:///{file}")
+    assert "letter.txt cannot be opened: file is not a database" in retro(command).sentence
+
+
+def test_a_database_server_that_is_down_is_named_without_its_password(retro: Retro) -> None:
+    port = free_port()
+    address = f"postgresql+psycopg://retro:geheim@127.0.0.1:{port}/retro"
+    retro.monkeypatch.setenv("RETRO_DATABASE_URL", address)
+    answer = retro("runs")
+    assert answer.sentence.startswith(f"The database server at 127.0.0.1:{port} cannot be used: ")
+    assert answer.sentence.endswith(" Start it, or correct RETRO_DATABASE_URL.")
+    assert "geheim" not in answer.err
 
 
 def test_a_refused_file_tells_every_problem() -> None:

@@ -1,0 +1,77 @@
+"""Figures of a day that come from several sources, each of which knows a part of them."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from connectors.models import CampaignStats, Stream
+from sync.rows import content_hash, from_row
+from sync.store import mirror
+from sync.store.database import Database
+from sync.store.mirror import Feed, Saved
+from tests.sync.conftest import NOW
+from tests.sync.test_mirror import save
+
+DAY = date(2026, 9, 1)
+CLICKS = CampaignStats(
+    id="2026-09-01|C|treated",
+    day=DAY,
+    campaign="C",
+    clicks=7,
+    spend=Decimal("12.50"),
+    currency="EUR",
+    updated_at=NOW,
+)
+SEEN = CampaignStats(
+    id=CLICKS.id, day=DAY, campaign="C", impressions=900, updated_at=NOW + timedelta(hours=1)
+)
+BOTH = msgspec.structs.replace(CLICKS, impressions=900, updated_at=SEEN.updated_at)
+
+
+@pytest.fixture
+def figures(connection_id: int) -> Feed:
+    return Feed(connection_id, Stream.CAMPAIGN_STATS)
+
+
+def held(database: Database, feed: Feed) -> CampaignStats:
+    with database.reading() as session:
+        (row,) = mirror.rows_by_id(session, feed, [CLICKS.id])
+        assert row.hash == content_hash(from_row(CampaignStats, row))
+        return from_row(CampaignStats, row)
+
+
+@pytest.mark.promise("G6")
+def test_a_figure_that_is_unknown_now_stays_as_it_is_held(
+    database: Database, figures: Feed
+) -> None:
+    save(database, figures, CLICKS)
+    assert save(database, figures, SEEN) == Saved(updated=1)
+    assert held(database, figures) == BOTH
+
+
+@pytest.mark.promise("G2")
+def test_the_same_parts_read_again_change_nothing(database: Database, figures: Feed) -> None:
+    for part in (CLICKS, SEEN):
+        save(database, figures, part)
+    for part in (CLICKS, SEEN):
+        assert save(database, figures, part) == Saved(unchanged=1)
+        assert held(database, figures) == BOTH
+
+
+def test_a_figure_that_is_known_replaces_the_held_one(database: Database, figures: Feed) -> None:
+    save(database, figures, BOTH)
+    corrected = msgspec.structs.replace(SEEN, impressions=0)
+    assert save(database, figures, corrected) == Saved(updated=1)
+    assert held(database, figures) == msgspec.structs.replace(BOTH, impressions=0)
+
+
+def test_figures_that_were_held_to_be_deleted_do_not_come_back(
+    database: Database, figures: Feed
+) -> None:
+    save(database, figures, CLICKS)
+    with database.writing() as session:
+        mirror.mark_deleted(session, figures, [CLICKS.id], NOW)
+    save(database, figures, SEEN)
+    assert held(database, figures) == SEEN
