@@ -1,10 +1,8 @@
 """Serves the web application until it is asked to end."""
 
-import errno
 import logging
 import os
 import signal
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -14,12 +12,10 @@ import uvicorn
 
 from web.app import create_app
 from workers.app import App
-from workers.errors import CannotRun
+from workers.ports import LOOPBACK, listen
 
-LOOPBACK = "127.0.0.1"
 # What answers under way get, in seconds; less than the supervisor's patience.
 ENDS_WITHIN = 3.0
-BACKLOG = 128
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 log = logging.getLogger(__name__)
@@ -50,7 +46,7 @@ def serve(app: App, port: int, host: str = LOOPBACK) -> None:
 
     Raises CannotRun when the port cannot be had.
     """
-    with closing(_listener(host, port)) as listener:
+    with closing(listen(port, host)) as listener:
         server = server_for(app)
         with _ending_on_signals(server):
             log.info("The page is at http://%s:%s/", host, port)
@@ -73,19 +69,6 @@ def server_for(app: App) -> Server:
             proxy_headers=False,
         )
     )
-
-
-def _listener(host: str, port: int) -> socket.socket:
-    try:
-        return socket.create_server((host, port), backlog=BACKLOG)
-    except OSError as error:
-        why = {
-            errno.EADDRINUSE: "is taken by another program",
-            errno.EACCES: "is not ours to use",
-        }.get(error.errno or 0, "cannot be used")
-        raise CannotRun(
-            f"Port {port} on {host} {why}; stop what holds it, or set RETRO_PORT to a free port."
-        ) from error
 
 
 @contextmanager

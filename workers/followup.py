@@ -125,12 +125,11 @@ def recent_by_campaign(app: App, session: Session, now: datetime) -> dict[str, l
     today = now.date()
     definitions = tuple(library.catalogue(app.settings).kpis)
     figures = Figures(app, session, now)
-    found = {}
     first_days = measures.first_days(session, today - timedelta(days=OPEN_DAYS), today)
-    for campaign, first_day in first_days.items():
-        values = figures.by_campaign(definitions, Period(first_day, today))
-        found[campaign] = values.get(campaign, [])
-    return found
+    return {
+        campaign: figures.of_campaign(definitions, campaign, Period(first_day, today))
+        for campaign, first_day in first_days.items()
+    }
 
 
 def _done_decisions(session: Session, space: Workspace) -> Iterator[Happened]:

@@ -1,7 +1,7 @@
 """Figures from the mirror: the store counts, the rules package makes values of the counts."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlmodel import Session
@@ -34,11 +34,13 @@ STREAM_OF = {
 
 @dataclass(frozen=True)
 class Figures:
-    """Computes KPI values as they are known at `now` (business time)."""
+    """Computes KPI values as they are known at `now` (business time), from what one session reads:
+    whether a stream is complete is asked once for each scope, most KPIs share theirs."""
 
     app: App
     session: Session
     now: datetime
+    _complete: dict[tuple[Stream, Scope], bool] = field(default_factory=dict, compare=False)
 
     def value(
         self,
@@ -59,7 +61,7 @@ class Figures:
         if group is not Group.TREATED:
             slice_["group"] = group.value
         counted = self._measures(store.sums(self.session, scope), period, slice_)
-        complete = store.is_complete(self.session, _streams(definition), scope)
+        complete = self._is_complete(definition, scope)
         return kpi_value(definition, replace(counted, complete=complete), self._exchange(period))
 
     def by_campaign(
@@ -68,23 +70,42 @@ class Figures:
         """Every KPI of every campaign that has figures in the period; "" is the slice of what has
         no campaign, without which the slices would not add up to the total."""
         scope = self._scope(period, Group.TREATED)
-        found: dict[str, list[KpiValue]] = {}
-        for campaign, sums in sorted(store.sums_by_campaign(self.session, scope).items()):
-            counted = self._measures(sums, period, {"campaign": campaign})
-            narrow = replace(scope, campaign=campaign)
-            found[campaign] = [
-                kpi_value(
-                    definition,
-                    replace(
-                        counted,
-                        complete=store.is_complete(self.session, _streams(definition), narrow),
-                    ),
-                    self._exchange(period),
-                )
-                for definition in definitions
-                if definition.campaigns is None or store.fits(campaign, definition.campaigns)
-            ]
-        return found
+        return {
+            campaign: self._of_campaign(definitions, campaign, scope, sums)
+            for campaign, sums in sorted(store.sums_by_campaign(self.session, scope).items())
+        }
+
+    def of_campaign(
+        self, definitions: Sequence[KpiDefinition], campaign: str, period: Period
+    ) -> list[KpiValue]:
+        """Every KPI of one campaign; none where the period holds nothing of it."""
+        scope = replace(self._scope(period, Group.TREATED), campaign=campaign)
+        sums = store.sums_by_campaign(self.session, scope).get(campaign)
+        return [] if sums is None else self._of_campaign(definitions, campaign, scope, sums)
+
+    def _of_campaign(
+        self, definitions: Sequence[KpiDefinition], campaign: str, scope: Scope, sums: Sums
+    ) -> list[KpiValue]:
+        period, narrow = Period(scope.start, scope.end), replace(scope, campaign=campaign)
+        counted = self._measures(sums, period, {"campaign": campaign})
+        return [
+            kpi_value(
+                definition,
+                replace(counted, complete=self._is_complete(definition, narrow)),
+                self._exchange(period),
+            )
+            for definition in definitions
+            if definition.campaigns is None or store.fits(campaign, definition.campaigns)
+        ]
+
+    def _is_complete(self, definition: KpiDefinition, scope: Scope) -> bool:
+        return all(self._reaches(stream, scope) for stream in _streams(definition))
+
+    def _reaches(self, stream: Stream, scope: Scope) -> bool:
+        asked = (stream, scope)
+        if asked not in self._complete:
+            self._complete[asked] = store.is_complete(self.session, [stream], scope)
+        return self._complete[asked]
 
     def _measures(self, sums: Sums, period: Period, slice_: dict[str, str]) -> Measures:
         return Measures(

@@ -94,7 +94,7 @@ class Supervisor:
         log.warning(
             "%s ended by itself and is started again.",
             life.program.name,
-            extra={"status": status, "in_seconds": pause, "said": life.program.last_words()},
+            extra={"status": status, "in_seconds": pause, **_said(life.program)},
         )
 
     def _end_all(self) -> None:
@@ -124,6 +124,11 @@ class Supervisor:
 def pause_after(failures: int) -> float:
     """Seconds before the next start: 0.2, doubled with every failure in a row, at most 5."""
     return float(min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (failures - 1)))
+
+
+def _said(program: Program) -> dict[str, str]:
+    words = program.last_words()
+    return {"said": words} if words else {}
 
 
 def _start(life: _Life) -> None:

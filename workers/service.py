@@ -9,6 +9,7 @@ from config.settings import Settings
 from workers.app import open_app
 from workers.embedded import RedisServer
 from workers.instance import hold
+from workers.ports import listen
 from workers.processes import Supervisor
 from workers.program import Program
 from workers.queues import QUEUES
@@ -21,6 +22,8 @@ def run_service(settings: Settings, started: Callable[[], None] = lambda: None) 
     CannotRun."""
     configure_logging(settings.log, str)
     with hold(settings.home, "retro run"):
+        # Once everything runs, the page alone would be started again for ever.
+        listen(settings.port).close()
         # Before anything else starts, so that processes do not race to upgrade the tables.
         open_app(settings).close()
         Supervisor(stages(settings)).run(started)

@@ -18,9 +18,10 @@ from tests.waiting import eventually
 from tests.web.rows import save_portal
 from tests.web.serving import free_port, locked
 from tests.web.test_hooks import task_update
-from web.server import LOOPBACK, serve
+from web.server import serve
 from workers.app import App
 from workers.errors import CannotRun
+from workers.ports import LOOPBACK
 
 
 class WebProcess:

@@ -30,7 +30,7 @@ from workers.retros import import_retro
 
 SEED = 7
 # The story jumps by weeks: tasks are pulled on each day it plays, everything else now and then.
-EVERY_DAY, NOW_AND_THEN = timedelta(days=1), timedelta(days=14)
+EVERY_DAY, NOW_AND_THEN = timedelta(days=1), timedelta(days=30)
 DECISION = "D-email-ctr"
 EVENTS_SHOWN = 4
 COMPLETED = 5

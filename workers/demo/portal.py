@@ -6,7 +6,7 @@ import sys
 
 from connectors.bitrix24.portal.options import SandboxOptions
 from connectors.bitrix24.sandbox import create_app, describe
-from connectors.sandbox.runner import free_port, serve
+from connectors.sandbox.runner import serve
 from workers.demo.company import portal_data
 from workers.demo.counts import perturbed
 from workers.demo.world import load_world, story_counts
@@ -18,6 +18,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m workers.demo.portal")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--perturb", type=int)
+    parser.add_argument("--port", type=int, required=True)
     given = parser.parse_args()
     counts = story_counts()
     if given.perturb is not None:
@@ -28,11 +29,10 @@ def main() -> None:
         start_at=load_world().now,
         frozen=True,
     )
-    port = free_port()
     app = create_app(options)
-    sys.stdout.write(json.dumps(describe(options, f"http://{HOST}:{port}")) + "\n")
+    sys.stdout.write(json.dumps(describe(options, f"http://{HOST}:{given.port}")) + "\n")
     sys.stdout.flush()
-    serve(app, HOST, port)
+    serve(app, HOST, given.port)
 
 
 if __name__ == "__main__":
