@@ -68,6 +68,7 @@ def certify(
     gone = [id_ for id_ in unseen if presence[id_] is Presence.DELETED]
     too_many = len(gone) >= FEWEST_HELD_BACK and len(gone) > MOST_GONE * held
     with database.writing() as session:
+        runs.hold(session, lease)
         deleted = 0 if too_many else mirror.mark_deleted(session, feed, gone, now())
         runs.advance(session, lease, Progress(deleted=deleted), now())
         still_there = len(unseen) - len(gone)

@@ -39,6 +39,7 @@ def read_again(
         presence = connector.presence(feed.stream, missing)
         gone = [id_ for id_ in missing if presence[id_] is Presence.DELETED]
     with database.writing() as session:
+        runs.hold(session, lease)
         at = now()
         taken = take_in(session, feed, page.records, page.refused, run_id=lease.run_id, at=at)
         cursors.clear_set_aside(session, feed, gone)

@@ -7,6 +7,7 @@ ids it has seen are in the database. It ends in a certificate, or says what is m
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import chain, repeat
 from time import monotonic
 from typing import Any
@@ -21,7 +22,7 @@ from sync import health
 from sync.certificate import certify
 from sync.heartbeat import heartbeat
 from sync.store import cursors, mirror, runs
-from sync.store.database import Database
+from sync.store.database import Database, again_after_conflict
 from sync.store.intake import take_in
 from sync.store.mirror import Feed
 from sync.store.runs import Lease, Progress
@@ -68,6 +69,7 @@ def run_pull(pull: Pull) -> RunStatus:
 
 def _fail(pull: Pull, started: float, error: ConnectorError) -> RunStatus:
     with pull.database.writing() as session:
+        runs.hold(session, pull.lease)
         health.note_failure(session, pull.feed.connection_id, error)
         cursors.forget_pull(session, pull.feed, pull.lease.run_id)
         runs.finish(
@@ -131,7 +133,7 @@ def _read_pages(pull: Pull, window: Window, started: float, lost: Callable[[], b
     for share, page in side_by_side(_pages(pull, window, share) for share in shares):
         if lost():
             raise runs.LeaseLost(f"run {pull.lease.run_id} was not renewed in time")
-        _commit_page(pull, window, share, page)
+        again_after_conflict(partial(_commit_page, pull, window, share, page))
         if page is not None:
             total += len(page.records)
             pull.on_page(total)
@@ -156,6 +158,7 @@ def _commit_page(pull: Pull, window: Window, share: Partition, page: Page[Record
     """Page, enumeration, counts and cursor become true together, or not at all (G1)."""
     feed, run_id, now = pull.feed, pull.lease.run_id, pull.now()
     with pull.database.writing() as session:
+        runs.hold(session, pull.lease)
         if page is None:
             runs.advance(session, pull.lease, Progress(), now)
             cursors.save_position(session, feed, share.name, position=None, finished=True)
@@ -180,6 +183,7 @@ def _finish(pull: Pull, window: Window, started: float) -> RunStatus:
         else None
     )
     with pull.database.writing() as session:
+        runs.hold(session, pull.lease)
         run = runs.get_run(session, pull.lease.run_id)
         complete = judged.complete if judged else None
         succeeded = complete is not False

@@ -40,6 +40,7 @@ def follow_up(app: App) -> None:
         changed = _as_told(retros.problems(session)) != _as_told(problems)
     if changed:
         with app.database.writing() as session:
+            retros.plan_in_turn(session)
             retros.keep_problems(session, problems)
 
 
@@ -82,6 +83,7 @@ def settle_decisions(app: App) -> None:
         if not _unsettled(session):
             return
     with app.database.writing() as session:
+        retros.plan_in_turn(session)
         for decision, status in _unsettled(session):
             decision.status = status.value
             session.add(decision)

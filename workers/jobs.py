@@ -12,13 +12,13 @@ from contextlib import contextmanager
 
 from redis import Redis
 from redis.exceptions import RedisError
-from sqlalchemy.exc import OperationalError
 
 from config.settings import load_settings
 from connectors.errors import ConnectorError
 from rules.yaml_file import FileProblem
 from sync.store import runs
 from sync.store.connections import SettingsOutdated, connection_with
+from sync.store.database import DATABASE_AWAY
 from sync.tables.runs import RunStatus
 from sync.vault import SecretsUnreadable
 from workers import doorbell, hooks
@@ -30,10 +30,10 @@ from workers.running import work_on
 
 # What passes by itself or is mended by a person: a traceback would tell neither anything.
 EXPECTED = (
+    *DATABASE_AWAY,
     CannotRun,
     ConnectorError,
     FileProblem,
-    OperationalError,
     RedisError,
     SecretsUnreadable,
     SettingsOutdated,

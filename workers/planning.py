@@ -118,6 +118,7 @@ def apply_plan(session: Session, planned: Planned, now: datetime) -> int:
     """
     plan, there = planned.plan, planned.places
     refused = {refusal.about for refusal in plan.refused}
+    retros.plan_in_turn(session)
     retros.keep_rule_versions(session, (_version_row(rule, now) for rule in planned.rules))
     retros.keep_evaluations(
         session,

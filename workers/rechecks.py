@@ -53,6 +53,7 @@ def check_due_targets(app: App) -> Checks:
     ready = [each for each in judged if not _wait_for_data(*each, now.date())]
     if ready:
         with app.database.writing() as session:
+            retros.plan_in_turn(session)
             for target, found in ready:
                 _keep(app, session, target, found, now)
     return Checks(

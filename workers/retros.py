@@ -43,6 +43,7 @@ def import_retro(app: App, text: str, source: str) -> Imported:
     now, calendar = app.clock.now(), library.calendar(app.settings)
     # Read and written as one: of two files with one id that come at once, the second is refused.
     with app.database.writing() as session:
+        retros.plan_in_turn(session)
         retro = parse_retro(
             text,
             source,

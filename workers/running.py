@@ -9,7 +9,6 @@ from traceback import extract_tb
 from typing import Any
 
 from redis.exceptions import RedisError
-from sqlalchemy.exc import OperationalError
 
 from connectors.errors import AuthFailed, ConnectorError
 from connectors.models import Stream
@@ -19,6 +18,7 @@ from sync.pull import Pull, run_pull
 from sync.push import Push, run_push
 from sync.statuses import apply_statuses
 from sync.store import connections, cursors, runs
+from sync.store.database import DATABASE_AWAY
 from sync.store.mirror import Feed
 from sync.store.runs import Lease, LeaseLost, Worker
 from sync.tables.connections import Connection, ConnectionState
@@ -31,7 +31,7 @@ from workers.moves import address_kept
 from workers.queues import TimedOut
 
 # What is wrong with the machine and not with the run.
-PASSING = (OperationalError, RedisError, TimedOut)
+PASSING = (*DATABASE_AWAY, RedisError, TimedOut)
 INTERRUPTED = "Interrupted"
 FINISHED = (RunStatus.SUCCEEDED, RunStatus.INCOMPLETE)
 

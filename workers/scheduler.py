@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from redis.exceptions import RedisError
-from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from sync.store import hooks, outbox, runs, schedules
+from sync.store.database import DATABASE_AWAY
 from sync.store.schedules import Due
 from sync.tables.connections import Connection, ConnectionState
 from sync.tables.runs import PUSH, Mode, Run, Trigger
@@ -44,7 +44,7 @@ class Scheduler:
             try:
                 self._round()
                 trouble = ""
-            except (RedisError, OperationalError, ClockUnreachable) as error:
+            except (RedisError, *DATABASE_AWAY, ClockUnreachable) as error:
                 trouble = one_line(error)
             if trouble != self.trouble:
                 log.warning("The scheduler %s", f"waits: {trouble}" if trouble else "goes on.")

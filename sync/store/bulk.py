@@ -10,6 +10,7 @@ from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, LargeBinary, Table
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
 from sqlmodel import Session
 
@@ -46,9 +47,16 @@ def _copy(
     columns = ", ".join(quote(name) for name in names)
     statement = f"COPY {quote(table.name)} ({columns}) FROM STDIN"
     driver: Any = connection.connection.driver_connection
-    with driver.cursor().copy(statement) as copy:
-        for row in rows:
-            copy.write_row(row)
+    dbapi_error: type[Exception] = connection.dialect.loaded_dbapi.Error
+    try:
+        with driver.cursor().copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except dbapi_error as error:
+        # SQLAlchemy did not see this call, and everybody above knows errors by its names.
+        raise DBAPIError.instance(
+            statement, None, error, dbapi_error, hide_parameters=True, dialect=connection.dialect
+        ) from error
 
 
 def bound_values(session: Session, table: Table, name: str, values: Values) -> Values:

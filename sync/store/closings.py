@@ -6,12 +6,20 @@ from sqlalchemy import exists, func, select, update
 from sqlmodel import Session
 
 from connectors.models import Deal, Record, StageChange, StageKind, Stream
+from sync.store.database import one_at_a_time
 from sync.store.ids import listed
 from sync.store.mirror import Feed
 from sync.tables.columns import table_of
 from sync.tables.mirror import DealRow, StageChangeRow
 
 DEAL, MOVE = table_of(DealRow), table_of(StageChangeRow)
+
+
+def meet_in_turn(session: Session, feed: Feed) -> None:
+    """Before a page of deals or of moves is saved: of two that commit at once neither would see
+    what the other brings."""
+    if feed.stream in (Stream.DEALS, Stream.STAGE_CHANGES):
+        one_at_a_time(session, f"closings of {feed.connection_id}")
 
 
 def correct_closings(session: Session, feed: Feed, records: Sequence[Record]) -> None:

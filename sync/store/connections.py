@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from connectors.auth import Token
 from connectors.port import Connector, ConnectorConfig
-from sync.store.database import Database
+from sync.store.database import Database, one_at_a_time
 from sync.tables import metadata
 from sync.tables.columns import table_of
 from sync.tables.connections import Connection, ConnectionState
@@ -82,6 +82,7 @@ def save_connection(
     records.
     """
     settings, secrets = _split(config)
+    one_at_a_time(session, "connections")
     row = find_connection(session, name)
     if row is not None and row.kind != kind:
         raise OtherAccount(f"{name!r} is a {row.kind} connection; choose another name for {kind}.")
@@ -114,6 +115,7 @@ def forget_connection(session: Session, connection_id: int) -> None:
 
     Raises StillNeeded when decisions were planned into it: their history would go with it.
     """
+    _keep_others_away(session, connection_id)
     row = connection_with(session, connection_id)
     decisions = {
         *session.exec(select(Action.decision_id).where(Action.connection_id == connection_id)),
@@ -131,6 +133,18 @@ def forget_connection(session: Session, connection_id: int) -> None:
             runs = select_columns(RUN.c.id).where(RUN.c.connection_id == connection_id)
             session.execute(delete(table).where(table.c.run_id.in_(runs)))
     session.delete(row)
+
+
+def _keep_others_away(session: Session, connection_id: int) -> None:
+    """Wait for the pages that are being committed, and let no new row point here: runs first, as
+    whoever commits a page takes them."""
+    session.execute(
+        select_columns(RUN.c.id)
+        .where(RUN.c.connection_id == connection_id)
+        .order_by(RUN.c.id)
+        .with_for_update()
+    )
+    session.exec(select(Connection.id).where(Connection.id == connection_id).with_for_update())
 
 
 def _split(config: ConnectorConfig) -> tuple[dict[str, Any], dict[str, str]]:

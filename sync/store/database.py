@@ -1,18 +1,42 @@
 """The database: how it is opened, brought up to date, and how a unit of work begins and ends."""
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 # SQLite waits this long for another process's write; a page commit takes milliseconds.
 BUSY_MS = 30_000
+# PostgreSQL, in milliseconds. A statement takes this long only when something is wrong; a lock is
+# waited for as long as on SQLite; a transaction left open keeps dead rows from being cleared.
+STATEMENT_MS, LOCK_MS, IDLE_MS = 300_000, BUSY_MS, 600_000
+# A worker uses two connections (its work and its heartbeat), the web one for each of its threads.
+POOL = {"pool_size": 5, "max_overflow": 15, "pool_timeout": 10, "pool_recycle": 1800}
+# A server that vanished without a word is noticed within a minute.
+NETWORK = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+# What passes by itself: the database is busy, restarts, or cannot be reached just now.
+DATABASE_AWAY = (OperationalError, InterfaceError, PoolExhausted)
+# Two units of work that could not both go on; the one that was broken off may simply be repeated.
+CONFLICTS = ("40001", "40P01")
+MOST_TRIES = 5
+
+T = TypeVar("T")
 
 
 class Database:
@@ -21,10 +45,16 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.engine = _engine(url)
+        self._snapshots = self.engine
+        if self.engine.dialect.name == "postgresql":
+            # As a reader of SQLite has it: all its queries see one state.
+            self._snapshots = self.engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        with self.engine.connect() as connection, Session(connection) as session:
+        with self._snapshots.connect() as connection, Session(connection) as session:
             yield session
 
     @contextmanager
@@ -53,16 +83,65 @@ class Database:
             config.set_main_option("script_location", str(MIGRATIONS))
             config.attributes["connection"] = connection
             with connection.begin():
+                if connection.dialect.name == "postgresql":
+                    # Processes of several machines start at once, and a large table takes its time.
+                    connection.execute(text("SET LOCAL statement_timeout = 0"))
+                    connection.execute(text("SET LOCAL lock_timeout = 0"))
+                    _take_lock(connection, "upgrade")
                 command.upgrade(config, revision)
+
+    def revision(self) -> str | None:
+        """The revision of the tables; None when there are none yet."""
+        with self.engine.connect() as connection:
+            if not self.engine.dialect.has_table(connection, "alembic_version"):
+                return None
+            return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
     def close(self) -> None:
         self.engine.dispose()
 
 
+def newest_revision() -> str:
+    """The revision of the tables that this version works with."""
+    from alembic.script import ScriptDirectory
+
+    head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+    assert head is not None
+    return head
+
+
+def one_at_a_time(session: Session, what: str) -> None:
+    """From here to the end of the transaction nobody else is past this line for `what`; what they
+    committed before is seen. SQLite gives that to every writer, PostgreSQL to whoever asks."""
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        _take_lock(connection, what)
+
+
+def _take_lock(connection: Connection, what: str) -> None:
+    number = int.from_bytes(hashlib.sha256(what.encode()).digest()[:8], signed=True)
+    connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+
+
+def again_after_conflict(work: Callable[[], T]) -> T:
+    """Do a unit of work, again when the database broke it off for another one's sake."""
+    for _ in range(MOST_TRIES - 1):
+        try:
+            return work()
+        except DBAPIError as error:
+            if not is_conflict(error):
+                raise
+    return work()
+
+
+def is_conflict(error: DBAPIError) -> bool:
+    return getattr(error.orig, "sqlstate", None) in CONFLICTS
+
+
 def _engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True)
+        return create_engine(parsed, pool_pre_ping=True, connect_args=_connecting(parsed), **POOL)
     if parsed.database:
         _private_file(Path(parsed.database))
     engine = create_engine(parsed)
@@ -76,6 +155,18 @@ def _private_file(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileExistsError):
         path.touch(mode=0o600, exist_ok=False)
+
+
+def _connecting(url: URL) -> dict[str, str | int]:
+    """How a server is connected to, where the address itself says nothing else."""
+    limits = {
+        "statement_timeout": STATEMENT_MS,
+        "lock_timeout": LOCK_MS,
+        "idle_in_transaction_session_timeout": IDLE_MS,
+    }
+    options = " ".join(f"-c {name}={value}" for name, value in limits.items())
+    ours: dict[str, str | int] = {"application_name": "retro", "options": options, **NETWORK}
+    return {name: value for name, value in ours.items() if name not in url.query}
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from connectors.port import HookEvent as Hint
@@ -11,14 +13,7 @@ from sync.tables.runs import HookEvent, HookState
 
 def store_hint(session: Session, connection_id: int, hint: Hint, at: datetime) -> int | None:
     """Keep an event; a second delivery is only counted. Returns the id of a new one."""
-    known = session.exec(
-        select(HookEvent).where(
-            HookEvent.connection_id == connection_id, HookEvent.dedupe == hint.dedupe
-        )
-    ).first()
-    if known is not None:
-        known.deliveries += 1
-        session.add(known)
+    if _counted_again(session, connection_id, hint):
         return None
     event = HookEvent(
         connection_id=connection_id,
@@ -27,9 +22,25 @@ def store_hint(session: Session, connection_id: int, hint: Hint, at: datetime) -
         dedupe=hint.dedupe,
         received_at=at,
     )
-    session.add(event)
-    session.flush()
+    try:
+        with session.begin_nested():
+            session.add(event)
+    except IntegrityError:
+        # The other copy was stored between our look and our insert.
+        if not _counted_again(session, connection_id, hint):
+            raise
+        return None
     return event.id
+
+
+def _counted_again(session: Session, connection_id: int, hint: Hint) -> bool:
+    """Whether the event is known; then this delivery of it is counted."""
+    counted = session.connection().execute(
+        update(HookEvent)
+        .where(col(HookEvent.connection_id) == connection_id, col(HookEvent.dedupe) == hint.dedupe)
+        .values(deliveries=HookEvent.deliveries + 1)
+    )
+    return counted.rowcount > 0
 
 
 def hint_with(session: Session, event_id: int) -> HookEvent:

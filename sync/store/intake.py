@@ -17,7 +17,7 @@ from connectors.port import RefusedRecord
 from sync.rows import columns, content_hash, values
 from sync.store import cursors, mirror
 from sync.store.bulk import bound_values
-from sync.store.closings import correct_closings
+from sync.store.closings import correct_closings, meet_in_turn
 from sync.store.mirror import Feed, Saved
 from sync.store.runs import Progress
 from sync.tables.columns import LARGEST
@@ -34,6 +34,7 @@ def take_in(
 ) -> Progress:
     """Save the records, keep the refused ones with their reason, and forget the reasons of those
     that came through after all. Part of the caller's own transaction."""
+    meet_in_turn(session, feed)
     saved, unfit = _save(session, feed, records, run_id, at)
     aside = (*refused, *unfit)
     without = {one.id for one in unfit}
@@ -94,6 +95,8 @@ def _check_fits(session: Session, feed: Feed, name: str, value: Any) -> None:
             raise ValueError(f"{value} is too large")
         if isinstance(bound, str):
             bound.encode()
+            if "\0" in bound and session.connection().dialect.name == "postgresql":
+                raise ValueError("it holds a NUL character")
 
 
 def _raw(record: Record) -> str:

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, and_, func, not_, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
+from sync.store.database import one_at_a_time
 from sync.tables.outbox import Link, LinkKind, Operation, Outbox, OutboxState
 
 PENDING = (OutboxState.PLANNED, OutboxState.SENDING, OutboxState.STAMPING)
@@ -33,6 +34,7 @@ def intend(session: Session, intentions: Sequence[Intention], at: datetime) -> i
 
     Returns how many are new.
     """
+    one_at_a_time(session, "outbox")
     sequence = session.exec(select(func.max(Outbox.sequence))).one() or 0
     new = 0
     for intention in intentions:
@@ -69,6 +71,7 @@ def claim(session: Session, connection_id: int, now: datetime) -> Claimed | None
         .where(Outbox.connection_id == connection_id, *_may_go(now))
         .order_by(col(Outbox.waits), col(Outbox.sequence))
         .limit(1)
+        .with_for_update()
     ).first()
     if row is None:
         return None

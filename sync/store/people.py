@@ -6,6 +6,7 @@ from datetime import date
 
 from sqlmodel import Session, col, func, select
 
+from sync.store.database import one_at_a_time
 from sync.tables.mirror import AccountRow
 from sync.tables.people import Absence, Person, PersonId, Turn
 from sync.tables.retros import UNFINISHED, Action
@@ -43,6 +44,7 @@ def match_by_email(session: Session, connection_id: int) -> list[Match]:
     One address, one person, one account: who shares it is refused by name and tied to nothing. Ties
     that no longer hold are taken out; one to an account that was not read here is kept.
     """
+    one_at_a_time(session, "people")
     accounts = session.exec(
         select(AccountRow)
         .where(

@@ -8,6 +8,7 @@ from sqlalchemy import select as select_columns
 from sqlalchemy import union
 from sqlmodel import Session, SQLModel, col, select
 
+from sync.store.database import one_at_a_time
 from sync.store.ids import listed
 from sync.tables.retros import (
     UNFINISHED,
@@ -22,6 +23,11 @@ from sync.tables.retros import (
     RuleVersion,
     Target,
 )
+
+
+def plan_in_turn(session: Session) -> None:
+    """Before what is planned, imported or checked is compared with what there is and written."""
+    one_at_a_time(session, "plans")
 
 
 def save_rows(session: Session, rows: Iterable[SQLModel]) -> None:

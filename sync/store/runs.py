@@ -65,28 +65,29 @@ def queue_run(
     what was asked for. `since` asks for what changed from that moment of the tool's, instead of
     the last watermark.
     """
-    active = _active(session, connection_id, stream)
-    if active is not None:
-        return active
-    run = Run(
-        connection_id=connection_id,
-        stream=stream,
-        mode=mode,
-        trigger=trigger,
-        status=RunStatus.QUEUED,
-        queued_at=at,
-        since=since,
-    )
-    try:
-        with session.begin_nested():
-            session.add(run)
-    except IntegrityError:
-        # Another process queued it between our look and our insert.
+    for last in (False, False, True):
         active = _active(session, connection_id, stream)
-        if active is None:
-            raise
-        return active
-    return run
+        if active is not None:
+            return active
+        run = Run(
+            connection_id=connection_id,
+            stream=stream,
+            mode=mode,
+            trigger=trigger,
+            status=RunStatus.QUEUED,
+            queued_at=at,
+            since=since,
+        )
+        try:
+            with session.begin_nested():
+                session.add(run)
+        except IntegrityError:
+            # Another process queued one between our look and our insert; it may have ended since.
+            if last:
+                raise
+        else:
+            return run
+    raise AssertionError("the last try returns or raises")
 
 
 def serves(run: Run, mode: Mode, since: datetime | None = None) -> bool:
@@ -162,6 +163,22 @@ def _nobodys(now: datetime) -> ColumnElement[bool]:
         and_(col(Run.status) == RunStatus.WAITING, col(Run.waiting_until) <= now),
         and_(col(Run.status) == RunStatus.RUNNING, col(Run.lease_until) < now),
     )
+
+
+def hold(session: Session, lease: Lease) -> None:
+    """Make sure of the lease before anything is written, and keep others from taking the run until
+    the transaction ends. Raises LeaseLost.
+
+    Without it, who lost the run would meet the rows that its next worker wrote, and take that for
+    an error of its own.
+    """
+    ours = (
+        select(Run.id)
+        .where(Run.id == lease.run_id, Run.fence == lease.fence, Run.status == RunStatus.RUNNING)
+        .with_for_update()
+    )
+    if session.exec(ours).first() is None:
+        raise LeaseLost(f"run {lease.run_id} has another worker")
 
 
 def renew_lease(session: Session, lease: Lease, now: datetime) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Table, and_, select, update
 from sqlmodel import Session, col
 from sqlmodel import select as select_model
 
+from sync.store.database import one_at_a_time
 from sync.tables.columns import table_of
 from sync.tables.connections import Missed, Schedule
 
@@ -49,6 +50,7 @@ def set_schedule(
     session: Session, connection_id: int | None, stream: str, timing: Timing, now: datetime
 ) -> Schedule:
     """Set or replace. The first run is due at once for an interval, at the next tick for a cron."""
+    one_at_a_time(session, "schedules")
     row = session.exec(
         select_model(Schedule).where(
             Schedule.connection_id == connection_id, Schedule.stream == stream
@@ -79,6 +81,7 @@ def turn_off(session: Session, connection_id: int, stream: str | None = None) ->
 
 def ensure_rules(session: Session, every: timedelta, now: datetime) -> None:
     """The rules look at the clock even when nothing is pulled."""
+    one_at_a_time(session, "schedules")
     known = session.exec(select_model(Schedule).where(Schedule.stream == RULES)).first()
     if known is None:
         set_schedule(session, None, RULES, Timing(every=every), now)
