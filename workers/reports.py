@@ -1,9 +1,12 @@
 """Rows as the documents that commands and pages show. The shapes are a promise to programs."""
 
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
+from sync.progress import estimate
 from sync.tables.outbox import Outbox
-from sync.tables.runs import Run
+from sync.tables.runs import ACTIVE_STATUSES, Run
 
 
 def run_report(run: Run) -> dict[str, Any]:
@@ -31,12 +34,16 @@ def run_report(run: Run) -> dict[str, Any]:
     }
 
 
-def run_history(run: Run, connection: str) -> dict[str, Any]:
-    """One element of `retro runs --json`."""
+def run_history(run: Run, connection: str, now: datetime) -> dict[str, Any]:
+    """One element of `retro runs --json`. `progress` is null once the run has ended, and for a
+    push; `now` is machine time."""
+    progress = estimate(run, now)
     return {
         "connection": connection,
         **run_report(run),
         "trigger": run.trigger.value,
+        "progress": asdict(progress) if progress else None,
+        "cancelling": run.cancel and run.status in ACTIVE_STATUSES,
         "worker": {"host": run.host, "pid": run.pid} if run.pid else None,
         "queued_at": run.queued_at,
         "started_at": run.started_at,

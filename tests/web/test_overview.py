@@ -315,3 +315,22 @@ def test_a_schedule_that_did_not_run_is_told_though_no_scheduler_is_alive(
     told = {each.what: each.found for each in examine(app.settings) if not each.good}
     assert "did not run: it was due at" in told["schedule portal leads"]
     assert "schedule rules" in told
+
+
+def test_a_pull_under_way_shows_how_far_it_is_and_that_it_was_asked_to_end(
+    app: App, client: httpx.Client
+) -> None:
+    portal, now = save_portal(app), datetime.now(UTC)
+    began = now - timedelta(minutes=2)
+    with app.database.writing() as session:
+        run = queue(session, portal, "deals", began)
+        assert run.id is not None
+        lease = runs.take_run(session, run.id, Worker("worker-1.example", 4711), began)
+        assert lease is not None
+        runs.begin_window(session, lease, mode=Mode.FULL, window_start=None, expected=3000)
+        runs.advance(session, lease, Progress(read=1000), now)
+        runs.cancel_run(session, run.id, now)
+    english, french = page(client).text, page(client, "fr").text
+    assert "1,000 read of about 3,000, about 4 min left" in english
+    assert "it ends after the page it reads" in english
+    assert "sur 3 000 environ" in french
