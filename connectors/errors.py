@@ -11,7 +11,8 @@
     ├── RecordRefused        mark this record and go on with the next
     │   ├── Rejected         the tool refuses the content
     │   └── NotFound         the record is not there (any more)
-    └── BadResponse          the tool changed under us: stop the run, keep what is saved
+    ├── BadResponse          the tool changed under us: stop the run, keep what is saved
+    └── NoProgress           reading does not get on: stop the run, it would never end
 
 Every error says who can repair it and the one step to take. No text holds an address with a
 secret, a request body or a token: what leaves a connector went through `connectors.redaction`.
@@ -95,3 +96,8 @@ class NotFound(RecordRefused):
 class BadResponse(ConnectorError):
     who = "developer"
     next_step = "Report it: the tool answers in a form this version does not know."
+
+
+class NoProgress(ConnectorError):
+    who = "developer"
+    next_step = "Report it: reading this stream stands still, and trying again would not help."

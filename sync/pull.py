@@ -4,7 +4,7 @@ A pull goes on where the last commit left it, in whatever process: its window, i
 ids it has seen are in the database. It ends in a certificate, or says what is missing.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,14 +14,20 @@ from typing import Any
 
 from sqlmodel import Session
 
-from connectors.errors import BadResponse, ConnectorError, RateLimited, Unavailable
+from connectors.errors import (
+    BadResponse,
+    ConnectorError,
+    NoProgress,
+    RateLimited,
+    Unavailable,
+)
 from connectors.http import side_by_side
 from connectors.models import Record
 from connectors.port import Connector, Page, Partition, Window, read
 from sync import health
 from sync.certificate import certify
 from sync.heartbeat import heartbeat
-from sync.store import cursors, mirror, runs
+from sync.store import cursors, freshness, mirror, runs
 from sync.store.database import Database, again_after_conflict
 from sync.store.intake import take_in
 from sync.store.mirror import Feed
@@ -31,6 +37,15 @@ from sync.tables.runs import Mode, RunStatus, Trigger
 SLICE = timedelta(minutes=4)
 # Between slices that found the tool down: a run that brings nothing for so long fails.
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (10, 30, 90, 300, 600))
+# So many slices that leave the cursor where it was are a failure: one would follow the other (G15).
+MOST_IDLE = 2
+# The same for workers that were lost before they brought anything. One or two may be chance, such
+# as a restart; a page that kills whoever reads it does so each time.
+MOST_LOST = 5
+
+
+class Cancelled(Exception):
+    """Somebody asked to end the run."""
 
 
 @dataclass(frozen=True)
@@ -54,17 +69,39 @@ def run_pull(pull: Pull) -> RunStatus:
     started = monotonic()
     try:
         with heartbeat(pull.database, pull.lease, pull.now) as lost:
+            _check_may_go_on(pull)
             window = _window(pull)
-            finished = _read_pages(pull, window, started, lost.is_set)
-            if not finished:
-                return _release(pull, started)
+            shares = _open_shares(pull)
+            left = _read_pages(pull, window, shares, started, lost.is_set)
+            if left:
+                return _end_slice(pull, started, moved=left != shares)
             return _finish(pull, window, started)
+    except Cancelled:
+        return _cancel(pull, started)
     except RateLimited as error:
         return _release(pull, started, timedelta(seconds=error.retry_after))
     except Unavailable as error:
         return _wait_or_fail(pull, started, error)
     except ConnectorError as error:
         return _fail(pull, started, error)
+
+
+def _check_may_go_on(pull: Pull) -> None:
+    with pull.database.reading() as session:
+        run = runs.get_run(session, pull.lease.run_id)
+    if run.cancel:
+        raise Cancelled
+    if run.lost >= MOST_LOST:
+        raise NoProgress(f"No progress: {run.lost} workers were lost at the same place.")
+
+
+def _cancel(pull: Pull, started: float) -> RunStatus:
+    """What was read stays, and the watermark stays where it was: the next pull reads from there."""
+    with pull.database.writing() as session:
+        cursors.forget_pull(session, pull.feed, pull.lease.run_id)
+        seconds = monotonic() - started
+        runs.finish(session, pull.lease, RunStatus.CANCELLED, pull.now(), seconds=seconds)
+    return RunStatus.CANCELLED
 
 
 def _fail(pull: Pull, started: float, error: ConnectorError) -> RunStatus:
@@ -116,7 +153,8 @@ def _window(pull: Pull) -> Window:
             mark = cursors.watermark(session, pull.feed)
             start = None if mark is None else mark - pull.connector.overlap
         mode = Mode.FULL if start is None else Mode.INCREMENTAL
-        runs.begin_window(session, pull.lease, mode=mode, window_start=start)
+        expected = _expected(session, pull.feed) if mode is Mode.FULL else None
+        runs.begin_window(session, pull.lease, mode=mode, window_start=start, expected=expected)
     window = Window(start)
     shares = pull.connector.partitions(pull.feed.stream, window)
     with pull.database.writing() as session:
@@ -125,22 +163,37 @@ def _window(pull: Pull) -> Window:
     return window
 
 
-def _read_pages(pull: Pull, window: Window, started: float, lost: Callable[[], bool]) -> bool:
-    """Commit page after page; False when the slice ended before the stream did."""
+def _expected(session: Session, feed: Feed) -> int | None:
+    total = freshness.last_total(session, feed.connection_id, feed.stream)
+    return total or mirror.count_records(session, feed) or None
+
+
+def _open_shares(pull: Pull) -> Sequence[Partition]:
     with pull.database.reading() as session:
-        shares = cursors.open_partitions(session, pull.feed)
+        return cursors.open_partitions(session, pull.feed)
+
+
+def _read_pages(
+    pull: Pull,
+    window: Window,
+    shares: Sequence[Partition],
+    started: float,
+    lost: Callable[[], bool],
+) -> Sequence[Partition]:
+    """Commit page after page; the shares that are left when the slice ended before the stream."""
     total = 0
     for share, page in side_by_side(_pages(pull, window, share) for share in shares):
         if lost():
             raise runs.LeaseLost(f"run {pull.lease.run_id} was not renewed in time")
-        again_after_conflict(partial(_commit_page, pull, window, share, page))
+        asked_to_end = again_after_conflict(partial(_commit_page, pull, window, share, page))
         if page is not None:
             total += len(page.records)
             pull.on_page(total)
+        if asked_to_end:
+            raise Cancelled
         if monotonic() - started > pull.slice.total_seconds():
-            with pull.database.reading() as session:
-                return not cursors.open_partitions(session, pull.feed)
-    return True
+            return _open_shares(pull)
+    return ()
 
 
 def _pages(
@@ -154,15 +207,16 @@ def _pages(
     return chain(zip(repeat(share), pages), ((share, None),))
 
 
-def _commit_page(pull: Pull, window: Window, share: Partition, page: Page[Record] | None) -> None:
-    """Page, enumeration, counts and cursor become true together, or not at all (G1)."""
+def _commit_page(pull: Pull, window: Window, share: Partition, page: Page[Record] | None) -> bool:
+    """Page, enumeration, counts and cursor become true together, or not at all (G1). True when
+    somebody asked to end the run."""
     feed, run_id, now = pull.feed, pull.lease.run_id, pull.now()
     with pull.database.writing() as session:
         runs.hold(session, pull.lease)
         if page is None:
-            runs.advance(session, pull.lease, Progress(), now)
+            asked_to_end = runs.advance(session, pull.lease, Progress(), now)
             cursors.save_position(session, feed, share.name, position=None, finished=True)
-            return
+            return asked_to_end
         stands = page.position and page.position == cursors.position(session, feed, share.name)
         if stands and (page.records or page.refused):
             raise BadResponse("The tool's listing does not move on: two pages end at one place.")
@@ -171,8 +225,9 @@ def _commit_page(pull: Pull, window: Window, share: Partition, page: Page[Record
             refused = [one.id for one in page.refused if one.id is not None]
             mirror.remember_seen(session, run_id, [*(r.id for r in page.records), *refused])
         progress = replace(progress, requests=page.requests)
-        runs.advance(session, pull.lease, progress, now, page.remote_now)
+        asked_to_end = runs.advance(session, pull.lease, progress, now, page.remote_now)
         cursors.save_position(session, feed, share.name, position=page.position)
+        return asked_to_end
 
 
 def _finish(pull: Pull, window: Window, started: float) -> RunStatus:
@@ -212,8 +267,18 @@ def _joins(session: Session, pull: Pull, window: Window) -> bool:
     return window.start is None or (mark is not None and window.start <= mark)
 
 
-def _release(pull: Pull, started: float, wait: timedelta | None = None) -> RunStatus:
+def _end_slice(pull: Pull, started: float, *, moved: bool) -> RunStatus:
+    with pull.database.reading() as session:
+        idle = 0 if moved else runs.get_run(session, pull.lease.run_id).idle + 1
+    if idle >= MOST_IDLE:
+        error = NoProgress(f"No progress: {idle} slices ended where they began.")
+        return _fail(pull, started, error)
+    return _release(pull, started, idle=idle)
+
+
+def _release(pull: Pull, started: float, wait: timedelta | None = None, idle: int = 0) -> RunStatus:
     until = None if wait is None else pull.now() + wait
+    seconds = monotonic() - started
     with pull.database.writing() as session:
-        runs.release(session, pull.lease, seconds=monotonic() - started, waiting_until=until)
+        runs.release(session, pull.lease, seconds=seconds, waiting_until=until, idle=idle)
     return RunStatus.QUEUED if until is None else RunStatus.WAITING

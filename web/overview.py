@@ -1,6 +1,6 @@
 """What the page shows: rows read once and turned into frozen values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlmodel import Session
 
 from connectors.registry import tools
-from sync.store import people, retros, runs
+from sync.store import people, retros, runs, schedules
 from sync.store.freshness import connections_with_freshness
 from sync.tables.connections import Connection, ConnectionState
 from sync.tables.runs import RunStatus
@@ -54,6 +54,16 @@ class ProblemView:
 
 
 @dataclass(frozen=True)
+class LateView:
+    """A schedule that did not run; `connection` is None for the one of the rules."""
+
+    connection: str | None
+    stream: str
+    mode: str
+    due_at: datetime
+
+
+@dataclass(frozen=True)
 class Overview:
     """The newest first. `earlier` counts the decisions that are left out."""
 
@@ -62,6 +72,7 @@ class Overview:
     decisions: Sequence[DecisionView]
     earlier: int
     problems: Sequence[ProblemView]
+    late_schedules: Sequence[LateView]
 
     @property
     def broken(self) -> int:
@@ -101,7 +112,20 @@ def read_overview(session: Session, moments: Moments) -> Overview:
             ProblemView(row.about, row.rule, row.message, row.since)
             for row in retros.problems(session)
         ],
+        late_schedules=_late(session, names, moments.business),
     )
+
+
+def _late(
+    session: Session, names: Mapping[int | None, str], now: datetime | None
+) -> Sequence[LateView]:
+    """None where business time is not known."""
+    if now is None:
+        return ()
+    return [
+        LateView(names.get(row.connection_id), row.stream, row.mode.value, row.next_run_at)
+        for row in schedules.overdue(session, now)
+    ]
 
 
 def _names(session: Session) -> dict[str, str]:

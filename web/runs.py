@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sync.tables.runs import PUSH, Run, RunStatus
+from sync.progress import Estimate, estimate
+from sync.tables.runs import ACTIVE_STATUSES, PUSH, Run, RunStatus
 from web.trouble import Trouble, to_trouble
 
 # A living worker takes a queued run within seconds.
@@ -27,7 +28,8 @@ class CertificateView:
 
 @dataclass(frozen=True)
 class RunView:
-    """`counts` are (word, how many). `note` says what a run waits for."""
+    """`counts` are (word, how many). `note` says what a run waits for, `cancelling` that it was
+    asked to end; `progress` is that of a pull under way."""
 
     id: int
     connection: str
@@ -45,6 +47,8 @@ class RunView:
     waiting_until: datetime | None
     seconds: float
     note: Note | None
+    cancelling: bool
+    progress: Estimate | None
     trouble: Trouble | None
 
 
@@ -67,6 +71,8 @@ def to_run(run: Run, connection: str, now: datetime) -> RunView:
         waiting_until=run.waiting_until,
         seconds=run.seconds,
         note=_note(run, now),
+        cancelling=run.cancel and run.status in ACTIVE_STATUSES,
+        progress=estimate(run, now),
         trouble=to_trouble(run.error),
     )
 

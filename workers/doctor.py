@@ -13,10 +13,11 @@ from config.settings import Settings
 from rules.yaml_file import FileProblem
 from sync.store.connections import all_connections
 from sync.store.retros import problems
+from sync.store.schedules import overdue
 from sync.tables.connections import ConnectionState
 from sync.vault import SecretsUnreadable
 from workers import library
-from workers.app import open_app
+from workers.app import App, open_app
 from workers.clock import ClockUnreachable, business_clock
 from workers.embedded import redis_url, server_binary
 from workers.errors import CannotRun
@@ -81,8 +82,24 @@ def _installation(settings: Settings) -> Iterator[Finding]:
                 yield Finding(False, f"connection {row.name}", str(error))
         for each in unable:
             yield Finding(False, f"rules on {each.about}", each.message)
+        yield from _schedules(app)
     finally:
         app.close()
+
+
+def _schedules(app: App) -> Iterator[Finding]:
+    """Those that did not run, told from the clock: there may be no scheduler alive to tell it."""
+    try:
+        now = app.clock.now()
+    except ClockUnreachable:
+        return
+    with app.database.reading() as session:
+        names = {row.id: row.name for row in all_connections(session)}
+        late = overdue(session, now)
+    for row in late:
+        about = f"schedule {names.get(row.connection_id, '')} {row.stream}".replace("  ", " ")
+        told = f"did not run: it was due at {row.next_run_at:%F %H:%M} UTC; start retro run"
+        yield Finding(False, about, told)
 
 
 def _files(settings: Settings) -> Iterator[Finding]:

@@ -7,14 +7,16 @@ from datetime import datetime
 from connectors.models import Stream
 from connectors.port import readable_streams
 from connectors.registry import tool
-from sync.store import connections, runs
+from sync.store import connections, cursors, freshness, runs
+from sync.store.mirror import Feed
 from sync.tables.runs import ACTIVE_STATUSES, PUSH, Mode, Run, RunStatus, Trigger
 from workers.app import App
 from workers.clock import machine_now
-from workers.errors import CannotRun
+from workers.errors import CannotRun, NotThere
 from workers.running import work_on
 
 POLL_SECONDS = 0.5
+OnRun = Callable[[str, int | None], None]
 
 
 def pull_now(
@@ -24,10 +26,14 @@ def pull_now(
     *,
     full: bool = False,
     since: datetime | None = None,
+    on_run: OnRun = lambda _stream, _expected: None,
     on_page: Callable[[int], None] = lambda _read: None,
 ) -> list[Run]:
     """Pull the streams one after another, all of them when none is named. A stream that fails
     does not keep the others from being pulled.
+
+    `on_run` is told of each stream as its pull begins, with how many records a full one will meet
+    where that is known; `on_page` how many were read of it so far.
 
     Raises UnknownConnection, CannotRun when the tool does not have a stream.
     """
@@ -40,7 +46,7 @@ def pull_now(
     mode = Mode.FULL if full else Mode.INCREMENTAL
     assert row.id is not None
     return [
-        finish_now(app, row.id, stream, mode, since=since, on_page=on_page)
+        finish_now(app, row.id, stream, mode, since=since, on_run=on_run, on_page=on_page)
         for stream in streams or offered
     ]
 
@@ -56,6 +62,7 @@ def finish_now(
     mode: Mode,
     *,
     since: datetime | None = None,
+    on_run: OnRun = lambda _stream, _expected: None,
     on_page: Callable[[int], None] = lambda _read: None,
 ) -> Run:
     """Work on the run, or wait for the worker that does, until it has ended. One that is under way
@@ -73,6 +80,8 @@ def finish_now(
             )
             assert run.id is not None
             serves = runs.serves(run, mode, since)
+            total = freshness.last_total(session, connection_id, stream)
+        on_run(stream, total if run.mode is Mode.FULL else None)
         ended = _until_ended(app, run.id, on_page)
         if serves:
             return ended
@@ -87,3 +96,21 @@ def _until_ended(app: App, run_id: int, on_page: Callable[[int], None]) -> Run:
             return run
         if status is not RunStatus.QUEUED:
             time.sleep(POLL_SECONDS)
+
+
+def cancel(app: App, run_id: int) -> None:
+    """End a pull: at once when nobody works on it, else after the page that its worker reads.
+
+    Raises NotThere, CannotRun for a push: what it would send is in the outbox, not in the run.
+    """
+    with app.database.writing() as session:
+        run = runs.find_run(session, run_id)
+        if run is None:
+            raise NotThere(f"There is no run {run_id}.")
+        if run.stream == PUSH:
+            raise CannotRun("A push is not cancelled: its writes would be sent by the next one.")
+        status = runs.cancel_run(session, run_id, machine_now())
+        if status is None:
+            raise CannotRun(f"Run {run_id} has ended before: {run.status.value}.")
+        if status is RunStatus.CANCELLED:
+            cursors.forget_pull(session, Feed(run.connection_id, Stream(run.stream)), run_id)

@@ -1,9 +1,12 @@
 """Rows as the documents that commands and pages show. The shapes are a promise to programs."""
 
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
+from sync.progress import estimate
 from sync.tables.outbox import Outbox
-from sync.tables.runs import Run, RunStatus
+from sync.tables.runs import ACTIVE_STATUSES, Run, RunStatus
 
 
 def run_report(run: Run) -> dict[str, Any]:
@@ -31,13 +34,17 @@ def run_report(run: Run) -> dict[str, Any]:
     }
 
 
-def run_history(run: Run, connection: str) -> dict[str, Any]:
-    """One element of `retro runs --json`."""
+def run_history(run: Run, connection: str, now: datetime) -> dict[str, Any]:
+    """One element of `retro runs --json`. `progress` is null once the run has ended, and for a
+    push; `now` is machine time."""
+    progress = estimate(run, now)
     waits = run.status is RunStatus.QUEUED
     return {
         "connection": connection,
         **run_report(run),
         "trigger": run.trigger.value,
+        "progress": asdict(progress) if progress else None,
+        "cancelling": run.cancel and run.status in ACTIVE_STATUSES,
         # One that is queued again is nobody's, whoever worked on it before.
         "worker": {"host": run.host, "pid": run.pid} if run.pid and not waits else None,
         "queued_at": run.queued_at,

@@ -44,6 +44,7 @@ def work_on(
     app: App, run_id: int, on_page: Callable[[int], None] = lambda _read: None
 ) -> RunStatus | None:
     """The status the run is left in; None when it ended before or another worker has it.
+    `on_page` is told how many records the run has read so far.
 
     A defect ends the run as failed and is raised. What is wrong with the machine is raised too and
     leaves the run to whoever takes it next.
@@ -95,7 +96,7 @@ def _work(
 
         def paged(read: int) -> None:
             page_done()
-            on_page(read)
+            on_page(run.read + read)
 
         pull = Pull(app.database, connector, feed, lease, machine_now, on_page=paged)
         with collecting_by_page():

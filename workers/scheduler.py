@@ -68,8 +68,12 @@ class Scheduler:
             if not schedules.any_due(session, now):
                 return
         with self.app.database.writing() as session:
-            due = [each for each in schedules.claim_due(session, now, random.random()) if each.run]  # noqa: S311  # spreads load only
+            claimed = schedules.claim_due(session, now, random.random)
+            due = [each for each in claimed if each.run]
             queued = [run for each in due if (run := self._queue(session, each))]
+            late = [(each, _name(session, each)) for each in claimed if each.alarmed]
+        for each, name in late:
+            log.warning("%s did not run: it was due at %s.", name, f"{each.due_at:%F %H:%M} UTC")
         for run in queued:
             doorbell.ring_for_run(self.app, run)
         if any(each.stream == schedules.RULES for each in due):
@@ -93,7 +97,7 @@ class Scheduler:
     def _queue(self, session: Session, due: Due) -> Run | None:
         if due.connection_id is None:
             return None
-        mode = Mode.PUSH if due.stream == PUSH else Mode.INCREMENTAL
+        mode = Mode.PUSH if due.stream == PUSH else due.mode
         run = self._queue_run(
             session, due.connection_id, due.stream, mode, Trigger.SCHEDULE, machine_now()
         )
@@ -114,3 +118,12 @@ class Scheduler:
         if connection.state is ConnectionState.PAUSED:
             return None
         return runs.queue_run(session, connection_id, stream, mode=mode, trigger=trigger, at=now)
+
+
+def _name(session: Session, due: Due) -> str:
+    """In the log."""
+    if due.connection_id is None:
+        return f"The schedule of {due.stream}"
+    connection = session.get_one(Connection, due.connection_id)
+    full = ", all of it," if due.mode is Mode.FULL else ""
+    return f"The schedule of {connection.name}: {due.stream}{full}"

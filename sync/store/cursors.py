@@ -33,7 +33,11 @@ def save_watermark(session: Session, feed: Feed, moment: datetime) -> None:
 
 def open_partitions(session: Session, feed: Feed) -> Sequence[Partition]:
     """The shares of the pull under way, to be read on from where they stand."""
-    rows = session.exec(select(Cursor).where(_shares(feed), col(Cursor.finished).is_(False))).all()
+    rows = session.exec(
+        select(Cursor)
+        .where(_shares(feed), col(Cursor.finished).is_(False))
+        .order_by(col(Cursor.partition))
+    ).all()
     return [Partition(row.partition, row.position, row.until) for row in rows]
 
 

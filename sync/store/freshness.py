@@ -1,4 +1,4 @@
-"""How old what we show is."""
+"""How old what we show is, and how much there was of it."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -24,3 +24,18 @@ def connections_with_freshness(session: Session) -> Sequence[tuple[Connection, d
         .order_by(col(Connection.name))
     ).all()
     return [(row[0], row[1]) for row in rows]
+
+
+def last_total(session: Session, connection_id: int, stream: str) -> int | None:
+    """How many records the tool had by the last certificate; None before the first one."""
+    sealed = session.exec(
+        select(Run.certificate)
+        .where(
+            Run.connection_id == connection_id,
+            Run.stream == stream,
+            col(Run.certificate).is_not(None),
+        )
+        .order_by(col(Run.id).desc())
+        .limit(1)
+    ).first()
+    return None if sealed is None else int(sealed["remote_count"])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, or_, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, func, or_, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
@@ -113,6 +113,27 @@ def cancel_pulls(session: Session, connection_id: int, at: datetime) -> None:
     )
 
 
+def cancel_run(session: Session, run_id: int, at: datetime) -> RunStatus | None:
+    """End a run that nobody works on, or ask its worker to end it between two pages.
+
+    The status it has then: cancelled, or still running; None when it had ended before.
+    """
+    idle = or_(col(Run.status) == RunStatus.WAITING, _nobodys(at))
+    ended = session.connection().execute(
+        update(Run)
+        .where(col(Run.id) == run_id, idle)
+        .values(status=RunStatus.CANCELLED, ended_at=at, lease_until=None, waiting_until=None)
+    )
+    if ended.rowcount == 1:
+        return RunStatus.CANCELLED
+    asked = session.connection().execute(
+        update(Run)
+        .where(col(Run.id) == run_id, col(Run.status) == RunStatus.RUNNING)
+        .values(cancel=True)
+    )
+    return RunStatus.RUNNING if asked.rowcount == 1 else None
+
+
 def _active(session: Session, connection_id: int, stream: str) -> Run | None:
     return session.exec(
         select(Run).where(
@@ -138,6 +159,7 @@ def take_run(session: Session, run_id: int, worker: Worker, now: datetime) -> Le
                 fence=Run.fence + 1,
                 lease_until=now + LEASE,
                 waiting_until=None,
+                lost=case((col(Run.status) == RunStatus.RUNNING, Run.lost + 1), else_=Run.lost),
                 error=None,
                 host=worker.host,
                 pid=worker.pid,
@@ -192,15 +214,16 @@ def advance(
     progress: Progress,
     now: datetime,
     remote_now: datetime | None = None,
-) -> None:
-    """Add a page's counts and renew the lease; to be called in the page's own transaction.
+) -> bool:
+    """Add a page's counts and renew the lease; to be called in the page's own transaction. True
+    when somebody asked to end the run: then this page is its last.
 
     The first `remote_now` of a run is kept: the next window starts from it. Any progress ends a
     row of slices without one.
 
     Raises LeaseLost, upon which the transaction must roll back (G9).
     """
-    _change(
+    return _change(
         session,
         lease,
         lease_until=now + LEASE,
@@ -213,13 +236,19 @@ def advance(
         set_aside=Run.set_aside + progress.set_aside,
         requests=Run.requests + progress.requests,
         stalled=Run.stalled if progress == Progress() else 0,
+        lost=Run.lost if progress == Progress() else 0,
     )
 
 
 def begin_window(
-    session: Session, lease: Lease, *, mode: Mode, window_start: datetime | None
+    session: Session,
+    lease: Lease,
+    *,
+    mode: Mode,
+    window_start: datetime | None,
+    expected: int | None = None,
 ) -> None:
-    _change(session, lease, mode=mode, window_start=window_start)
+    _change(session, lease, mode=mode, window_start=window_start, expected=expected)
 
 
 def release(
@@ -229,11 +258,13 @@ def release(
     seconds: float,
     waiting_until: datetime | None = None,
     stalled: int | None = None,
+    idle: int = 0,
     error: dict[str, Any] | None = None,
 ) -> None:
     """End a slice: the run is queued again, or waits until a moment, with the reason in `error`.
 
-    `stalled` says that it brought nothing, for the how manieth time in a row.
+    `stalled` says that it found the tool down, for the how manieth time in a row, and `idle` that
+    its cursor did not move.
     """
     _change(
         session,
@@ -243,6 +274,7 @@ def release(
         lease_until=None,
         seconds=Run.seconds + seconds,
         stalled=Run.stalled if stalled is None else stalled,
+        idle=idle,
         error=error,
     )
 
@@ -272,7 +304,8 @@ def finish(
     )
 
 
-def _change(session: Session, lease: Lease, **values: Any) -> None:
+def _change(session: Session, lease: Lease, **values: Any) -> bool:
+    """Whether somebody asked to end the run."""
     changed = session.connection().execute(
         update(Run)
         .where(
@@ -281,9 +314,12 @@ def _change(session: Session, lease: Lease, **values: Any) -> None:
             col(Run.status) == RunStatus.RUNNING,
         )
         .values(**values)
+        .returning(col(Run.cancel))
     )
-    if changed.rowcount != 1:
+    asked = changed.scalar_one_or_none()
+    if asked is None:
         raise LeaseLost(f"run {lease.run_id} has another worker")
+    return asked
 
 
 def get_run(session: Session, run_id: int) -> Run:

@@ -1,8 +1,9 @@
 """When streams are pulled. Due moments are business time; claiming one moves it on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from croniter import croniter
@@ -13,11 +14,14 @@ from sqlmodel import select as select_model
 from sync.store.database import one_at_a_time
 from sync.tables.columns import table_of
 from sync.tables.connections import Missed, Schedule
+from sync.tables.runs import Mode
 
 SCHEDULE: Table = table_of(Schedule)
 # Later than this, a schedule counts as missed rather than merely late.
 GRACE = timedelta(minutes=5)
 NOTHING = timedelta(0)
+# So many intervals late, and at least GRACE, a schedule did not run: nobody claims it.
+ALARM_INTERVALS = 2
 # No zone moves its clock by more at once.
 LONGEST_JUMP = timedelta(hours=2)
 # The stream name of the schedule by which rules are evaluated; it belongs to no connection.
@@ -37,29 +41,42 @@ class Timing:
 
 @dataclass(frozen=True)
 class Due:
-    """A schedule whose moment has come. `run` is False when it was missed and is to be skipped."""
+    """A schedule whose moment has come. `run` is False when it was missed and is to be skipped;
+    `alarmed` says that it was so late that pages and commands told it did not run."""
 
     schedule_id: int
     connection_id: int | None
     stream: str
+    mode: Mode
     due_at: datetime
     run: bool
+    alarmed: bool
 
 
 def set_schedule(
-    session: Session, connection_id: int | None, stream: str, timing: Timing, now: datetime
+    session: Session,
+    connection_id: int | None,
+    stream: str,
+    timing: Timing,
+    now: datetime,
+    mode: Mode = Mode.INCREMENTAL,
 ) -> Schedule:
-    """Set or replace. The first run is due at once for an interval, at the next tick for a cron."""
+    """Set or replace. The first run is due at once for an interval, at the next tick for a cron.
+
+    A stream may have one schedule for what changed and one, of mode full, for everything.
+    """
     one_at_a_time(session, "schedules")
     row = session.exec(
         select_model(Schedule).where(
-            Schedule.connection_id == connection_id, Schedule.stream == stream
+            Schedule.connection_id == connection_id,
+            Schedule.stream == stream,
+            Schedule.mode == mode,
         )
-    ).first() or Schedule(connection_id=connection_id, stream=stream, next_run_at=now)
+    ).first() or Schedule(connection_id=connection_id, stream=stream, mode=mode, next_run_at=now)
     row.every_seconds = None if timing.every is None else timing.every.total_seconds()
     row.cron, row.tz, row.missed = timing.cron, timing.tz, timing.missed
     row.jitter_seconds = timing.jitter.total_seconds()
-    row.next_run_at = (
+    row.next_run_at = row.regular_at = (
         now if timing.every is not None else next_tick(timing.cron or "", timing.tz, now)
     )
     row.enabled = True
@@ -67,11 +84,15 @@ def set_schedule(
     return row
 
 
-def turn_off(session: Session, connection_id: int, stream: str | None = None) -> Sequence[Schedule]:
-    """Schedules of a connection, all or that of a stream, until set again; returns them."""
+def turn_off(
+    session: Session, connection_id: int, stream: str | None = None, mode: Mode | None = None
+) -> Sequence[Schedule]:
+    """Schedules of a connection, all or of a stream or mode, until set again; returns them."""
     statement = select_model(Schedule).where(Schedule.connection_id == connection_id)
     if stream is not None:
         statement = statement.where(Schedule.stream == stream)
+    if mode is not None:
+        statement = statement.where(Schedule.mode == mode)
     rows = session.exec(statement.order_by(col(Schedule.id))).all()
     for row in rows:
         row.enabled = False
@@ -115,9 +136,32 @@ def all_schedules(session: Session) -> Sequence[Schedule]:
     return session.exec(select_model(Schedule).order_by(col(Schedule.id))).all()
 
 
+def overdue(session: Session, now: datetime) -> Sequence[Schedule]:
+    """Schedules that did not run, told by the clock alone: whoever asks sees it, also when every
+    scheduler is dead (G15)."""
+    rows = session.exec(
+        select_model(Schedule).where(_due(now - GRACE)).order_by(col(Schedule.id))
+    ).all()
+    return [row for row in rows if did_not_run(row, now)]
+
+
+def did_not_run(row: Schedule, now: datetime) -> bool:
+    """Whether it is on and overdue by more than two intervals, and more than five minutes."""
+    if not row.enabled or now - row.next_run_at <= GRACE:
+        return False
+    return now - row.next_run_at > ALARM_INTERVALS * _interval(row)
+
+
+def _interval(row: Any) -> timedelta:
+    if row.every_seconds is not None:
+        return timedelta(seconds=row.every_seconds)
+    due: datetime = row.next_run_at
+    return next_tick(row.cron, row.tz, due) - due
+
+
 def due_now(session: Session, now: datetime, stream: str | None = None) -> None:
     """Bring schedules forward, all or those of a stream, for who will not wait for the next run."""
-    statement = update(SCHEDULE).values(next_run_at=now)
+    statement = update(SCHEDULE).values(next_run_at=now, regular_at=now)
     if stream is not None:
         statement = statement.where(SCHEDULE.c.stream == stream)
     session.execute(statement)
@@ -132,11 +176,14 @@ def _due(now: datetime) -> ColumnElement[bool]:
     return and_(SCHEDULE.c.enabled.is_(True), SCHEDULE.c.next_run_at <= now)
 
 
-def claim_due(session: Session, now: datetime, jitter: float = 0.0) -> list[Due]:
+def claim_due(
+    session: Session, now: datetime, draw: Callable[[], float] = lambda: 0.0
+) -> list[Due]:
     """Take every schedule whose moment has come and move each on to its next one.
 
-    `jitter` is a draw from [0, 1) that spreads the next moments. Any number of schedulers may
-    call this: on SQLite the write lock, on PostgreSQL SKIP LOCKED gives each schedule to one.
+    `draw` gives a number from [0, 1) for each, by which its next moment is put off within its
+    jitter. Any number of schedulers may call this: on SQLite the write lock, on PostgreSQL SKIP
+    LOCKED gives each schedule to one.
     """
     due = session.execute(
         select(SCHEDULE).where(_due(now)).order_by(SCHEDULE.c.id).with_for_update(skip_locked=True)
@@ -144,13 +191,27 @@ def claim_due(session: Session, now: datetime, jitter: float = 0.0) -> list[Due]
     claimed = []
     for row in due:
         late = now - row.next_run_at > GRACE
+        regular = _following(row, now)
         session.execute(
             update(SCHEDULE)
             .where(SCHEDULE.c.id == row.id)
-            .values(next_run_at=_following(row.next_run_at, row, now, jitter), last_run_at=now)
+            .values(
+                next_run_at=regular + timedelta(seconds=row.jitter_seconds * draw()),
+                regular_at=regular,
+                last_run_at=now,
+            )
         )
-        run = not (late and row.missed is Missed.SKIP)
-        claimed.append(Due(row.id, row.connection_id, row.stream, row.next_run_at, run))
+        claimed.append(
+            Due(
+                row.id,
+                row.connection_id,
+                row.stream,
+                row.mode,
+                row.next_run_at,
+                run=not (late and row.missed is Missed.SKIP),
+                alarmed=late and now - row.next_run_at > ALARM_INTERVALS * _interval(row),
+            )
+        )
     return claimed
 
 
@@ -161,14 +222,13 @@ def due_again(session: Session, due: Due) -> None:
     )
 
 
-def _following(due_at: datetime, row: object, now: datetime, jitter: float) -> datetime:
-    """The first regular moment after now: missed ones are made up for by one run, not by many."""
-    every, cron, tz, spread = (
-        getattr(row, name) for name in ("every_seconds", "cron", "tz", "jitter_seconds")
-    )
-    if every is not None:
-        steps = int((now - due_at).total_seconds() // every) + 1
-        moment = due_at + timedelta(seconds=every * steps)
-    else:
-        moment = next_tick(cron, tz, now)
-    return moment + timedelta(seconds=spread * jitter)
+def _following(row: Any, now: datetime) -> datetime:
+    """The first regular moment after now: missed ones are made up for by one run, not by many.
+
+    Counted from the regular moments, so that jitter does not add up.
+    """
+    if row.every_seconds is None:
+        return next_tick(row.cron, row.tz, now)
+    regular: datetime = row.regular_at or row.next_run_at
+    steps = int((now - regular).total_seconds() // row.every_seconds) + 1
+    return regular + timedelta(seconds=row.every_seconds * steps)

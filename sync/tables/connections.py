@@ -8,6 +8,7 @@ from sqlalchemy import LargeBinary, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from sync.tables.columns import document, moment, word
+from sync.tables.runs import Mode
 
 
 class ConnectionState(StrEnum):
@@ -50,14 +51,16 @@ class Missed(StrEnum):
 class Schedule(SQLModel, table=True):
     """When a stream is pulled: every so many seconds, or by a cron line in a time zone.
 
-    `next_run_at` is business time. `stream` may also be `push` or `rules`.
+    `mode` is what it asks for: what changed, or everything, which is the reconcile. `next_run_at`
+    is business time, `regular_at` the same without jitter. `stream` may also be `push` or `rules`.
     """
 
-    __table_args__ = (UniqueConstraint("connection_id", "stream"),)
+    __table_args__ = (UniqueConstraint("connection_id", "stream", "mode"),)
 
     id: int | None = Field(default=None, primary_key=True)
     connection_id: int | None = Field(default=None, foreign_key="connection.id", index=True)
     stream: str
+    mode: Mode = word(Mode, Mode.INCREMENTAL)
     every_seconds: float | None = None
     cron: str | None = None
     tz: str = "Europe/Paris"
@@ -65,6 +68,7 @@ class Schedule(SQLModel, table=True):
     missed: Missed = word(Missed, Missed.ONCE)
     enabled: bool = True
     next_run_at: datetime = moment(index=True)
+    regular_at: datetime | None = moment(optional=True)
     last_run_at: datetime | None = moment(optional=True)
 
 

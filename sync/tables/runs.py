@@ -43,8 +43,12 @@ class Run(SQLModel, table=True):
     The unique index keeps a second active run out (G9). `fence` grows each time a worker takes the
     run; a page commit names the fence it holds and fails when it is no longer the newest.
     `lease_until` is machine time. `since` is what was asked for; `window_start` and `remote_now`
-    belong to the pull as a whole, whichever slices it took. `stalled` counts the slices that ended
-    one after another without having brought anything.
+    belong to the pull as a whole, whichever slices it took. `expected` is how many records a full
+    read will meet, by what was held when it began.
+
+    `cancel` asks its worker to end it. `stalled` counts the slices that found the tool down one
+    after another, `idle` those that ended and left the cursor where it was, `lost` the workers that
+    took the run and were lost before they brought anything.
     """
 
     __table_args__ = (
@@ -83,7 +87,11 @@ class Run(SQLModel, table=True):
     set_aside: int = 0
     requests: int = 0
     seconds: float = 0.0
+    expected: int | None = None
+    cancel: bool = False
     stalled: int = 0
+    idle: int = 0
+    lost: int = 0
     complete: bool | None = None
     certificate: dict[str, Any] | None = document(optional=True)
     error: dict[str, Any] | None = document(optional=True)
@@ -112,6 +120,22 @@ class SetAside(SQLModel, table=True):
     run_id: int = Field(foreign_key="run.id")
     reason: str
     raw: str
+    seen_at: datetime = moment()
+
+
+class HeldDelete(SQLModel, table=True):
+    """A record that the tool no longer has, among so many at once that a person is asked first.
+
+    `run_id` is the pull that found the set. `kept` is the answer that it stays here all the same.
+    """
+
+    __tablename__ = "held_delete"
+
+    connection_id: int = Field(primary_key=True, foreign_key="connection.id")
+    stream: str = Field(primary_key=True)
+    record_id: str = Field(primary_key=True)
+    run_id: int = Field(foreign_key="run.id")
+    kept: bool = False
     seen_at: datetime = moment()
 
 

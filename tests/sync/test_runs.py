@@ -149,3 +149,51 @@ def test_a_run_serves_a_request_for_no_more_than_it_brings(
     run: Run, mode: Mode, since: datetime | None, served: bool
 ) -> None:
     assert runs.serves(run, mode, since) is served
+
+
+def cancel(database: Database, run_id: int, at: datetime = NOW) -> RunStatus | None:
+    with database.writing() as session:
+        return runs.cancel_run(session, run_id, at)
+
+
+def test_a_run_that_nobody_works_on_is_cancelled_at_once(database: Database, deals: Feed) -> None:
+    run_id = queue(database, deals)
+    assert cancel(database, run_id) is RunStatus.CANCELLED
+    assert read(database, run_id).ended_at == NOW
+    assert take(database, run_id, ANNA) is None
+    assert cancel(database, run_id) is None
+    waits = queue(database, deals)
+    lease = take(database, waits, ANNA)
+    assert lease is not None
+    with database.writing() as session:
+        runs.release(session, lease, seconds=0.0, waiting_until=NOW + timedelta(hours=1))
+    assert cancel(database, waits) is RunStatus.CANCELLED
+
+
+def test_the_worker_of_a_cancelled_run_is_told_at_its_next_page(
+    database: Database, deals: Feed
+) -> None:
+    run_id = queue(database, deals)
+    lease = take(database, run_id, ANNA)
+    assert lease is not None
+    with database.writing() as session:
+        assert runs.advance(session, lease, Progress(read=1), NOW) is False
+    assert cancel(database, run_id) is RunStatus.RUNNING
+    with database.writing() as session:
+        assert runs.advance(session, lease, Progress(read=1), NOW) is True
+    assert cancel(database, run_id, NOW + LEASE * 2) is RunStatus.CANCELLED
+
+
+@pytest.mark.promise("G15")
+def test_workers_that_are_lost_without_having_brought_anything_are_counted(
+    database: Database, deals: Feed
+) -> None:
+    run_id, at = queue(database, deals), NOW
+    for lost in range(3):
+        lease = take(database, run_id, ANNA, at)
+        assert read(database, run_id).lost == lost
+        at += LEASE * 2
+    assert lease is not None
+    with database.writing() as session:
+        runs.advance(session, lease, Progress(read=1), NOW)
+    assert read(database, run_id).lost == 0

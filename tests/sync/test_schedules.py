@@ -8,6 +8,7 @@ from sync.store import schedules
 from sync.store.database import Database
 from sync.store.schedules import Timing, next_tick
 from sync.tables.connections import Missed, Schedule
+from sync.tables.runs import Mode
 from tests.sync.conftest import NOW
 
 PARIS = "Europe/Paris"
@@ -135,3 +136,79 @@ def test_a_schedule_that_is_off_is_not_due_and_keeps_its_timing(
     assert (kept(database).enabled, kept(database).every_seconds) == (False, 3600.0)
     schedule(database, connection_id, Timing(every=timedelta(hours=1)), NOW + timedelta(days=1))
     assert claim(database, NOW + timedelta(days=1)) == [("deals", True)]
+
+
+HOURLY, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+
+
+def test_jitter_puts_a_run_off_and_does_not_add_up(database: Database, connection_id: int) -> None:
+    schedule(database, connection_id, Timing(every=HOURLY, jitter=10 * MINUTE))
+    moment = NOW
+    for hour in range(1, 6):
+        with database.writing() as session:
+            (due,) = schedules.claim_due(session, moment, lambda: 0.9)
+        assert due.due_at == moment
+        moment = kept(database).next_run_at
+        assert moment == NOW + hour * HOURLY + 9 * MINUTE
+
+
+def test_each_schedule_has_a_jitter_of_its_own(database: Database, connection_id: int) -> None:
+    timing = Timing(every=HOURLY, jitter=10 * MINUTE)
+    draws = iter([0.1, 0.5])
+    with database.writing() as session:
+        for stream in ("deals", "leads"):
+            schedules.set_schedule(session, connection_id, stream, timing, NOW)
+        schedules.claim_due(session, NOW, lambda: next(draws))
+        moments = [row.next_run_at for row in schedules.all_schedules(session)]
+    assert moments == [NOW + HOURLY + MINUTE, NOW + HOURLY + 5 * MINUTE]
+
+
+def late(database: Database, now: datetime) -> bool:
+    with database.reading() as session:
+        return bool(schedules.overdue(session, now))
+
+
+@pytest.mark.promise("G15")
+@pytest.mark.parametrize(
+    ("timing", "allowed"),
+    [
+        (Timing(every=timedelta(seconds=5)), timedelta(minutes=5)),
+        (Timing(every=timedelta(minutes=15)), timedelta(minutes=30)),
+        (Timing(cron="0 * * * *", tz=PARIS), timedelta(hours=2)),
+    ],
+    ids=["seconds", "interval", "cron"],
+)
+def test_a_schedule_that_nobody_claims_did_not_run(
+    database: Database, connection_id: int, timing: Timing, allowed: timedelta
+) -> None:
+    schedule(database, connection_id, timing)
+    due = kept(database).next_run_at
+    assert not late(database, due + allowed)
+    at = due + allowed + timedelta(seconds=1)
+    assert late(database, at)
+    with database.writing() as session:
+        (claimed,) = schedules.claim_due(session, at)
+    assert claimed.alarmed
+    assert not late(database, at)
+
+
+@pytest.mark.promise("G15")
+def test_a_schedule_that_is_off_is_no_alarm(database: Database, connection_id: int) -> None:
+    schedule(database, connection_id, Timing(every=timedelta(minutes=15)))
+    with database.writing() as session:
+        schedules.turn_off(session, connection_id)
+    assert not late(database, NOW + timedelta(days=9))
+
+
+@pytest.mark.promise("G11")
+def test_a_stream_has_a_schedule_for_what_changed_and_one_for_everything(
+    database: Database, connection_id: int
+) -> None:
+    schedule(database, connection_id, Timing(every=timedelta(minutes=15)))
+    with database.writing() as session:
+        nightly = Timing(cron="0 3 * * *", tz=PARIS)
+        schedules.set_schedule(session, connection_id, "deals", nightly, NOW, Mode.FULL)
+    night = at("2026-11-24T02:00")
+    with database.writing() as session:
+        claimed = [(due.mode, due.run) for due in schedules.claim_due(session, night)]
+    assert claimed == [(Mode.INCREMENTAL, True), (Mode.FULL, True)]

@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import event
 
 from config.settings import load_settings
-from sync.store import retros, runs
+from sync.store import retros, runs, schedules
 from sync.store.runs import Progress, Worker
+from sync.store.schedules import Timing
 from sync.tables.retros import Problem
 from sync.tables.runs import Mode, RunStatus
 from tests.web.html import Reader
@@ -291,3 +292,45 @@ def test_what_the_rules_cannot_do_is_shown_until_they_can(app: App, client: http
     with app.database.writing() as session:
         retros.keep_problems(session, [])
     assert "What the rules cannot do" not in page(client).text
+
+
+@pytest.mark.promise("G15")
+def test_a_schedule_that_did_not_run_is_told_though_no_scheduler_is_alive(
+    app: App, client: httpx.Client
+) -> None:
+    portal, now = save_portal(app), datetime.now(UTC)
+    with app.database.writing() as session:
+        quarter = Timing(every=timedelta(minutes=15))
+        schedules.set_schedule(session, portal, "deals", quarter, now - timedelta(minutes=20))
+    assert "did not run" not in page(client).text
+    with app.database.writing() as session:
+        schedules.set_schedule(session, portal, "leads", quarter, now - timedelta(hours=1))
+        schedules.ensure_rules(session, timedelta(minutes=15), now - timedelta(hours=1))
+    english, french = page(client).text, page(client, "fr").text
+    assert "Schedules that did not run leads portal, due at" in english
+    assert "evaluation of the rules, due at" in english
+    assert "Start the service: retro run" in english
+    assert "deals portal, due at" not in english
+    assert "Planifications qui n'ont pas eu lieu leads portal, prévue le" in french
+    told = {each.what: each.found for each in examine(app.settings) if not each.good}
+    assert "did not run: it was due at" in told["schedule portal leads"]
+    assert "schedule rules" in told
+
+
+def test_a_pull_under_way_shows_how_far_it_is_and_that_it_was_asked_to_end(
+    app: App, client: httpx.Client
+) -> None:
+    portal, now = save_portal(app), datetime.now(UTC)
+    began = now - timedelta(minutes=2)
+    with app.database.writing() as session:
+        run = queue(session, portal, "deals", began)
+        assert run.id is not None
+        lease = runs.take_run(session, run.id, Worker("worker-1.example", 4711), began)
+        assert lease is not None
+        runs.begin_window(session, lease, mode=Mode.FULL, window_start=None, expected=3000)
+        runs.advance(session, lease, Progress(read=1000), now)
+        runs.cancel_run(session, run.id, now)
+    english, french = page(client).text, page(client, "fr").text
+    assert "1,000 read of about 3,000, about 4 min left" in english
+    assert "it ends after the page it reads" in english
+    assert "sur 3 000 environ" in french

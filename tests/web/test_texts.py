@@ -67,7 +67,7 @@ def test_every_word_of_the_database_has_a_text_and_every_status_a_colour() -> No
 
 def test_every_error_of_a_tool_has_words_a_step_and_somebody_who_repairs_it() -> None:
     leaves = [each for each in vars(connectors.errors).values() if _is_leaf(each)]
-    assert len(leaves) == 8
+    assert len(leaves) == 9
     for error in leaves:
         assert {f"error.{error.__name__}", f"step.{error.__name__}"} <= all_texts().keys()
         assert f"who.{error.who}" in all_texts()

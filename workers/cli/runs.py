@@ -1,21 +1,29 @@
 """retro pull, push, sync, runs, outbox, quarantine."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from connectors.models import Stream
 from sync.store import connections, cursors, outbox, runs
 from sync.tables.runs import Run, RunStatus
 from workers.cli.context import json_option, opened
 from workers.cli.output import Output, Status
+from workers.clock import machine_now
 from workers.errors import NotThere
-from workers.pulling import pull_now, push_now
+from workers.pulling import cancel, pull_now, push_now
 from workers.reports import run_history, run_report, write_report
 from workers.running import INTERRUPTED
 
@@ -36,21 +44,31 @@ def pull_command(
     output = Output(as_json)
     bar = Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}, {task.completed:,} records"),
+        BarColumn(),
         TimeElapsedColumn(),
+        TimeRemainingColumn(),
         console=Console(stderr=True),
         disable=not sys.stderr.isatty(),
         transient=True,
     )
     with opened() as app, bar:
         task = bar.add_task(f"pulling {name}")
+
+        def began(stream: str, expected: int | None) -> None:
+            bar.reset(task, description=f"pulling {name}: {stream}", total=expected)
+
+        def read(records: int) -> None:
+            bar.update(task, completed=records)
+
         pulled = pull_now(
             app,
             name,
             [Stream(stream) for stream in streams],
             full=full,
             since=since.replace(tzinfo=UTC) if since else None,
-            on_page=lambda read: bar.update(task, description=f"pulling {name}: {read:,} records"),
+            on_run=began,
+            on_page=read,
         )
     if as_json:
         output.document({"connection": name, "runs": [run_report(run) for run in pulled]})
@@ -129,22 +147,36 @@ def sync_command(name: str, as_json: bool) -> Status:
 
 
 @click.command("runs")
-@click.argument("run_id", required=False, type=int)
+@click.argument("words", nargs=-1, metavar="[ID | cancel ID]")
 @json_option
-def runs_command(run_id: int | None, as_json: bool) -> None:
-    """The history of pulls and pushes, newest first."""
+def runs_command(words: tuple[str, ...], as_json: bool) -> None:
+    """The history of pulls and pushes, newest first; `cancel ID` ends a pull after its page.
+
+    What a cancelled pull has read is kept; the next one reads from where the last whole one ended.
+    """
     output = Output(as_json)
-    with opened() as app, app.database.reading() as session:
-        names = {row.id: row.name for row in connections.all_connections(session)}
-        found = runs.recent_runs(session) if run_id is None else [runs.find_run(session, run_id)]
-        shown = [run_history(run, names[run.connection_id]) for run in found if run]
+    cancels = len(words) == 2 and words[0] == "cancel"
+    if len(words) > (2 if cancels else 1) or not all(w.isdigit() for w in words[cancels:]):
+        raise click.UsageError("give nothing, the number of a run, or: cancel and its number")
+    run_id = int(words[-1]) if words else None
+    with opened() as app:
+        if cancels and run_id is not None:
+            cancel(app, run_id)
+        with app.database.reading() as session:
+            names = {row.id: row.name for row in connections.all_connections(session)}
+            found = (
+                runs.recent_runs(session) if run_id is None else [runs.find_run(session, run_id)]
+            )
+            now = machine_now()
+            shown = [run_history(run, names[run.connection_id], now) for run in found if run]
     if run_id is not None and not shown:
         raise NotThere(f"There is no run {run_id}.")
     if as_json:
         output.document(shown if run_id is None else shown[0])
         return
     columns = ("run", "connection", "stream", "trigger", "status", "read", "requests", "ended_at")
-    output.table("", columns, ([_state(run)[column] for column in columns] for run in shown))
+    cells = ([*(_state(run)[column] for column in columns), _still_to_come(run)] for run in shown)
+    output.table("", (*columns, ""), cells)
     for run in shown if run_id is not None else ():
         if run["error"]:
             output.text(f"{run['error']['message']} {run['error']['next_step']}")
@@ -154,6 +186,17 @@ def _state(run: dict[str, Any]) -> dict[str, Any]:
     """A run that somebody stopped is queued, and goes on with the next one; people are told why."""
     stopped = run["status"] == RunStatus.QUEUED and (run["error"] or {}).get("kind") == INTERRUPTED
     return {**run, "status": "interrupted"} if stopped else run
+
+
+def _still_to_come(run: Mapping[str, Any]) -> str:
+    if run["cancelling"]:
+        return "ends after its page"
+    progress = run["progress"]
+    if progress is None or progress["expected"] is None:
+        return ""
+    left = progress["seconds_left"]
+    told = "" if left is None else f", {left:.0f} s left"
+    return f"of about {progress['expected']:,}{told}"
 
 
 @click.command("outbox")

@@ -1,6 +1,7 @@
 """retro schedule, schedules."""
 
 import re
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -14,11 +15,16 @@ from connectors.registry import tool
 from sync.store import connections, schedules
 from sync.store.schedules import Timing
 from sync.tables.connections import Connection, Missed, Schedule
-from sync.tables.runs import PUSH
+from sync.tables.runs import PUSH, Mode
 from workers.cli.context import json_option, opened
-from workers.cli.output import Output
+from workers.cli.output import Output, Status
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+OFF = "off"
+NIGHTLY = "0 3 * * *"
+NO_JITTER = timedelta(0)
+# The streams of a reconcile begin one after another.
+SPREAD = timedelta(minutes=10)
 
 
 class Every(click.ParamType[timedelta]):
@@ -52,7 +58,13 @@ class Zone(click.ParamType[str]):
 )
 @click.option("--every", type=Every(), help="30s, 15m, 2h, 1d.")
 @click.option("--cron", help="A cron line, such as '0 6 * * 1-5'.")
-@click.option("--tz", type=Zone(), help="Zone of the cron line; RETRO_TZ by default.")
+@click.option(
+    "--reconcile",
+    help="When everything is read again, with a certificate: a cron line, or off. A connection "
+    f"that is scheduled as a whole for the first time gets '{NIGHTLY}'.",
+)
+@click.option("--tz", type=Zone(), help="Zone of the cron lines; RETRO_TZ by default.")
+@click.option("--jitter", type=Every(), help="Puts each run off by a random part of this.")
 @click.option("--off", is_flag=True, help="No longer, until it is set again.")
 @click.option("--missed", type=click.Choice([each.value for each in Missed]), default="once")
 @json_option
@@ -61,34 +73,70 @@ def schedule_command(
     stream: str | None,
     every: timedelta | None,
     cron: str | None,
+    reconcile: str | None,
     tz: str | None,
+    jitter: timedelta | None,
     off: bool,
     missed: str,
     as_json: bool,
 ) -> None:
     """Set when a connection is pulled, once for each time a cron line meets on the local clock."""
-    if [every is not None, cron is not None, off].count(True) != 1:
+    given = [every is not None, cron is not None, off].count(True)
+    if given > 1 or (off and reconcile is not None):
         raise click.UsageError("give --every or --cron or --off, and not both")
-    if cron is not None and not _is_ever_due(cron):
-        raise click.UsageError(f"{cron!r} is no cron line; write five fields, as in '0 6 * * 1-5'")
+    if given == 0 and reconcile is None:
+        raise click.UsageError("give --every or --cron or --off, or --reconcile alone")
+    if stream == PUSH and reconcile is not None:
+        raise click.UsageError("a push has nothing to reconcile")
+    if jitter is not None and every is not None and jitter >= every:
+        raise click.UsageError("--jitter must be shorter than --every")
+    for line in (cron, None if reconcile == OFF else reconcile):
+        if line is not None and not _is_ever_due(line):
+            raise click.UsageError(
+                f"{line!r} is no cron line; write five fields, as in '0 6 * * 1-5'"
+            )
     output = Output(as_json)
     with opened() as app:
-        timing = Timing(every, cron, tz or app.settings.tz.key, Missed(missed))
+        zone = tz or app.settings.tz.key
+        often = Timing(every, cron, zone, Missed(missed), jitter or NO_JITTER)
+        now = app.clock.now()
         with app.database.writing() as session:
             row = connections.connection_named(session, name)
             assert row.id is not None
+            rows: list[Schedule] = []
             if off:
-                rows = list(schedules.turn_off(session, row.id, stream))
-            else:
-                rows = _set(session, row, stream, timing, app.clock.now())
+                rows += schedules.turn_off(session, row.id, stream)
+            elif given:
+                rows += _set(session, row, stream, often, now)
+            if reconcile == OFF:
+                rows += schedules.turn_off(session, row.id, stream, Mode.FULL)
+            elif not off:
+                line = reconcile or _first_reconcile(session, row, stream)
+                full = Timing(None, line, zone, Missed(missed), jitter or SPREAD)
+                rows += _set(session, row, stream, full, now, Mode.FULL) if line else []
     _show(output, rows, {row.id: row.name})
 
 
+def _first_reconcile(session: Session, row: Connection, stream: str | None) -> str | None:
+    """Deletes that no webhook told are found by a full read only, so there is one unless it was
+    turned off; who schedules single streams says himself when."""
+    known = any(
+        each.connection_id == row.id and each.mode is Mode.FULL
+        for each in schedules.all_schedules(session)
+    )
+    return None if known or stream is not None else NIGHTLY
+
+
 def _set(
-    session: Session, row: Connection, stream: str | None, timing: Timing, now: datetime
+    session: Session,
+    row: Connection,
+    stream: str | None,
+    timing: Timing,
+    now: datetime,
+    mode: Mode = Mode.INCREMENTAL,
 ) -> list[Schedule]:
     streams = [stream] if stream else [each.value for each in readable_streams(tool(row.kind))]
-    return [schedules.set_schedule(session, row.id, each, timing, now) for each in streams]
+    return [schedules.set_schedule(session, row.id, each, timing, now, mode) for each in streams]
 
 
 def _is_ever_due(cron: str) -> bool:
@@ -103,24 +151,37 @@ def _is_ever_due(cron: str) -> bool:
 
 @click.command("schedules")
 @json_option
-def schedules_command(as_json: bool) -> None:
-    """What runs when."""
+def schedules_command(as_json: bool) -> Status:
+    """What runs when; one that is due and that nobody claims did not run."""
     output = Output(as_json)
     with opened() as app, app.database.reading() as session:
         names = {row.id: row.name for row in connections.all_connections(session)}
-        _show(output, list(schedules.all_schedules(session)), names)
+        rows = list(schedules.all_schedules(session))
+        late = {row.id for row in schedules.overdue(session, app.clock.now())}
+    _show(output, rows, names, late)
+    if late and not as_json:
+        output.text(f"Did not run: {len(late)}. Start what makes them due: retro run")
+    return Status.WAITS_FOR_A_PERSON if late else Status.DONE
 
 
-def _show(output: Output, rows: list[Schedule], names: dict[int | None, str]) -> None:
+def _show(
+    output: Output,
+    rows: list[Schedule],
+    names: dict[int | None, str],
+    late: Collection[int | None] = (),
+) -> None:
     shown = [
         {
             "connection": names.get(row.connection_id),
             "stream": row.stream,
+            "mode": row.mode.value,
             "every_seconds": row.every_seconds,
             "cron": row.cron,
             "tz": row.tz,
+            "jitter_seconds": row.jitter_seconds,
             "missed": row.missed.value,
             "enabled": row.enabled,
+            "did_not_run": row.id in late,
             "next_run_at": row.next_run_at,
             "last_run_at": row.last_run_at,
         }
@@ -129,9 +190,13 @@ def _show(output: Output, rows: list[Schedule], names: dict[int | None, str]) ->
     if output.json:
         output.document(shown)
         return
-    columns = ("connection", "stream", "every_seconds", "cron", "tz", "last_run_at")
+    columns = ("connection", "stream", "mode", "every_seconds", "cron", "tz", "last_run_at")
     rows_shown = (
-        [*(row[column] for column in columns), row["next_run_at"] if row["enabled"] else "off"]
+        [
+            *(row[column] for column in columns),
+            row["next_run_at"] if row["enabled"] else "off",
+            "did not run" if row["did_not_run"] else "",
+        ]
         for row in shown
     )
-    output.table("", (*columns, "next_run_at"), rows_shown)
+    output.table("", (*columns, "next_run_at", ""), rows_shown)

@@ -151,7 +151,7 @@ def first_address(retro: Retro) -> str:
 
 def test_a_schedule_can_be_turned_off_and_on(retro: Retro, portal: Sandbox) -> None:
     retro.connect(portal)
-    retro("schedule", "portal", "--every", "15m")
+    retro("schedule", "portal", "--every", "15m", "--reconcile", "off")
     (off,) = retro("schedule", "portal", "--stream", "deals", "--off", "--json").document
     assert (off["stream"], off["enabled"]) == ("deals", False)
     states = {each["stream"]: each["enabled"] for each in retro("schedules", "--json").document}

@@ -9,11 +9,17 @@ from typing import Any
 
 from sqlmodel import select
 
+from config.settings import load_settings
+from connectors.models import Stream
+from sync.store import connections, runs
 from sync.store.database import Database
-from sync.tables.runs import Run, RunStatus
+from sync.tables.runs import Mode, Run, RunStatus, Trigger
 from tests.connectors.bitrix24.kit import Sandbox, sandbox
 from tests.waiting import eventually
 from tests.workers.cli.kit import Retro
+from workers.app import open_app
+from workers.clock import machine_now
+from workers.running import work_on
 
 RUN = {
     "run": int,
@@ -35,6 +41,8 @@ RUN = {
     "error": type(None),
 }
 HISTORY = {
+    "progress": type(None),
+    "cancelling": bool,
     "connection": str,
     "trigger": str,
     "worker": dict,
@@ -151,3 +159,47 @@ def test_ctrl_c_ends_a_pull_in_one_sentence_and_the_next_one_goes_on(retro: Retr
 def running(database: Database) -> int | None:
     with database.reading() as session:
         return session.exec(select(Run.id).where(Run.status == RunStatus.RUNNING)).first()
+
+
+def test_a_pull_that_waits_is_cancelled_by_its_number(retro: Retro, portal: Sandbox) -> None:
+    retro.connect(portal)
+    retro("pull", "portal", "--stream", "deals")
+    limit = {"code": "OPERATION_TIME_LIMIT", "description": "Method is blocked"}
+    portal.faults({"on": {"method": "crm.item.list", "nested": True}, "do": "error", **limit})
+    run_id = waiting_run(retro)
+    portal.faults()
+    waiting = retro("runs", str(run_id), "--json").document
+    assert waiting["status"] == "waiting"
+    assert waiting["progress"] == {"read": 0, "expected": 60, "seconds_left": None}
+    retro.monkeypatch.setenv("COLUMNS", "200")
+    assert "of about 60" in retro("runs").out
+    cancelled = retro("runs", "cancel", str(run_id), "--json").document
+    assert (cancelled["status"], cancelled["progress"]) == ("cancelled", None)
+    again = retro("runs", "cancel", str(run_id))
+    assert (again.status, again.sentence) == (1, f"Run {run_id} has ended before: cancelled.")
+    assert retro("runs", "cancel", "99").sentence == "There is no run 99."
+    assert retro("runs", "cancel").status == 2
+    (run,) = retro("pull", "portal", "--stream", "deals", "--full", "--json").document["runs"]
+    assert (run["status"], run["complete"]) == ("succeeded", True)
+
+
+def waiting_run(retro: Retro) -> int:
+    """A full pull of the deals that waits for the portal; its number."""
+    app = open_app(load_settings(os.environ))
+    try:
+        with app.database.writing() as session:
+            row = connections.connection_named(session, "portal")
+            assert row.id is not None
+            run = runs.queue_run(
+                session,
+                row.id,
+                Stream.DEALS,
+                mode=Mode.FULL,
+                trigger=Trigger.SCHEDULE,
+                at=machine_now(),
+            )
+        assert run.id is not None
+        assert work_on(app, run.id) is RunStatus.WAITING
+        return run.id
+    finally:
+        app.close()

@@ -19,6 +19,9 @@ from tests.workers.cli.kit import Retro
         (["schedule", "portal", "--cron", "0 0 30 2 *"], "'0 0 30 2 *' is no cron line"),
         (["schedule", "portal", "--every", "5s", "--cron", "* * * * *"], "and not both"),
         (["schedule", "portal"], "give --every or --cron"),
+        (["schedule", "portal", "--off", "--reconcile", "0 3 * * *"], "and not both"),
+        (["schedule", "portal", "--reconcile", "nightly"], "'nightly' is no cron line"),
+        (["schedule", "portal", "--every", "5m", "--jitter", "5m"], "shorter than --every"),
         (["schedule", "portal", "--cron", "0 6 * * *", "--tz", "Mars"], "'Mars' is no time zone"),
         (["outbox", "retry"], "retry takes the key"),
         (["import", "nosuch.yaml"], "'nosuch.yaml' does not exist"),
@@ -67,7 +70,7 @@ def test_a_schedule_is_set_once_for_a_stream_and_shown(retro: Retro, portal: San
     assert (shown["connection"], shown["stream"]) == ("portal", "deals")
     assert (shown["every_seconds"], shown["cron"], shown["tz"]) == (None, "0 * * * *", "Asia/Tokyo")
     assert shown["next_run_at"].endswith(":00:00Z")
-    every = retro("schedule", "portal", "--every", "15m", "--json").document
+    every = retro("schedule", "portal", "--every", "15m", "--reconcile", "off", "--json").document
     assert {each["stream"]: each["every_seconds"] for each in every} == dict.fromkeys(
         (
             "people",
@@ -82,6 +85,48 @@ def test_a_schedule_is_set_once_for_a_stream_and_shown(retro: Retro, portal: San
         900.0,
     )
     assert len(retro("schedules", "--json").document) == len(every)
+
+
+@pytest.mark.promise("G11")
+def test_a_connection_that_is_scheduled_is_reconciled_at_night_unless_told_otherwise(
+    retro: Retro, portal: Sandbox
+) -> None:
+    retro.connect(portal)
+
+    def full() -> set[tuple[str, str, bool]]:
+        rows = retro("schedules", "--json").document
+        return {(r["stream"], r["cron"], r["enabled"]) for r in rows if r["mode"] == "full"}
+
+    set_ = retro("schedule", "portal", "--every", "15m", "--jitter", "1m", "--json").document
+    assert {(r["mode"], r["cron"], r["jitter_seconds"]) for r in set_} == {
+        ("incremental", None, 60.0),
+        ("full", "0 3 * * *", 60.0),
+    }
+    assert len(full()) == 8
+    retro("schedule", "portal", "--reconcile", "30 4 * * 0")
+    assert {(cron, on) for _, cron, on in full()} == {("30 4 * * 0", True)}
+    assert retro("schedule", "portal", "--reconcile", "off").status == 0
+    retro("schedule", "portal", "--every", "5m")
+    assert {on for _, _, on in full()} == {False}
+    retro("schedule", "portal", "--stream", "deals", "--reconcile", "0 5 * * *")
+    assert {stream for stream, _, on in full() if on} == {"deals"}
+
+
+@pytest.mark.promise("G15")
+def test_a_schedule_that_nobody_claims_did_not_run(
+    retro: Retro, portal: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retro.connect(portal)
+    monkeypatch.setenv("RETRO_CLOCK", "2026-11-23T09:00:00+01:00")
+    retro("schedule", "portal", "--stream", "deals", "--every", "15m")
+    assert retro("schedules").status == 0
+    monkeypatch.setenv("RETRO_CLOCK", "2026-11-23T10:00:00+01:00")
+    late = retro("schedules")
+    assert (late.status, "Start what makes them due: retro run" in late.out) == (3, True)
+    (row,) = retro("schedules", "--json").document
+    assert row["did_not_run"] is True
+    (bad,) = [each for each in retro("doctor", "--json").document if not each["good"]]
+    assert bad["what"] == "schedule portal deals"
 
 
 def test_the_tools_tell_what_they_can_do_and_which_settings_are_secret(retro: Retro) -> None:

@@ -1,0 +1,107 @@
+"""Any number of schedulers on one database: each schedule is due once, and a late one is told."""
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from config.settings import load_settings
+from connectors.models import Stream
+from sync.store import runs, schedules
+from sync.store.schedules import Timing
+from sync.tables.connections import Connection
+from sync.tables.runs import Mode, Run, Trigger
+from sync.vault import new_key
+from workers.app import App, open_app
+from workers.scheduler import Scheduler
+
+NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+QUARTER = Timing(every=timedelta(minutes=15))
+STREAMS = tuple(stream.value for stream in Stream)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def environ(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+    """Business time stands still, so that what was claimed is not due again."""
+    given = {
+        "RETRO_HOME": str(tmp_path),
+        "RETRO_SECRET_KEYS": new_key(),
+        "RETRO_CLOCK": NOW.isoformat(),
+    }
+    if request.param == "postgresql":
+        database = request.getfixturevalue("postgres_server").new_database()
+        given["RETRO_DATABASE_URL"] = database.url
+        database.close()
+    return given
+
+
+@pytest.fixture
+def apps(environ: dict[str, str]) -> Iterator[list[App]]:
+    """Two processes of one installation."""
+    opened = [open_app(load_settings(environ)) for _ in range(2)]
+    yield opened
+    for app in opened:
+        app.close()
+
+
+def connect(app: App, late: timedelta = timedelta(0)) -> None:
+    with app.database.writing() as session:
+        row = Connection(
+            name="portal", kind="bitrix24", settings={}, secrets=b"", sandbox=True, created_at=NOW
+        )
+        session.add(row)
+        session.flush()
+        for stream in STREAMS:
+            schedules.set_schedule(session, row.id, stream, QUARTER, NOW - late)
+
+
+def all_runs(app: App) -> list[Run]:
+    with app.database.reading() as session:
+        return list(runs.recent_runs(session))
+
+
+@pytest.mark.promise("G10")
+def test_two_schedulers_make_each_schedule_due_once(apps: list[App]) -> None:
+    connect(apps[0])
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(5):
+            list(pool.map(lambda app: Scheduler(app).tick(), apps))
+    found = all_runs(apps[0])
+    assert sorted(run.stream for run in found) == sorted(STREAMS)
+    with apps[0].database.reading() as session:
+        rows = schedules.all_schedules(session)
+    assert {row.next_run_at for row in rows} == {NOW + timedelta(minutes=15)}
+
+
+@pytest.mark.promise("G15")
+def test_what_did_not_run_is_logged_once_when_it_runs_at_last(
+    apps: list[App], caplog: pytest.LogCaptureFixture
+) -> None:
+    connect(apps[0], late=timedelta(hours=1))
+    with caplog.at_level(logging.WARNING):
+        for app in apps:
+            Scheduler(app).tick()
+    told = [each for each in caplog.messages if "did not run" in each]
+    assert len(told) == len(STREAMS)
+    assert "The schedule of portal: deals did not run: it was due at 2026-11-23 08:00 UTC." in told
+    assert len(all_runs(apps[0])) == len(STREAMS)
+
+
+@pytest.mark.promise("G11")
+def test_a_reconcile_reads_everything_again_by_schedule(apps: list[App]) -> None:
+    connect(apps[0])
+    with apps[0].database.writing() as session:
+        for row in schedules.all_schedules(session):
+            night = Timing(cron="0 9 * * *", tz="UTC")
+            hour_ago = NOW - timedelta(hours=1)
+            schedules.set_schedule(
+                session, row.connection_id, row.stream, night, hour_ago, Mode.FULL
+            )
+            schedules.turn_off(session, row.connection_id or 0, row.stream, Mode.INCREMENTAL)
+    Scheduler(apps[0]).tick()
+    found = all_runs(apps[0])
+    assert {(run.mode, run.trigger) for run in found} == {(Mode.FULL, Trigger.SCHEDULE)}
+    assert len(found) == len(STREAMS)
