@@ -9,9 +9,9 @@ from sqlalchemy import ColumnElement, and_, func, not_, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
+from sync.store.coalescing import PENDING, coalesced
 from sync.tables.outbox import Link, LinkKind, Operation, Outbox, OutboxState
 
-PENDING = (OutboxState.PLANNED, OutboxState.SENDING, OutboxState.STAMPING)
 FAILED = (OutboxState.REFUSED, OutboxState.DEAD)
 CREATES = (Operation.CREATE_TASK, Operation.CREATE_TARGET)
 
@@ -56,23 +56,51 @@ class Claimed:
     waits: int
     may_exist: bool
     remote_id: str | None
+    before: dict[str, Any] | None = None
 
 
-def claim(session: Session, connection_id: int, now: datetime) -> Claimed | None:
-    """Take the next write that may go out; commit this before the call (G5).
+def claim(
+    session: Session, connection_id: int, now: datetime, *, stamps_apart: bool = False
+) -> Claimed | None:
+    """Take the next write that may go out, with what can go out with it; commit this before the
+    call (G5). `stamps_apart` leaves tasks that only want their stamp to `claim_stamps`.
 
     What was put off least goes first, so that one that fails again and again does not keep the
     others from their turn.
     """
+    apart = [not_(and_(*_STAMPS))] if stamps_apart else []
     row = session.exec(
         select(Outbox)
-        .where(Outbox.connection_id == connection_id, *_may_go(now))
+        .where(Outbox.connection_id == connection_id, *_may_go(now), *apart)
         .order_by(col(Outbox.waits), col(Outbox.sequence))
         .limit(1)
     ).first()
-    if row is None:
-        return None
-    claimed = Claimed(_intention(row), row.attempts, row.waits, row.may_exist, row.remote_id)
+    return None if row is None else _claimed(session, coalesced(session, row))
+
+
+def claim_stamps(
+    session: Session, connection_id: int, now: datetime, most: int
+) -> Sequence[Claimed]:
+    """Take tasks that were made and want their stamp."""
+    rows = session.exec(
+        select(Outbox)
+        .where(Outbox.connection_id == connection_id, *_may_go(now), *_STAMPS)
+        .order_by(col(Outbox.waits), col(Outbox.sequence))
+        .limit(most)
+    ).all()
+    return [_claimed(session, row) for row in rows]
+
+
+_STAMPS = (
+    col(Outbox.state) == OutboxState.STAMPING,
+    col(Outbox.operation) == Operation.CREATE_TASK,
+)
+
+
+def _claimed(session: Session, row: Outbox) -> Claimed:
+    claimed = Claimed(
+        _intention(row), row.attempts, row.waits, row.may_exist, row.remote_id, row.before
+    )
     if row.state is OutboxState.PLANNED:
         row.state = OutboxState.SENDING
     row.may_exist, row.not_before = True, None
@@ -122,6 +150,13 @@ def note_created(session: Session, key: str, remote_id: str) -> None:
     """The record is there and known; what remains may be repeated freely."""
     row = session.get_one(Outbox, key)
     row.state, row.remote_id = OutboxState.STAMPING, remote_id
+    session.add(row)
+
+
+def note_before(session: Session, key: str, before: dict[str, Any]) -> None:
+    """To be committed before the call that changes it."""
+    row = session.get_one(Outbox, key)
+    row.before = before
     session.add(row)
 
 
@@ -212,12 +247,14 @@ def has_unsent(session: Session, connection_id: int) -> bool:
     return session.exec(waiting.limit(1)).first() is not None
 
 
-def is_pending(session: Session, subject: str, operation: Operation) -> bool:
-    """Whether a write to this object has still to end."""
+def any_target_pending(session: Session, targets: Sequence[str]) -> bool:
+    """Whether one of these has still to be made."""
+    if not targets:
+        return False
     rows = session.exec(
         select(Outbox.key).where(
-            Outbox.subject == subject,
-            col(Outbox.operation) == operation,
+            col(Outbox.subject).in_(targets),
+            col(Outbox.operation) == Operation.CREATE_TARGET,
             col(Outbox.state).in_((OutboxState.PLANNED, OutboxState.SENDING)),
         )
     )
@@ -256,6 +293,12 @@ def link(
 def linked_id(session: Session, connection_id: int, kind: LinkKind, key: str) -> str | None:
     found = session.get(Link, (connection_id, kind, key))
     return found.remote_id if found else None
+
+
+def base(session: Session, connection_id: int, kind: LinkKind, key: str) -> dict[str, Any]:
+    """What both sides last agreed on, empty where there is no link."""
+    found = session.get(Link, (connection_id, kind, key))
+    return found.base if found else {}
 
 
 def links(session: Session, connection_id: int, kind: LinkKind) -> Sequence[Link]:
