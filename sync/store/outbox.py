@@ -63,7 +63,8 @@ def claim(
     session: Session, connection_id: int, now: datetime, *, stamps_apart: bool = False
 ) -> Claimed | None:
     """Take the next write that may go out, with what can go out with it; commit this before the
-    call (G5). `stamps_apart` leaves tasks that only want their stamp to `claim_stamps`.
+    call (G5). `stamps_apart` leaves tasks that only want their stamp to `claim_stamps`: None also
+    when it is their turn.
 
     What was put off least goes first, so that one that fails again and again does not keep the
     others from their turn.
@@ -75,7 +76,9 @@ def claim(
         .order_by(col(Outbox.waits), col(Outbox.sequence))
         .limit(1)
     ).first()
-    return None if row is None else _claimed(session, coalesced(session, row))
+    if row is None or (apart and row.waits and _stamp_waits_less(session, row, now)):
+        return None
+    return _claimed(session, coalesced(session, row))
 
 
 def claim_stamps(
@@ -95,6 +98,16 @@ _STAMPS = (
     col(Outbox.state) == OutboxState.STAMPING,
     col(Outbox.operation) == Operation.CREATE_TASK,
 )
+
+
+def _stamp_waits_less(session: Session, row: Outbox, now: datetime) -> bool:
+    stamps = select(Outbox.key).where(
+        Outbox.connection_id == row.connection_id,
+        *_may_go(now),
+        *_STAMPS,
+        col(Outbox.waits) < row.waits,
+    )
+    return session.exec(stamps.limit(1)).first() is not None
 
 
 def _claimed(session: Session, row: Outbox) -> Claimed:
