@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, and_, func, not_, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
+from sync.store import runs
 from sync.store.coalescing import PENDING, coalesced
 from sync.tables.outbox import Link, LinkKind, Operation, Outbox, OutboxState
 
@@ -29,17 +30,21 @@ class Intention:
 
 
 def intend(session: Session, intentions: Sequence[Intention], at: datetime) -> int:
-    """Put writes into the outbox, in order; one whose key is known is not put in again.
+    """Put writes into the outbox, in order; one whose key is known is not put in again. A push that
+    waits out a failing write goes on with what is new.
 
     Returns how many are new.
     """
     sequence = session.exec(select(func.max(Outbox.sequence))).one() or 0
-    new = 0
+    new, woken = 0, set()
     for intention in intentions:
         if session.get(Outbox, intention.key) is not None:
             continue
         sequence, new = sequence + 1, new + 1
         session.add(Outbox(**vars(intention), sequence=sequence, planned_at=at))
+        woken.add(intention.connection_id)
+    for connection_id in woken:
+        runs.wake_push(session, connection_id)
     return new
 
 
@@ -219,17 +224,21 @@ def note_given_up(session: Session, key: str, why: GivenUp) -> None:
 
 
 def retry(session: Session, key: str) -> bool:
-    """Send a refused or dead write again; False when there is none with this key.
+    """Send a refused or dead write again; False when there is none with this key. One that was
+    taken back is sent anew.
 
     It is looked up first: who settled it may have made the record, or kept one of several.
     """
     row = session.get(Outbox, key)
-    if row is None or row.state not in FAILED:
+    if row is None or row.state not in (*FAILED, OutboxState.UNDONE):
         return False
+    if row.state is OutboxState.UNDONE:
+        row.remote_id = row.before = None
     row.state = OutboxState.PLANNED if row.remote_id is None else OutboxState.STAMPING
     row.may_exist, row.attempts, row.waits = True, 0, 0
     row.error, row.not_before, row.done_at = None, None, None
     session.add(row)
+    runs.wake_push(session, row.connection_id)
     return True
 
 
