@@ -6,6 +6,7 @@ A connector offers a capability by having its methods; nothing is declared.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
+from connectors.errors import ConnectorError
 from connectors.models import (
     Account,
     Activity,
@@ -24,6 +25,8 @@ from connectors.models import (
     Task,
 )
 from connectors.port import HookEvent, Page, Partition, Presence, RemoteField, Window
+
+MOST_STAMPS = 50
 
 
 @runtime_checkable
@@ -123,6 +126,26 @@ class WritesTasks(Protocol):
 
 
 @runtime_checkable
+class StampsTasks(WritesTasks, Protocol):
+    """Many stamps in one request: pairs of a remote id and its task, at most `MOST_STAMPS`.
+
+    Answers what each failed with, None where it is done, by remote id. Raises what the request as a
+    whole failed with; it is safe to repeat.
+    """
+
+    def stamp_tasks(
+        self, pairs: Sequence[tuple[str, Task]]
+    ) -> Mapping[str, ConnectorError | None]: ...
+
+
+@runtime_checkable
+class DeletesTasks(Protocol):
+    """For what was pushed and is taken back. A task that is gone already is no error."""
+
+    def delete_task(self, remote_id: str) -> None: ...
+
+
+@runtime_checkable
 class CommentsOnTasks(Protocol):
     """`marker` is a text unique to the comment, by which `find_comment` tells it was sent."""
 
@@ -167,6 +190,8 @@ CAPABILITIES: Mapping[str, type] = {
     "confirm deletes": ConfirmsPresence,
     "discover fields": ListsFields,
     "write tasks": WritesTasks,
+    "stamp tasks in batches": StampsTasks,
+    "delete tasks": DeletesTasks,
     "comment on tasks": CommentsOnTasks,
     "write KPI targets": WritesTargets,
     "webhooks": ReceivesHooks,

@@ -106,7 +106,10 @@ def _retry_after(response: httpx.Response) -> float:
 
 
 class ApiClient:
-    """One account of one tool. Safe to share between the threads of one run."""
+    """One account of one tool. Safe to share between the threads of one run.
+
+    `sent` counts the requests that went out, repetitions too; exact where one thread asks.
+    """
 
     def __init__(
         self,
@@ -121,6 +124,7 @@ class ApiClient:
         self._limiter = wire.limiter(budget) if budget else None
         self._name_refusal = name_refusal
         self.moved_to: str | None = None
+        self.sent = 0
         self._client = httpx.Client(
             base_url=base_url,
             auth=auth,
@@ -184,6 +188,7 @@ class ApiClient:
 
     def _send(self, request: httpx.Request, repeatable: bool) -> Answer:
         self._wait_for_budget()
+        self.sent += 1
         try:
             response = self._client.send(request)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as lost:

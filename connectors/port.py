@@ -22,7 +22,7 @@ from connectors.errors import ConnectorError
 from connectors.hosts import is_loopback
 from connectors.http import ApiClient, Wire, refusal
 from connectors.models import ActionStatus, Record, Stream, TaskStatus
-from connectors.redaction import Redactor, redacting
+from connectors.redaction import Redactor, clean, redacting
 
 R = TypeVar("R", bound=Record, covariant=True)
 
@@ -174,6 +174,11 @@ class Connector(Generic[C]):
             name_refusal=self.refusal,
         )
 
+    @property
+    def requests(self) -> int:
+        """How many this connector has sent so far."""
+        return self.api.sent if "api" in vars(self) else 0
+
     def base_url(self) -> str:
         raise NotImplementedError(f"{self.kind} has no address")
 
@@ -236,6 +241,10 @@ def _without_secrets(method: Callable[..., Any]) -> Callable[..., Any]:
     def redacted(self: Connector[Any], *args: Any, **kwargs: Any) -> Any:
         with redacting(self.redact):
             found = method(self, *args, **kwargs)
+        for each in found.values() if isinstance(found, Mapping) else ():
+            # An error may be told and not raised, where it is of one record among many.
+            if isinstance(each, ConnectorError):
+                clean(each, self.redact)
         return _passed_on(found, self.redact) if isinstance(found, Iterator) else found
 
     return redacted

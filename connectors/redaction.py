@@ -30,7 +30,11 @@ def redacting(redact: Callable[[str], str]) -> Iterator[None]:
     try:
         yield
     except ConnectorError as error:
-        error.message = redact(error.message)
-        error.next_step = redact(error.next_step)
-        error.args = (error.message,)
+        clean(error, redact)
         raise
+
+
+def clean(error: ConnectorError, redact: Callable[[str], str]) -> None:
+    error.message = redact(error.message)
+    error.next_step = redact(error.next_step)
+    error.args = (error.message,)

@@ -1,6 +1,6 @@
 """Delivers one claimed write: the calls it takes, and what is committed between them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from sqlmodel import Session
 
-from connectors.capabilities import CommentsOnTasks, WritesTargets, WritesTasks
+from connectors.capabilities import CommentsOnTasks, StampsTasks, WritesTargets, WritesTasks
 from connectors.errors import (
     BadResponse,
     ConnectorError,
@@ -16,11 +16,12 @@ from connectors.errors import (
     OutcomeUnknown,
     Rejected,
 )
-from connectors.models import KpiTarget, Task
+from connectors.models import KpiTarget, Task, TaskStatus
 from connectors.port import Connector
+from sync import images, undoing
 from sync.store import outbox, runs
 from sync.store.database import Database
-from sync.store.outbox import Claimed
+from sync.store.outbox import Claimed, Intention
 from sync.store.runs import Lease, Progress
 from sync.tables.outbox import LinkKind, Operation
 
@@ -40,15 +41,28 @@ class Failure:
     may_exist: bool
 
 
+class Meter:
+    """Tells how many requests were sent since it was last asked."""
+
+    def __init__(self, connector: Connector[Any]) -> None:
+        self._connector = connector
+        self._told = connector.requests
+
+    def spent(self) -> int:
+        told, self._told = self._told, self._connector.requests
+        return self._told - told
+
+
 def deliver(
     database: Database,
     connector: Connector[Any],
     lease: Lease,
     claimed: Claimed,
     now: Callable[[], datetime],
+    meter: Meter,
 ) -> Failure | None:
-    """None when it is done. Raises LeaseLost."""
-    delivery = Delivery(database, connector, lease, claimed, now)
+    """None when it is done, or made and to be stamped with others. Raises LeaseLost."""
+    delivery = Delivery(database, connector, lease, claimed, now, meter)
     try:
         delivery.deliver()
     except ConnectorError as error:
@@ -67,13 +81,16 @@ class Delivery:
         lease: Lease,
         claimed: Claimed,
         now: Callable[[], datetime],
+        meter: Meter,
     ) -> None:
         self._database = database
         self._connector = connector
         self._lease = lease
         self._write = claimed.intention
         self._remote_id = claimed.remote_id
+        self._before = claimed.before
         self._now = now
+        self._meter = meter
         self.may_exist = claimed.may_exist
 
     def deliver(self) -> None:
@@ -84,76 +101,96 @@ class Delivery:
             Operation.COMMENT: self._comment,
             Operation.CREATE_TARGET: self._create_target,
             Operation.UPDATE_TARGET: self._update_target,
+            Operation.DELETE_TASK: self._delete_task,
+            Operation.RESTORE_TASK: self._restore_task,
         }[self._write.operation]
-        requests = write()
+        write()
+        if self._write.operation is Operation.CREATE_TASK and isinstance(
+            self._connector, StampsTasks
+        ):
+            return
         with self._database.writing() as session:
-            runs.advance(session, self._lease, Progress(read=1, requests=requests), self._now())
+            done = Progress(read=1, requests=self._meter.spent())
+            runs.advance(session, self._lease, done, self._now())
             outbox.note_done(session, self._write.key, self._lease.run_id, self._now())
             self._remember(session)
 
-    def _create_task(self) -> int:
+    def _create_task(self) -> None:
         tool = self._tasks()
         task = self._bound()
-        remote_id, requests = self._once(
+        remote_id = self._once(
             lambda: _only(tool.find_task(task.key), "task", task.key),
             lambda: tool.create_task(task),
         )
         self._linked(LinkKind.TASK, remote_id)
-        tool.stamp_task(remote_id, task)
-        return requests + 1
+        if not isinstance(tool, StampsTasks):
+            tool.stamp_task(remote_id, task)
 
-    def _update_task(self) -> int:
-        self._tasks().update_task(self._linked_id(LinkKind.TASK), self._bound())
-        return 1
+    def _update_task(self) -> None:
+        tool, remote_id, task = self._tasks(), self._linked_id(LinkKind.TASK), self._bound()
+        self._keep_before(remote_id, images.written(self._write.payload))
+        tool.update_task(remote_id, task)
 
-    def _complete_task(self) -> int:
-        self._tasks().complete_task(self._linked_id(LinkKind.TASK))
-        return 1
+    def _complete_task(self) -> None:
+        tool, remote_id = self._tasks(), self._linked_id(LinkKind.TASK)
+        self._keep_before(remote_id, {"status": TaskStatus.DONE.value})
+        tool.complete_task(remote_id)
 
-    def _comment(self) -> int:
+    def _delete_task(self) -> None:
+        undoing.delete(self._connector, undoing.TakenBack.of_payload(self._write.payload))
+
+    def _restore_task(self) -> None:
+        undoing.restore(self._connector, undoing.TakenBack.of_payload(self._write.payload))
+
+    def _keep_before(self, remote_id: str, ours: Mapping[str, Any]) -> None:
+        """Commit what the record is like before it is written to. One that is as we write it was
+        written by us, in a call whose end nobody saw: then what was kept stays."""
+        found = images.read(self._connector, remote_id)
+        if found is None or (self._before is not None and not images.changed(ours, found)):
+            return
+        with self._database.writing() as session:
+            runs.advance(session, self._lease, Progress(), self._now())
+            outbox.note_before(session, self._write.key, found)
+
+    def _comment(self) -> None:
         tool = self._comments()
         remote_id = self._linked_id(LinkKind.TASK)
         marker = self._write.key
         text = self._write.payload["text"]
-        _, requests = self._once(
+        self._once(
             lambda: tool.find_comment(remote_id, marker),
             lambda: tool.comment_task(remote_id, text, marker),
         )
-        return requests
 
-    def _create_target(self) -> int:
+    def _create_target(self) -> None:
         tool = self._targets()
         target = msgspec.convert(self._write.payload, KpiTarget, strict=False)
         _prepare(tool)
-        remote_id, requests = self._once(
+        remote_id = self._once(
             lambda: _only(tool.find_target(target.key), "KPI target", target.key),
             lambda: tool.create_target(target),
         )
         self._linked(LinkKind.TARGET, remote_id)
-        return requests
 
-    def _update_target(self) -> int:
+    def _update_target(self) -> None:
         remote_id = self._linked_id(LinkKind.TARGET)
         target = msgspec.convert(self._write.payload, KpiTarget, strict=False)
         self._targets().update_target(remote_id, target)
-        return 1
 
-    def _once(self, find: Callable[[], str | None], create: Callable[[], str]) -> tuple[str, int]:
-        """The id of the record that is there or was made now, and the requests that took."""
+    def _once(self, find: Callable[[], str | None], create: Callable[[], str]) -> str:
+        """The id of the record that is there or was made now."""
         if self._remote_id is not None:
-            return self._remote_id, 0
-        requests = 0
+            return self._remote_id
         if self.may_exist:
             found = find()
-            requests += 1
             if found is not None:
-                return found, requests
+                return found
             with self._database.writing() as session:
                 # A look-up may take longer than the lease: who took over may be creating it now.
                 runs.advance(session, self._lease, Progress(), self._now())
             self.may_exist = False
         try:
-            return create(), requests + 1
+            return create()
         except (OutcomeUnknown, BadResponse):
             # An answer that could not be read tells as little as one that was lost.
             self.may_exist = True
@@ -161,36 +198,28 @@ class Delivery:
 
     def _bound(self) -> Task:
         """The task as planned, tied to the remote ids of the targets it serves."""
-        write = self._write
-        task = msgspec.convert(write.payload, Task, strict=False)
         with self._database.reading() as session:
-            waiting = [
-                key
-                for key in task.bind_targets
-                if outbox.is_pending(session, key, Operation.CREATE_TARGET)
-            ]
-            ids = [
-                outbox.linked_id(session, write.connection_id, LinkKind.TARGET, key)
-                for key in task.bind_targets
-            ]
-        if waiting:
-            raise NotReady("The KPI target of this task is not in the tool yet.")
-        # A target that the tool refused must not keep the task from being done.
-        return msgspec.structs.replace(task, bind_targets=[id_ for id_ in ids if id_])
+            if outbox.any_target_pending(session, self._write.payload.get("bind_targets", [])):
+                raise NotReady("The KPI target of this task is not in the tool yet.")
+            return bound_task(session, self._write)
 
     def _linked(self, kind: LinkKind, remote_id: str) -> None:
         """The record is there: from this commit on nothing looks it up or makes it again."""
         write, now = self._write, self._now()
         with self._database.writing() as session:
-            runs.advance(session, self._lease, Progress(created=1), now)
+            made = Progress(created=1, requests=self._meter.spent())
+            runs.advance(session, self._lease, made, now)
             outbox.note_created(session, write.key, remote_id)
             outbox.link(
                 session, write.connection_id, kind, write.subject, remote_id, write.payload, now
             )
 
     def _remember(self, session: Session) -> None:
-        """After an update both sides agree on what was sent."""
+        """After an update both sides agree on what was sent; what was taken back is not there."""
         write = self._write
+        if write.operation in (Operation.DELETE_TASK, Operation.RESTORE_TASK):
+            undoing.remember(session, write, self._now())
+            return
         kind = {
             Operation.UPDATE_TASK: LinkKind.TASK,
             Operation.UPDATE_TARGET: LinkKind.TARGET,
@@ -241,6 +270,16 @@ class Delivery:
             f"{self._connector.label} cannot take {what}.",
             next_step="Send it to another connection, or settle it by hand.",
         )
+
+
+def bound_task(session: Session, write: Intention) -> Task:
+    """A target that the tool refused must not keep the task from being done."""
+    task = msgspec.convert(write.payload, Task, strict=False)
+    ids = [
+        outbox.linked_id(session, write.connection_id, LinkKind.TARGET, key)
+        for key in task.bind_targets
+    ]
+    return msgspec.structs.replace(task, bind_targets=[id_ for id_ in ids if id_])
 
 
 def _prepare(tool: WritesTargets) -> None:

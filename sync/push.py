@@ -1,19 +1,21 @@
-"""Delivers the outbox of one connection, write by write.
+"""Delivers the outbox of one connection, write by write, and the stamps of new tasks together.
 
 Each write is committed as an intention before its call and as an outcome after it. One whose
 outcome is not known may have taken effect: its key is looked up in the tool before anything is
 sent, so that no task is made twice and none is lost, wherever a worker dies (G5).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
 
+from connectors.capabilities import MOST_STAMPS, StampsTasks
 from connectors.errors import (
     BadResponse,
     ConnectionBroken,
+    ConnectorError,
     OutcomeUnknown,
     RateLimited,
     RecordRefused,
@@ -21,13 +23,14 @@ from connectors.errors import (
 )
 from connectors.port import Connector
 from sync import health
-from sync.delivery import Failure, deliver
+from sync.delivery import Failure, Meter, deliver
 from sync.heartbeat import heartbeat
+from sync.stamping import stamp
 from sync.store import outbox, runs
 from sync.store.database import Database
 from sync.store.outbox import Claimed, GivenUp, PutOff
 from sync.store.runs import Lease, Progress
-from sync.tables.outbox import OutboxState
+from sync.tables.outbox import Operation, OutboxState
 from sync.tables.runs import RunStatus
 
 # An answer that cannot be read may be a proxy's, for an hour; a dead letter is for a person.
@@ -50,29 +53,81 @@ class Push:
 
 def run_push(push: Push) -> RunStatus:
     """Deliver what may go out now. Raises LeaseLost when another worker has taken the run."""
-    started = monotonic()
+    started, meter = monotonic(), Meter(push.connector)
+    unstamped = 0
     with heartbeat(push.database, push.lease, push.now) as lost:
         while monotonic() - started < push.slice.total_seconds():
             if lost.is_set():
                 raise runs.LeaseLost(f"run {push.lease.run_id} was not renewed in time")
-            with push.database.writing() as session:
-                runs.advance(session, push.lease, Progress(), push.now())
-                claimed = outbox.claim(session, push.connection_id, push.now())
-            if claimed is None:
-                return _finish(push, started)
-            failure = deliver(push.database, push.connector, push.lease, claimed, push.now)
-            if failure is None:
-                continue
-            if isinstance(failure.error, RecordRefused) or _is_dead(failure, claimed):
-                _give_up(push, claimed, failure)
-                continue
-            again = _put_off(push, claimed, failure)
-            if isinstance(failure.error, ConnectionBroken):
-                return _break(push, started, failure.error)
-            if isinstance(failure.error, TryLater | OutcomeUnknown):
-                # The tool is not well: the next write would only find out the same.
-                return _release(push, started, again)
+            claimed = None if unstamped >= MOST_STAMPS else _claim(push)
+            if claimed is not None:
+                failure = deliver(
+                    push.database, push.connector, push.lease, claimed, push.now, meter
+                )
+                unstamped += failure is None and _is_made(claimed)
+                outcomes = [(claimed, failure)]
+            else:
+                outcomes, unstamped = _stamp(push, meter), 0
+                if not outcomes:
+                    return _finish(push, started)
+            stop = _settle(push, meter, outcomes)
+            if stop is not None:
+                error, again = stop
+                if isinstance(error, ConnectionBroken):
+                    return _break(push, started, error)
+                return _release(push, started, again, error)
     return _release(push, started, None)
+
+
+def _is_made(claimed: Claimed) -> bool:
+    return claimed.intention.operation is Operation.CREATE_TASK
+
+
+def _claim(push: Push) -> Claimed | None:
+    apart = isinstance(push.connector, StampsTasks)
+    with push.database.writing() as session:
+        runs.advance(session, push.lease, Progress(), push.now())
+        return outbox.claim(session, push.connection_id, push.now(), stamps_apart=apart)
+
+
+def _stamp(push: Push, meter: Meter) -> list[tuple[Claimed, Failure | None]]:
+    """The stamps that wait, at most a request's worth, and what became of them. What is done is
+    committed together: doing it again would change nothing."""
+    if not isinstance(push.connector, StampsTasks):
+        return []
+    with push.database.writing() as session:
+        runs.advance(session, push.lease, Progress(), push.now())
+        claimed = outbox.claim_stamps(session, push.connection_id, push.now(), MOST_STAMPS)
+    if not claimed:
+        return []
+    told = stamp(push.database, push.connector, claimed)
+    done = [key for key, error in told.items() if error is None]
+    with push.database.writing() as session:
+        now, count = push.now(), len(done)
+        runs.advance(session, push.lease, Progress(read=count, requests=meter.spent()), now)
+        for key in done:
+            outbox.note_done(session, key, push.lease.run_id, now)
+    errors = ((each, told[each.intention.key]) for each in claimed)
+    # The record is there, whatever its stamp met: nothing of it is in doubt.
+    return [(each, Failure(error, may_exist=True) if error else None) for each, error in errors]
+
+
+def _settle(
+    push: Push, meter: Meter, outcomes: Sequence[tuple[Claimed, Failure | None]]
+) -> tuple[ConnectorError, datetime] | None:
+    """Commit what was not delivered. Answers why the slice ends, and until when, if it does."""
+    stop = None
+    for claimed, failure in outcomes:
+        if failure is None:
+            continue
+        if isinstance(failure.error, RecordRefused) or _is_dead(failure, claimed):
+            _give_up(push, meter, claimed, failure)
+            continue
+        again = _put_off(push, meter, claimed, failure)
+        if isinstance(failure.error, TryLater | OutcomeUnknown | ConnectionBroken):
+            # The tool is not well: the next write would only find out the same.
+            stop = failure.error, again
+    return stop
 
 
 def _is_dead(failure: Failure, claimed: Claimed) -> bool:
@@ -80,12 +135,13 @@ def _is_dead(failure: Failure, claimed: Claimed) -> bool:
     return isinstance(failure.error, BadResponse) and claimed.attempts + 1 >= MOST_ATTEMPTS
 
 
-def _give_up(push: Push, claimed: Claimed, failure: Failure) -> None:
+def _give_up(push: Push, meter: Meter, claimed: Claimed, failure: Failure) -> None:
     """It stays for somebody to settle."""
     refused = isinstance(failure.error, RecordRefused)
     now = push.now()
     with push.database.writing() as session:
-        runs.advance(session, push.lease, Progress(read=1, set_aside=1, requests=1), now)
+        gone = Progress(read=1, set_aside=1, requests=meter.spent())
+        runs.advance(session, push.lease, gone, now)
         why = GivenUp(
             told=health.describe(session, push.connection_id, failure.error),
             may_exist=failure.may_exist,
@@ -96,14 +152,14 @@ def _give_up(push: Push, claimed: Claimed, failure: Failure) -> None:
         outbox.note_given_up(session, claimed.intention.key, why)
 
 
-def _put_off(push: Push, claimed: Claimed, failure: Failure) -> datetime:
+def _put_off(push: Push, meter: Meter, claimed: Claimed, failure: Failure) -> datetime:
     """Commit that it goes out later; returns when anything may be asked of the tool again."""
     error, now, waits = failure.error, push.now(), claimed.waits
     again = now + min(FIRST_PAUSE * 2 ** min(waits, 16), LONGEST_PAUSE)
     # The whole connection waits for its budget or its key, and this write no longer than that.
     for_all = isinstance(error, RateLimited | ConnectionBroken)
     with push.database.writing() as session:
-        runs.advance(session, push.lease, Progress(requests=1), now)
+        runs.advance(session, push.lease, Progress(requests=meter.spent()), now)
         why = PutOff(
             told=health.describe(session, push.connection_id, error),
             may_exist=failure.may_exist,
@@ -137,9 +193,18 @@ def _finish(push: Push, started: float) -> RunStatus:
     return _release(push, started, waits)
 
 
-def _release(push: Push, started: float, until: datetime | None) -> RunStatus:
+def _release(
+    push: Push, started: float, until: datetime | None, error: ConnectorError | None = None
+) -> RunStatus:
+    """`error` tells why the run waits: new writes do not wake one that waits for its budget."""
     with push.database.writing() as session:
-        runs.release(session, push.lease, seconds=monotonic() - started, waiting_until=until)
+        runs.release(
+            session,
+            push.lease,
+            seconds=monotonic() - started,
+            waiting_until=until,
+            error=health.describe(session, push.connection_id, error) if error else None,
+        )
     return RunStatus.QUEUED if until is None else RunStatus.WAITING
 
 

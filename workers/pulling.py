@@ -7,7 +7,7 @@ from datetime import datetime
 from connectors.models import Stream
 from connectors.port import readable_streams
 from connectors.registry import tool
-from sync.store import connections, cursors, freshness, runs
+from sync.store import by_hand, connections, cursors, freshness, runs
 from sync.store.mirror import Feed
 from sync.tables.runs import ACTIVE_STATUSES, PUSH, Mode, Run, RunStatus, Trigger
 from workers.app import App
@@ -52,6 +52,9 @@ def pull_now(
 
 
 def push_now(app: App, connection_id: int) -> Run:
+    """Whoever asks for it does not wait for what was put off, unless the tool asked for a pause."""
+    with app.database.writing() as session:
+        by_hand.hurry(session, connection_id)
     return finish_now(app, connection_id, PUSH, Mode.PUSH)
 
 

@@ -62,6 +62,8 @@ def write_report(row: Outbox, connection: str) -> dict[str, Any]:
         "subject": row.subject,
         "state": row.state.value,
         "remote_id": row.remote_id,
+        "superseded_by": row.superseded_by,
+        "before": row.before,
         "attempts": row.attempts,
         "not_before": row.not_before,
         "error": row.error,

@@ -148,6 +148,12 @@ class Bitrix24(Connector[Bitrix24Config]):
     def stamp_task(self, remote_id: str, task: Task) -> None:
         self._tasks.stamp(remote_id, task)
 
+    def stamp_tasks(self, pairs: Sequence[tuple[str, Task]]) -> Mapping[str, ConnectorError | None]:
+        return self._tasks.stamp_all(pairs)
+
+    def delete_task(self, remote_id: str) -> None:
+        self._tasks.delete(remote_id)
+
     def find_task(self, key: str) -> Sequence[str]:
         return self._tasks.find(key)
 

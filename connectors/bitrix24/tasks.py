@@ -3,11 +3,15 @@
 REST 3 alone knows a key that makes a create repeatable, for 24 hours; tags, user fields and
 bindings are in REST 2 only. So a task is created in 3 and stamped in 2. A portal that does not
 offer 3, or not to this key, gets the whole task by REST 2.
+
+Creates are single calls: the key makes one call repeatable, not a batch, and a batch whose answer
+was lost would leave 50 tasks to be looked up. Stamps are safe to repeat and go out in batches.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, timedelta
 from typing import Any
 
@@ -19,7 +23,14 @@ from connectors.bitrix24.listings import TASK
 from connectors.bitrix24.mapping import TAG, TASK_STATUSES, to_task
 from connectors.bitrix24.rows import TaskRow
 from connectors.bitrix24.wire import Command, Portal, decode, moment_text
-from connectors.errors import ConnectionBroken, NotFound, NotPermitted, RecordRefused, Rejected
+from connectors.errors import (
+    ConnectionBroken,
+    ConnectorError,
+    NotFound,
+    NotPermitted,
+    RecordRefused,
+    Rejected,
+)
 from connectors.models import RemoteTask, Task, TaskStatus
 from connectors.port import Partition, Window
 
@@ -87,6 +98,35 @@ class Tasks:
     def stamp(self, remote_id: str, task: Task) -> None:
         self._make_key_field()
         self._update(remote_id, self._stamp_fields(task))
+
+    def stamp_all(self, pairs: Sequence[tuple[str, Task]]) -> Mapping[str, ConnectorError | None]:
+        """In one request, at most 50 of them; what became of each, by the task's id."""
+        self._make_key_field()
+        told: dict[str, ConnectorError | None] = {}
+        commands = []
+        for remote_id, task in pairs:
+            try:
+                params = {"taskId": int(remote_id), "fields": self._stamp_fields(task)}
+            except Rejected as error:
+                told[remote_id] = error
+            else:
+                commands.append(Command(remote_id, "tasks.task.update", params))
+        if commands:
+            # Names that count from 0 would come back as a list.
+            named = [replace(one, name=f"task{one.name}") for one in commands]
+            batch = self._portal.batch(named)
+            told |= {one.name: batch.outcome(f"task{one.name}") for one in commands}
+        return told
+
+    def delete(self, remote_id: str) -> None:
+        """One that is gone already is left so."""
+        try:
+            self._portal.write(
+                "tasks.task.delete", {"taskId": int(remote_id)}, Raw, repeatable=True
+            )
+        except Rejected:
+            if self._is_there(remote_id):
+                raise
 
     def find(self, key: str) -> list[str]:
         """Filters by user field or XML_ID are not documented: they may be ignored or refused. So
@@ -217,6 +257,13 @@ class Tasks:
         )
         for page in keyset.pages(self._portal, listing, Window(), Partition()):
             yield from (int(record.id) for record in page.records)
+
+    def _is_there(self, remote_id: str) -> bool:
+        try:
+            self._status(remote_id)
+        except NotFound:
+            return False
+        return True
 
     def _status(self, remote_id: str) -> TaskStatus | None:
         params = {"taskId": int(remote_id), "select": ["ID", "STATUS"]}

@@ -84,6 +84,14 @@ class Batch:
         method = self.commands[name].method
         return named(fault, method, operating_wait=self.operating.wait(method))
 
+    def outcome(self, name: str) -> ConnectorError | None:
+        """What a command failed with, None when it was done."""
+        try:
+            self.result(name)
+        except ConnectorError as error:
+            return error
+        return None
+
     def result(self, name: str) -> Raw:
         """Raises the command's own error: an answer of status 200 may hold failures."""
         error = self.error(name)
@@ -189,7 +197,8 @@ class Portal:
     def write(
         self, method: str, params: Mapping[str, Any], into: type[T], *, repeatable: bool = False
     ) -> T:
-        """A single call, never part of a batch: a blocked bulk read must not block writes."""
+        """A single call, never part of a batch of reads: a blocked bulk read must not block
+        writes."""
         answer = self._api.post(self._prefix + method, params, repeatable=repeatable)
         return self._opened(method, answer, into)
 
@@ -202,7 +211,9 @@ class Portal:
         return self._opened(method, answer, into)
 
     def batch(self, commands: Sequence[Command], *, halt: bool = False) -> Batch:
-        """Up to 50 reads in one request, in order; `halt` stops at the first that fails."""
+        """Up to 50 commands in one request, in order, each failing alone; `halt` stops at the first
+        that fails. For reads, and for writes that leave the same when they are done twice: what a
+        lost answer did is not known of any of them."""
         cmd = {one.name: f"{one.method}?{query_string(one.params)}" for one in commands}
         answer = self._api.search(self._prefix + "batch", {"halt": int(halt), "cmd": cmd})
         envelope = decode(answer.content, Envelope)

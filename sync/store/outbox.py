@@ -9,10 +9,11 @@ from sqlalchemy import ColumnElement, and_, func, not_, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
+from sync.store import runs
+from sync.store.coalescing import PENDING, coalesced
 from sync.store.database import one_at_a_time
 from sync.tables.outbox import Link, LinkKind, Operation, Outbox, OutboxState
 
-PENDING = (OutboxState.PLANNED, OutboxState.SENDING, OutboxState.STAMPING)
 FAILED = (OutboxState.REFUSED, OutboxState.DEAD)
 CREATES = (Operation.CREATE_TASK, Operation.CREATE_TARGET)
 
@@ -30,18 +31,22 @@ class Intention:
 
 
 def intend(session: Session, intentions: Sequence[Intention], at: datetime) -> int:
-    """Put writes into the outbox, in order; one whose key is known is not put in again.
+    """Put writes into the outbox, in order; one whose key is known is not put in again. A push that
+    waits out a failing write goes on with what is new.
 
     Returns how many are new.
     """
     one_at_a_time(session, "outbox")
     sequence = session.exec(select(func.max(Outbox.sequence))).one() or 0
-    new = 0
+    new, woken = 0, set()
     for intention in intentions:
         if session.get(Outbox, intention.key) is not None:
             continue
         sequence, new = sequence + 1, new + 1
         session.add(Outbox(**vars(intention), sequence=sequence, planned_at=at))
+        woken.add(intention.connection_id)
+    for connection_id in woken:
+        runs.wake_push(session, connection_id)
     return new
 
 
@@ -58,24 +63,66 @@ class Claimed:
     waits: int
     may_exist: bool
     remote_id: str | None
+    before: dict[str, Any] | None = None
 
 
-def claim(session: Session, connection_id: int, now: datetime) -> Claimed | None:
-    """Take the next write that may go out; commit this before the call (G5).
+def claim(
+    session: Session, connection_id: int, now: datetime, *, stamps_apart: bool = False
+) -> Claimed | None:
+    """Take the next write that may go out, with what can go out with it; commit this before the
+    call (G5). `stamps_apart` leaves tasks that only want their stamp to `claim_stamps`: None also
+    when it is their turn.
 
     What was put off least goes first, so that one that fails again and again does not keep the
     others from their turn.
     """
+    apart = [not_(and_(*_STAMPS))] if stamps_apart else []
     row = session.exec(
         select(Outbox)
-        .where(Outbox.connection_id == connection_id, *_may_go(now))
+        .where(Outbox.connection_id == connection_id, *_may_go(now), *apart)
         .order_by(col(Outbox.waits), col(Outbox.sequence))
         .limit(1)
         .with_for_update()
     ).first()
-    if row is None:
+    if row is None or (apart and row.waits and _stamp_waits_less(session, row, now)):
         return None
-    claimed = Claimed(_intention(row), row.attempts, row.waits, row.may_exist, row.remote_id)
+    return _claimed(session, coalesced(session, row))
+
+
+def claim_stamps(
+    session: Session, connection_id: int, now: datetime, most: int
+) -> Sequence[Claimed]:
+    """Take tasks that were made and want their stamp."""
+    rows = session.exec(
+        select(Outbox)
+        .where(Outbox.connection_id == connection_id, *_may_go(now), *_STAMPS)
+        .order_by(col(Outbox.waits), col(Outbox.sequence))
+        .limit(most)
+        .with_for_update()
+    ).all()
+    return [_claimed(session, row) for row in rows]
+
+
+_STAMPS = (
+    col(Outbox.state) == OutboxState.STAMPING,
+    col(Outbox.operation) == Operation.CREATE_TASK,
+)
+
+
+def _stamp_waits_less(session: Session, row: Outbox, now: datetime) -> bool:
+    stamps = select(Outbox.key).where(
+        Outbox.connection_id == row.connection_id,
+        *_may_go(now),
+        *_STAMPS,
+        col(Outbox.waits) < row.waits,
+    )
+    return session.exec(stamps.limit(1)).first() is not None
+
+
+def _claimed(session: Session, row: Outbox) -> Claimed:
+    claimed = Claimed(
+        _intention(row), row.attempts, row.waits, row.may_exist, row.remote_id, row.before
+    )
     if row.state is OutboxState.PLANNED:
         row.state = OutboxState.SENDING
     row.may_exist, row.not_before = True, None
@@ -128,6 +175,13 @@ def note_created(session: Session, key: str, remote_id: str) -> None:
     session.add(row)
 
 
+def note_before(session: Session, key: str, before: dict[str, Any]) -> None:
+    """To be committed before the call that changes it."""
+    row = session.get_one(Outbox, key)
+    row.before = before
+    session.add(row)
+
+
 def note_done(session: Session, key: str, run_id: int, at: datetime) -> None:
     row = session.get_one(Outbox, key)
     row.state, row.run_id, row.done_at, row.error = OutboxState.DONE, run_id, at, None
@@ -174,17 +228,21 @@ def note_given_up(session: Session, key: str, why: GivenUp) -> None:
 
 
 def retry(session: Session, key: str) -> bool:
-    """Send a refused or dead write again; False when there is none with this key.
+    """Send a refused or dead write again; False when there is none with this key. One that was
+    taken back is sent anew.
 
     It is looked up first: who settled it may have made the record, or kept one of several.
     """
     row = session.get(Outbox, key)
-    if row is None or row.state not in FAILED:
+    if row is None or row.state not in (*FAILED, OutboxState.UNDONE):
         return False
+    if row.state is OutboxState.UNDONE:
+        row.remote_id = row.before = None
     row.state = OutboxState.PLANNED if row.remote_id is None else OutboxState.STAMPING
     row.may_exist, row.attempts, row.waits = True, 0, 0
     row.error, row.not_before, row.done_at = None, None, None
     session.add(row)
+    runs.wake_push(session, row.connection_id)
     return True
 
 
@@ -215,12 +273,14 @@ def has_unsent(session: Session, connection_id: int) -> bool:
     return session.exec(waiting.limit(1)).first() is not None
 
 
-def is_pending(session: Session, subject: str, operation: Operation) -> bool:
-    """Whether a write to this object has still to end."""
+def any_target_pending(session: Session, targets: Sequence[str]) -> bool:
+    """Whether one of these has still to be made."""
+    if not targets:
+        return False
     rows = session.exec(
         select(Outbox.key).where(
-            Outbox.subject == subject,
-            col(Outbox.operation) == operation,
+            col(Outbox.subject).in_(targets),
+            col(Outbox.operation) == Operation.CREATE_TARGET,
             col(Outbox.state).in_((OutboxState.PLANNED, OutboxState.SENDING)),
         )
     )
@@ -259,6 +319,12 @@ def link(
 def linked_id(session: Session, connection_id: int, kind: LinkKind, key: str) -> str | None:
     found = session.get(Link, (connection_id, kind, key))
     return found.remote_id if found else None
+
+
+def base(session: Session, connection_id: int, kind: LinkKind, key: str) -> dict[str, Any]:
+    """What both sides last agreed on, empty where there is no link."""
+    found = session.get(Link, (connection_id, kind, key))
+    return found.base if found else {}
 
 
 def links(session: Session, connection_id: int, kind: LinkKind) -> Sequence[Link]:

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, case, func, or_, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
+from connectors.errors import RateLimited
 from sync.tables.columns import UtcDateTime
 from sync.tables.runs import ACTIVE_STATUSES, PUSH, Mode, Run, RunStatus, Trigger
 
@@ -132,6 +133,20 @@ def cancel_run(session: Session, run_id: int, at: datetime) -> RunStatus | None:
         .values(cancel=True)
     )
     return RunStatus.RUNNING if asked.rowcount == 1 else None
+
+
+def wake_push(session: Session, connection_id: int) -> None:
+    """Let a push that waits out a failing write go on: there is something new to send, or somebody
+    asks for it. One that waits for its budget is left to wait: it may ask nothing of the tool."""
+    run = _active(session, connection_id, PUSH)
+    if run is None or (run.error or {}).get("kind") == RateLimited.__name__:
+        return
+    session.connection().execute(
+        update(Run)
+        .where(col(Run.id) == run.id, col(Run.status) == RunStatus.WAITING)
+        .values(status=RunStatus.QUEUED, waiting_until=None)
+    )
+    session.refresh(run)
 
 
 def _active(session: Session, connection_id: int, stream: str) -> Run | None:

@@ -17,10 +17,13 @@ class Operation(StrEnum):
     COMMENT = "comment"
     CREATE_TARGET = "create_target"
     UPDATE_TARGET = "update_target"
+    DELETE_TASK = "delete_task"
+    RESTORE_TASK = "restore_task"
 
 
 class OutboxState(StrEnum):
-    """`sending` was committed before the call, `stamping` when the record was there."""
+    """`sending` was committed before the call, `stamping` when the record was there. A write that
+    is `superseded` went out as part of another one; one that is `undone` was taken back."""
 
     PLANNED = "planned"
     SENDING = "sending"
@@ -28,6 +31,8 @@ class OutboxState(StrEnum):
     DONE = "done"
     REFUSED = "refused"
     DEAD = "dead"
+    SUPERSEDED = "superseded"
+    UNDONE = "undone"
 
 
 class Outbox(SQLModel, table=True):
@@ -40,11 +45,15 @@ class Outbox(SQLModel, table=True):
     of that very call, takes it back; until then the write is looked up before it is sent.
     `attempts` counts the answers that spoke against the write itself, `waits` how often in all it
     was put off.
+
+    `before` is the remote record as it was before the write, None where nothing was there or the
+    tool cannot show it. `superseded_by` is the key of the write this one went out with.
     """
 
     __table_args__ = (
         Index("outbox_next", "connection_id", "state", "waits", "sequence"),
         Index("outbox_subject", "connection_id", "subject"),
+        Index("outbox_run", "run_id"),
     )
 
     key: str = Field(primary_key=True)
@@ -60,6 +69,8 @@ class Outbox(SQLModel, table=True):
     waits: int = 0
     not_before: datetime | None = moment(optional=True)
     error: dict[str, Any] | None = document(optional=True)
+    before: dict[str, Any] | None = document(optional=True)
+    superseded_by: str | None = None
     run_id: int | None = None
     sequence: int = 0
     planned_at: datetime = moment()

@@ -1,4 +1,4 @@
-"""retro pull, push, sync, runs, outbox, quarantine."""
+"""retro pull, sync, runs, quarantine."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ from workers.cli.output import Output, Status
 from workers.clock import machine_now
 from workers.errors import NotThere
 from workers.pulling import cancel, pull_now, push_now
-from workers.reports import run_history, run_report, write_report
+from workers.reports import run_history, run_report
 from workers.running import INTERRUPTED
 
 STREAMS = click.Choice([stream.value for stream in Stream])
@@ -73,11 +73,11 @@ def pull_command(
     if as_json:
         output.document({"connection": name, "runs": [run_report(run) for run in pulled]})
     else:
-        _show(output, pulled)
-    return _status(pulled)
+        show_runs(output, pulled)
+    return status_of(pulled)
 
 
-def _show(output: Output, pulled: Sequence[Run]) -> None:
+def show_runs(output: Output, pulled: Sequence[Run]) -> None:
     columns = ("stream", "status", "read", "created", "updated", "set_aside", "requests", "seconds")
     output.table("", columns, ([run_report(run)[column] for column in columns] for run in pulled))
     for run in pulled:
@@ -85,40 +85,12 @@ def _show(output: Output, pulled: Sequence[Run]) -> None:
             output.text(f"{run.stream}: {run.error['message']} {run.error['next_step']}")
 
 
-def _status(done: Sequence[Run]) -> Status:
+def status_of(done: Sequence[Run]) -> Status:
     if any(run.status in BAD for run in done):
         return Status.FAILED
     if any(run.set_aside or run.status is not RunStatus.SUCCEEDED for run in done):
         return Status.WAITS_FOR_A_PERSON
     return Status.DONE
-
-
-@click.command("push")
-@click.argument("name", required=False)
-@json_option
-def push_command(name: str | None, as_json: bool) -> Status:
-    """Send what the outbox holds, now, in this process."""
-    output = Output(as_json)
-    with opened() as app:
-        with app.database.reading() as session:
-            rows = (
-                [connections.connection_named(session, name)]
-                if name
-                else connections.all_connections(session)
-            )
-            waiting = {
-                row.id: row
-                for row in rows
-                if row.id is not None and outbox.has_unsent(session, row.id)
-            }
-        done = [push_now(app, connection_id) for connection_id in waiting]
-    if as_json:
-        output.document({"runs": [run_report(run) for run in done]})
-    elif done:
-        _show(output, done)
-    else:
-        output.text("Nothing to send.")
-    return _status(done)
 
 
 @click.command("sync")
@@ -142,8 +114,8 @@ def sync_command(name: str, as_json: bool) -> Status:
     if as_json:
         output.document({"connection": name, "runs": [run_report(run) for run in done]})
     else:
-        _show(output, done)
-    return _status(done)
+        show_runs(output, done)
+    return status_of(done)
 
 
 @click.command("runs")
@@ -197,34 +169,6 @@ def _still_to_come(run: Mapping[str, Any]) -> str:
     left = progress["seconds_left"]
     told = "" if left is None else f", {left:.0f} s left"
     return f"of about {progress['expected']:,}{told}"
-
-
-@click.command("outbox")
-@click.argument("action", required=False, type=click.Choice(["retry"]))
-@click.argument("key", required=False)
-@json_option
-def outbox_command(action: str | None, key: str | None, as_json: bool) -> Status:
-    """Intended writes and their state; `retry KEY` sends a refused one again."""
-    output = Output(as_json)
-    with opened() as app:
-        if action == "retry":
-            if key is None:
-                raise click.UsageError("retry takes the key of a write")
-            with app.database.writing() as session:
-                if not outbox.retry(session, key):
-                    raise NotThere(f"No refused or dead write has the key {key!r}.")
-        with app.database.reading() as session:
-            names = {row.id: row.name for row in connections.all_connections(session)}
-            shown = [
-                write_report(row, names[row.connection_id]) for row in outbox.outbox_rows(session)
-            ]
-    if as_json:
-        output.document(shown)
-    else:
-        columns = ("key", "connection", "operation", "state", "remote_id", "attempts")
-        output.table("", columns, ([row[column] for column in columns] for row in shown))
-    waits = any(row["state"] in ("refused", "dead") for row in shown)
-    return Status.WAITS_FOR_A_PERSON if waits else Status.DONE
 
 
 @click.command("quarantine")

@@ -1,6 +1,6 @@
 """runs that can be cancelled and watched, schedules of full reads, deletes that wait for a person
 
-Revision: 0005_runs, after 0004
+Revision: 0005, after 0004
 """
 
 import sqlalchemy as sa
@@ -8,7 +8,7 @@ from alembic import op
 
 from sync.tables.columns import UtcDateTime
 
-revision = "0005_runs"
+revision = "0005"
 down_revision = "0004"
 branch_labels = None
 depends_on = None

@@ -1,0 +1,31 @@
+"""Writes of a run that were done, and that were taken back."""
+
+from collections.abc import Sequence
+
+from sqlmodel import Session, col, select
+
+from sync.tables.outbox import Link, LinkKind, Outbox, OutboxState
+
+
+def done_in(session: Session, run_id: int) -> Sequence[Outbox]:
+    """What a run did and what of it was taken back since, in order."""
+    return session.exec(
+        select(Outbox)
+        .where(
+            Outbox.run_id == run_id,
+            col(Outbox.state).in_((OutboxState.DONE, OutboxState.UNDONE)),
+        )
+        .order_by(col(Outbox.done_at), col(Outbox.sequence))
+    ).all()
+
+
+def note_undone(session: Session, key: str) -> None:
+    row = session.get_one(Outbox, key)
+    row.state = OutboxState.UNDONE
+    session.add(row)
+
+
+def unlink(session: Session, connection_id: int, kind: LinkKind, key: str) -> None:
+    found = session.get(Link, (connection_id, kind, key))
+    if found is not None:
+        session.delete(found)

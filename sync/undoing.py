@@ -1,0 +1,136 @@
+"""Takes a write back, if nobody has changed the record since.
+
+What to take back goes through the outbox like any write: its key holds the run and the key of the
+write it undoes. So it is planned once, and done once wherever a worker dies: a record that is
+already as it was before needs no call.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlmodel import Session
+
+from connectors.capabilities import DeletesTasks, WritesTasks
+from connectors.errors import Rejected
+from connectors.models import Task, TaskStatus
+from connectors.port import Connector
+from sync import images
+from sync.store import outbox, undone
+from sync.store.outbox import Intention
+from sync.tables.outbox import LinkKind, Operation, Outbox
+
+LEAVE = "Settle it in the tool, or leave it as it is: it was not touched."
+NOT_UNDONE = {
+    Operation.COMPLETE_TASK: "the tool offers no way to open a task again",
+    Operation.COMMENT: "a comment that was read cannot be taken back",
+    Operation.CREATE_TARGET: "a KPI target is kept, with the figures people added to it",
+    Operation.UPDATE_TARGET: "a KPI target is kept, with the figures people added to it",
+    Operation.DELETE_TASK: "it took back another write itself",
+    Operation.RESTORE_TASK: "it took back another write itself",
+}
+
+
+@dataclass(frozen=True)
+class TakenBack:
+    """`of` is the key of the write; `expected` what it left in the record, and `before` what was
+    there, None where nothing was."""
+
+    of: str
+    remote_id: str
+    expected: dict[str, Any]
+    before: dict[str, Any] | None
+
+    @classmethod
+    def of_payload(cls, payload: Mapping[str, Any]) -> "TakenBack":
+        return cls(**payload)
+
+
+@dataclass(frozen=True)
+class Left:
+    """A write that stays as it is, and why."""
+
+    key: str
+    reason: str
+
+
+def plan_undo(writes: Sequence[Outbox], run_id: int) -> tuple[list[Intention], list[Left]]:
+    """What takes back the writes of a run, the last one first, and what cannot be taken back."""
+    wanted: list[Intention] = []
+    left: list[Left] = []
+    for row in reversed(writes):
+        back = _taken_back(row)
+        if back is None:
+            left.append(Left(row.key, NOT_UNDONE.get(row.operation, "what was there is not known")))
+            continue
+        operation = Operation.DELETE_TASK if back.before is None else Operation.RESTORE_TASK
+        key = undo_key(run_id, row.key)
+        wanted.append(
+            Intention(key, row.connection_id, operation, row.subject, asdict(back), row.because)
+        )
+    return wanted, left
+
+
+def undo_key(run_id: int, key: str) -> str:
+    return f"undo:{run_id}:{key}"
+
+
+def _taken_back(row: Outbox) -> TakenBack | None:
+    ours = images.written(row.payload)
+    if row.operation is Operation.CREATE_TASK and row.remote_id is not None:
+        return TakenBack(row.key, row.remote_id, {**ours, "status": TaskStatus.OPEN.value}, None)
+    if row.operation is Operation.UPDATE_TASK and row.before is not None:
+        before = {name: row.before.get(name) for name in images.COMPARED}
+        return TakenBack(row.key, row.before["id"], {**before, **ours}, before)
+    return None
+
+
+def delete(connector: Connector[Any], back: TakenBack) -> None:
+    """Raises Rejected when somebody changed the record, or the tool cannot delete it."""
+    if not isinstance(connector, DeletesTasks):
+        raise Rejected(f"{connector.label} cannot delete tasks.", next_step=LEAVE)
+    found = images.read(connector, back.remote_id)
+    if found is None:
+        if images.is_gone(connector, back.remote_id):
+            return
+        raise _changed(["its stamp"])
+    if differs := images.changed(back.expected, found):
+        raise _changed(differs)
+    connector.delete_task(back.remote_id)
+
+
+def restore(connector: Connector[Any], back: TakenBack) -> None:
+    """Raises Rejected when somebody changed the record."""
+    assert back.before is not None
+    if not isinstance(connector, WritesTasks):
+        raise Rejected(f"{connector.label} cannot take tasks.", next_step=LEAVE)
+    found = images.read(connector, back.remote_id)
+    if found is None:
+        raise Rejected("The task is not in the tool any more.", next_step=LEAVE)
+    if not images.changed(back.before, found):
+        return
+    if differs := images.changed(back.expected, found):
+        raise _changed(differs)
+    fields = {**images.written(back.before), "key": back.of}
+    if fields["owner"] is None or fields["due_at"] is None:
+        raise Rejected("The task had no owner or no due date before.", next_step=LEAVE)
+    fields["description"] = fields["description"] or ""
+    connector.update_task(back.remote_id, msgspec.convert(fields, Task, strict=False))
+
+
+def remember(session: Session, write: Intention, now: datetime) -> None:
+    """The write that was taken back is undone, and the base is what both sides hold again."""
+    back = TakenBack.of_payload(write.payload)
+    undone.note_undone(session, back.of)
+    place = (write.connection_id, LinkKind.TASK, write.subject)
+    if back.before is None:
+        undone.unlink(session, *place)
+    else:
+        base = {**outbox.base(session, *place), **images.written(back.before)}
+        outbox.link(session, *place, back.remote_id, base, now)
+
+
+def _changed(fields: Sequence[str]) -> Rejected:
+    return Rejected(f"Somebody changed it since: {', '.join(fields)}.", next_step=LEAVE)

@@ -1,0 +1,158 @@
+"""A push taken back: only what nobody has changed since, once, and with the rest named."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sync.store import outbox, undone
+from sync.store.outbox import Intention
+from sync.tables.outbox import LinkKind, Operation, Outbox, OutboxState
+from sync.tables.runs import PUSH, Mode, Run, RunStatus
+from sync.undoing import Left, plan_undo
+from tests.connectors.bitrix24.kit import Sandbox, sandbox
+from tests.faults.push_case import COPYWRITER, DESIGNER, REMINDER, TARGET, queue_push
+from tests.portal import NOW, Mirrored, new_database, store_connection
+
+
+@pytest.fixture
+def portal() -> Iterator[Sandbox]:
+    with sandbox(records=4, seed=5) as running:
+        yield running
+
+
+@pytest.fixture
+def mirrored(portal: Sandbox, tmp_path: Path) -> Iterator[Mirrored]:
+    database = new_database(tmp_path / "retro.db")
+    yield Mirrored(database, portal, store_connection(database, portal))
+    database.close()
+
+
+def pushed(mirrored: Mirrored) -> Run:
+    return mirrored.finish(queue_push(mirrored))
+
+
+def updated(mirrored: Mirrored, key: str, **fields: Any) -> Run:
+    """A later push that changes a task."""
+    payload = {**row(mirrored, key).payload, **fields}
+    write = Intention(
+        f"update:{key}", mirrored.connection_id, Operation.UPDATE_TASK, key, payload, []
+    )
+    with mirrored.database.writing() as session:
+        outbox.intend(session, [write], NOW)
+    return mirrored.finish(mirrored.queue(PUSH, Mode.PUSH))
+
+
+def take_back(mirrored: Mirrored, run: Run) -> list[Left]:
+    """Plans it, and works on it once; what is left from the start."""
+    assert run.id is not None
+    with mirrored.database.writing() as session:
+        wanted, left = plan_undo(undone.done_in(session, run.id), run.id)
+        outbox.intend(session, wanted, NOW)
+    mirrored.work(mirrored.queue(PUSH, Mode.PUSH))
+    return left
+
+
+def row(mirrored: Mirrored, key: str) -> Outbox:
+    with mirrored.database.reading() as session:
+        return session.get_one(Outbox, key)
+
+
+def tasks(portal: Sandbox) -> dict[str, dict[str, Any]]:
+    wanted = {"start": -1, "select": ["ID", "XML_ID", "TITLE", "DESCRIPTION", "STATUS"]}
+    return {each["xmlId"]: each for each in portal.call("tasks.task.list", wanted)["tasks"]}
+
+
+def links(mirrored: Mirrored) -> set[str]:
+    with mirrored.database.reading() as session:
+        return {each.key for each in outbox.links(session, mirrored.connection_id, LinkKind.TASK)}
+
+
+@pytest.mark.promise("G13")
+def test_tasks_that_nobody_touched_are_deleted_and_the_rest_is_named(mirrored: Mirrored) -> None:
+    run = pushed(mirrored)
+    left = take_back(mirrored, run)
+    assert tasks(mirrored.portal) == {}
+    assert {each.key for each in left} == {TARGET, REMINDER}
+    assert row(mirrored, f"undo:{run.id}:{DESIGNER}").state is OutboxState.DONE
+    assert row(mirrored, DESIGNER).state is OutboxState.UNDONE
+    assert links(mirrored) == set()
+
+
+@pytest.mark.promise("G13")
+def test_a_task_that_somebody_changed_is_left_and_named(mirrored: Mirrored) -> None:
+    run = pushed(mirrored)
+    task = tasks(mirrored.portal)[DESIGNER]["id"]
+    mirrored.portal.call("tasks.task.start", {"taskId": task})
+    mirrored.portal.call("tasks.task.update", {"taskId": task, "fields": {"TITLE": "Autre"}})
+    take_back(mirrored, run)
+    assert set(tasks(mirrored.portal)) == {DESIGNER}
+    kept = row(mirrored, f"undo:{run.id}:{DESIGNER}")
+    assert kept.state is OutboxState.REFUSED
+    assert kept.error is not None
+    assert kept.error["message"] == "Somebody changed it since: title, status."
+    assert row(mirrored, DESIGNER).state is OutboxState.DONE
+    assert row(mirrored, COPYWRITER).state is OutboxState.UNDONE
+
+
+@pytest.mark.promise("G13")
+def test_an_update_is_written_back_to_what_was_there_before(mirrored: Mirrored) -> None:
+    """What somebody wrote between our create and our update comes back, not what we had sent."""
+    pushed(mirrored)
+    task = tasks(mirrored.portal)[DESIGNER]["id"]
+    mirrored.portal.call("tasks.task.update", {"taskId": task, "fields": {"TITLE": "Le leur"}})
+    run = updated(mirrored, DESIGNER, title="Le nôtre", description="autre")
+    kept = row(mirrored, f"update:{DESIGNER}").before
+    assert kept is not None
+    assert kept["title"] == "Le leur"
+    assert tasks(mirrored.portal)[DESIGNER]["title"] == "Le nôtre"
+    take_back(mirrored, run)
+    back = tasks(mirrored.portal)[DESIGNER]
+    assert (back["title"], back["description"]) == ("Le leur", kept["description"])
+    with mirrored.database.reading() as session:
+        base = outbox.base(session, mirrored.connection_id, LinkKind.TASK, DESIGNER)
+    assert base["title"] == "Le leur"
+
+
+@pytest.mark.promise("G5")
+@pytest.mark.promise("G13")
+def test_a_delete_whose_answer_was_lost_is_done_and_not_left(mirrored: Mirrored) -> None:
+    run = pushed(mirrored)
+    mirrored.portal.faults(
+        {"on": {"method": "tasks.task.delete", "nth": 1}, "do": "crash_after", "seconds": 0.0}
+    )
+    take_back(mirrored, run)
+    mirrored.portal.faults()
+    assert mirrored.finish(mirrored.queue(PUSH, Mode.PUSH)).status is RunStatus.SUCCEEDED
+    assert tasks(mirrored.portal) == {}
+    assert {row(mirrored, key).state for key in (DESIGNER, COPYWRITER)} == {OutboxState.UNDONE}
+
+
+@pytest.mark.promise("G5")
+def test_what_was_there_before_an_update_survives_a_lost_answer(mirrored: Mirrored) -> None:
+    """Read again after the update took effect, the record would show what we wrote ourselves."""
+    pushed(mirrored)
+    mirrored.portal.faults({"on": {"method": "tasks.task.update"}, "do": "timeout_after"})
+    first = row(mirrored, DESIGNER).payload["title"]
+    payload = {**row(mirrored, DESIGNER).payload, "title": "Le nôtre"}
+    write = Intention("u", mirrored.connection_id, Operation.UPDATE_TASK, DESIGNER, payload, [])
+    with mirrored.database.writing() as session:
+        outbox.intend(session, [write], NOW)
+    run_id = mirrored.queue(PUSH, Mode.PUSH)
+    mirrored.work(run_id)
+    mirrored.portal.faults()
+    assert mirrored.finish(run_id).status is RunStatus.SUCCEEDED
+    before = row(mirrored, "u").before
+    assert before is not None
+    assert before["title"] == first
+
+
+def test_undoing_twice_plans_nothing_new(mirrored: Mirrored) -> None:
+    run = pushed(mirrored)
+    take_back(mirrored, run)
+    assert run.id is not None
+    with mirrored.database.writing() as session:
+        wanted, _ = plan_undo(undone.done_in(session, run.id), run.id)
+        assert len(wanted) == 2
+        assert outbox.intend(session, wanted, NOW) == 0

@@ -1,0 +1,98 @@
+"""retro push, undo, outbox."""
+
+import click
+
+from sync.store import by_hand, connections, outbox
+from workers.cli.context import json_option, opened
+from workers.cli.output import Output, Status
+from workers.cli.runs import show_runs, status_of
+from workers.errors import NotThere
+from workers.pulling import push_now
+from workers.reports import run_report, write_report
+from workers.undoing import undo_now
+
+
+@click.command("push")
+@click.argument("name", required=False)
+@json_option
+def push_command(name: str | None, as_json: bool) -> Status:
+    """Send what the outbox holds, now, in this process."""
+    output = Output(as_json)
+    with opened() as app:
+        with app.database.reading() as session:
+            rows = (
+                [connections.connection_named(session, name)]
+                if name
+                else connections.all_connections(session)
+            )
+            waiting = [
+                row.id for row in rows if row.id is not None and outbox.has_unsent(session, row.id)
+            ]
+        done = [push_now(app, connection_id) for connection_id in waiting]
+    if as_json:
+        output.document({"runs": [run_report(run) for run in done]})
+    elif done:
+        show_runs(output, done)
+    else:
+        output.text("Nothing to send.")
+    return status_of(done)
+
+
+@click.command("undo")
+@click.argument("run_id", metavar="RUN", type=int)
+@json_option
+def undo_command(run_id: int, as_json: bool) -> Status:
+    """Take back what a push wrote, where nobody has changed the record since."""
+    output = Output(as_json)
+    with opened() as app:
+        undone = undo_now(app, run_id)
+    if as_json:
+        output.document(undone.document)
+    else:
+        for key in undone.keys:
+            output.text(f"taken back  {key}")
+        for each in undone.left:
+            output.text(f"left        {each.key}: {each.reason}")
+        if not (undone.keys or undone.left):
+            output.text(f"Run {run_id} wrote nothing.")
+    return Status.WAITS_FOR_A_PERSON if undone.left else Status.DONE
+
+
+@click.command("outbox")
+@click.argument("action", required=False, type=click.Choice(["retry"]))
+@click.argument("key", required=False)
+@click.option("--all", "every", is_flag=True, help="With retry: every refused or dead write.")
+@json_option
+def outbox_command(action: str | None, key: str | None, every: bool, as_json: bool) -> Status:
+    """Intended writes, their state and why; `retry KEY` sends a refused one again."""
+    output = Output(as_json)
+    if (key is not None) + every != (action == "retry"):
+        raise click.UsageError("retry takes the key of a write, or --all")
+    with opened() as app:
+        if action == "retry":
+            with app.database.writing() as session:
+                if every:
+                    by_hand.retry_all(session)
+                elif not outbox.retry(session, key or ""):
+                    raise NotThere(f"No refused or dead write has the key {key!r}.")
+        with app.database.reading() as session:
+            names = {row.id: row.name for row in connections.all_connections(session)}
+            shown = [
+                write_report(row, names[row.connection_id]) for row in outbox.outbox_rows(session)
+            ]
+    if as_json:
+        output.document(shown)
+    else:
+        columns = ("key", "connection", "operation", "state", "remote_id", "attempts")
+        cells = ([*(row[column] for column in columns), _why(row)] for row in shown)
+        output.table("", (*columns, "why"), cells)
+    waits = any(row["state"] in ("refused", "dead") for row in shown)
+    return Status.WAITS_FOR_A_PERSON if waits else Status.DONE
+
+
+def _why(row: dict[str, object]) -> str:
+    """The reason a write waits, and what to do; or what it went out with."""
+    if row["superseded_by"]:
+        return f"went out with {row['superseded_by']}"
+    error = row["error"]
+    return f"{error['message']} {error['next_step']}" if isinstance(error, dict) else ""

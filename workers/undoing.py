@@ -1,0 +1,56 @@
+"""Takes back a push, as far as nobody has changed its records since."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sync.store import outbox, runs, undone
+from sync.tables.outbox import Outbox, OutboxState
+from sync.tables.runs import ACTIVE_STATUSES, PUSH
+from sync.undoing import Left, plan_undo
+from workers.app import App
+from workers.clock import machine_now
+from workers.errors import CannotRun, NotThere
+from workers.pulling import push_now
+
+NOT_SENT = "it was not taken back yet: the push that does it has not ended"
+
+
+@dataclass(frozen=True)
+class Undone:
+    """`keys` are the writes that were taken back."""
+
+    run_id: int
+    keys: Sequence[str]
+    left: Sequence[Left]
+
+    @property
+    def document(self) -> dict[str, Any]:
+        left = [asdict(each) for each in self.left]
+        return {"run": self.run_id, "undone": list(self.keys), "left": left}
+
+
+def undo_now(app: App, run_id: int) -> Undone:
+    """Doing it again changes nothing. Raises NotThere, CannotRun when the run is no push."""
+    with app.database.writing() as session:
+        run = runs.find_run(session, run_id)
+        if run is None:
+            raise NotThere(f"There is no run {run_id}.")
+        if run.stream != PUSH:
+            raise CannotRun(f"Run {run_id} is a pull: only a push can be taken back.")
+        if run.status in ACTIVE_STATUSES:
+            raise CannotRun(f"Run {run_id} has not ended yet.")
+        wanted, left = plan_undo(undone.done_in(session, run_id), run_id)
+        outbox.intend(session, wanted, machine_now())
+        unsent = outbox.has_unsent(session, run.connection_id)
+    if wanted and unsent:
+        push_now(app, run.connection_id)
+    with app.database.reading() as session:
+        rows = [session.get_one(Outbox, each.key) for each in wanted]
+    taken = [row.payload["of"] for row in rows if row.state is OutboxState.DONE]
+    left += [_left(row) for row in rows if row.state is not OutboxState.DONE]
+    return Undone(run_id, taken, left)
+
+
+def _left(row: Outbox) -> Left:
+    return Left(row.payload["of"], row.error["message"] if row.error else NOT_SENT)
