@@ -109,7 +109,7 @@ class WritesTasks(Protocol):
     `create_task` may raise OutcomeUnknown: then `find_task` tells whether it took effect.
     `find_task` returns the ids of all tasks that carry the key (more than one is a conflict).
     `stamp_task` makes a task findable where the create could not; it is safe to repeat.
-    `update_task` writes title, description, owner and due_at, or `only` those of them: what somebody
+    `update_task` writes title, description, owner and due_at, or `only` some of them: what was
     changed in the tool meanwhile must not be overwritten along with them. `complete_task` and
     `reopen_task` leave a task that is so already as it is.
     """

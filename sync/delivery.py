@@ -19,10 +19,13 @@ from connectors.errors import (
 from connectors.models import KpiTarget, Task
 from connectors.port import Connector
 from sync.store import outbox, runs
+from sync.store.agreements import CHANGES, note_written
 from sync.store.database import Database
 from sync.store.outbox import Claimed
 from sync.store.runs import Lease, Progress
-from sync.tables.outbox import LinkKind, Operation
+from sync.tables.outbox import Link, LinkKind, Operation
+from sync.task_values import COLUMNS, in_columns, written_by
+from sync.updating import Look, look
 
 
 class NotReady(ConnectorError):
@@ -74,13 +77,15 @@ class Delivery:
         self._write = claimed.intention
         self._remote_id = claimed.remote_id
         self._now = now
+        self._written_over: datetime | None = None
         self.may_exist = claimed.may_exist
 
     def deliver(self) -> None:
         write = {
             Operation.CREATE_TASK: self._create_task,
             Operation.UPDATE_TASK: self._update_task,
-            Operation.COMPLETE_TASK: self._complete_task,
+            Operation.COMPLETE_TASK: self._move_task,
+            Operation.REOPEN_TASK: self._move_task,
             Operation.COMMENT: self._comment,
             Operation.CREATE_TARGET: self._create_target,
             Operation.UPDATE_TARGET: self._update_target,
@@ -103,12 +108,30 @@ class Delivery:
         return requests + 1
 
     def _update_task(self) -> int:
-        self._tasks().update_task(self._linked_id(LinkKind.TASK), self._bound())
-        return 1
+        tool, seen = self._tasks(), self._look()
+        if seen.missing:
+            task = msgspec.convert(self._write.payload, Task, strict=False)
+            only = [COLUMNS[name] for name in seen.missing]
+            tool.update_task(self._linked_id(LinkKind.TASK), task, only)
+        return seen.requests + bool(seen.missing)
 
-    def _complete_task(self) -> int:
-        self._tasks().complete_task(self._linked_id(LinkKind.TASK))
-        return 1
+    def _move_task(self) -> int:
+        tool, seen = self._tasks(), self._look()
+        if seen.missing:
+            done = self._write.operation is Operation.COMPLETE_TASK
+            move = tool.complete_task if done else tool.reopen_task
+            move(self._linked_id(LinkKind.TASK))
+        return seen.requests + bool(seen.missing)
+
+    def _look(self) -> Look:
+        """What of the change is still missing in the tool. Raises Overtaken."""
+        write = self._write
+        self._linked_id(LinkKind.TASK)
+        with self._database.reading() as session:
+            tie = session.get_one(Link, (write.connection_id, LinkKind.TASK, write.subject))
+        seen = look(self._connector, tie, written_by(write.operation, write.payload))
+        self._written_over = seen.at
+        return seen
 
     def _comment(self) -> int:
         tool = self._comments()
@@ -191,12 +214,13 @@ class Delivery:
     def _remember(self, session: Session) -> None:
         """After an update both sides agree on what was sent."""
         write = self._write
-        kind = {
-            Operation.UPDATE_TASK: LinkKind.TASK,
-            Operation.UPDATE_TARGET: LinkKind.TARGET,
-        }.get(write.operation)
-        if kind is None:
+        if write.operation in CHANGES:
+            written = in_columns(written_by(write.operation, write.payload))
+            over = self._written_over
+            note_written(session, write.connection_id, write.subject, written, over)
+        if write.operation is not Operation.UPDATE_TARGET:
             return
+        kind = LinkKind.TARGET
         remote_id = outbox.linked_id(session, write.connection_id, kind, write.subject)
         if remote_id is not None:
             outbox.link(

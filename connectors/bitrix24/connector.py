@@ -151,9 +151,7 @@ class Bitrix24(Connector[Bitrix24Config]):
     def find_task(self, key: str) -> Sequence[str]:
         return self._tasks.find(key)
 
-    def update_task(
-        self, remote_id: str, task: Task, only: Collection[str] | None = None
-    ) -> None:
+    def update_task(self, remote_id: str, task: Task, only: Collection[str] | None = None) -> None:
         self._tasks.update(remote_id, task, only)
 
     def complete_task(self, remote_id: str) -> None:

@@ -76,8 +76,8 @@ class Link(SQLModel, table=True):
     """Our object and its remote record. `base` is what both sides last agreed on; `revision` tells
     one such agreement from the next.
 
-    `written_over` is the tool's moment of change of the record as it was when we last wrote to it:
-    what was read of it up to then is older than our write.
+    `overwritten` holds, by field, the tool's moment of change of the record as it was when we last
+    wrote the field: what was read up to then is older than our write. Moments are ISO texts.
     """
 
     __table_args__ = (UniqueConstraint("connection_id", "kind", "remote_id"),)
@@ -89,4 +89,4 @@ class Link(SQLModel, table=True):
     base: dict[str, Any] = document()
     linked_at: datetime = moment()
     revision: int = 0
-    written_over: datetime | None = moment(optional=True)
+    overwritten: dict[str, str] | None = document(optional=True)

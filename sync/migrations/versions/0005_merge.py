@@ -58,7 +58,7 @@ def upgrade() -> None:
         )
     with op.batch_alter_table("link") as batch_op:
         batch_op.add_column(sa.Column("revision", sa.Integer(), nullable=False, server_default="0"))
-        batch_op.add_column(sa.Column("written_over", UtcDateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column("overwritten", sa.Text(), nullable=True))
     with op.batch_alter_table("action") as batch_op:
         batch_op.add_column(sa.Column("edited", sa.Text(), nullable=True))
 
@@ -67,7 +67,7 @@ def downgrade() -> None:
     with op.batch_alter_table("action") as batch_op:
         batch_op.drop_column("edited")
     with op.batch_alter_table("link") as batch_op:
-        batch_op.drop_column("written_over")
+        batch_op.drop_column("overwritten")
         batch_op.drop_column("revision")
     op.drop_table("conflict")
     op.drop_table("mapping")

@@ -7,8 +7,9 @@ import pytest
 
 from connectors.models import ActionStatus, RemoteTask, Stream, TaskStatus
 from connectors.port import TASK_STATUSES
-from sync.statuses import ActionMoved, apply_statuses
-from sync.store import mirror, outbox
+from sync.merge import Contract, TaskField
+from sync.reconcile_tasks import Now, Taken, reconcile_tasks
+from sync.store import agreements, mirror, outbox
 from sync.store.database import Database
 from sync.store.mirror import Feed
 from sync.tables.outbox import LinkKind
@@ -20,6 +21,14 @@ from tests.sync.test_runs import queue
 OPEN, IN_PROGRESS = ActionStatus.OPEN, ActionStatus.IN_PROGRESS
 DONE, LOST = ActionStatus.DONE, ActionStatus.LOST
 CLOSED = NOW - timedelta(hours=1)
+BASE = {
+    "key": DESIGNER,
+    "title": "Nouveau gabarit",
+    "description": "",
+    "owner": "7",
+    "due_at": NOW.isoformat(),
+    "tags": [],
+}
 
 
 @pytest.fixture
@@ -28,20 +37,20 @@ def tasks(database: Database, connection_id: int) -> Feed:
     with database.writing() as session:
         plan_behind(session, connection_id)
         for key, remote_id in ((DESIGNER, "51"), (COPYWRITER, "52")):
-            outbox.link(session, connection_id, LinkKind.TASK, key, remote_id, {}, NOW)
+            outbox.link(session, connection_id, LinkKind.TASK, key, remote_id, BASE, NOW)
     return Feed(connection_id, Stream.TASKS)
 
 
-def pulled(database: Database, feed: Feed, *tasks: RemoteTask) -> list[ActionMoved]:
+def pulled(database: Database, feed: Feed, *tasks: RemoteTask) -> list[Taken]:
     """Those tasks arrive in the mirror; what moved by that."""
     run_id = queue(database, feed)
     with database.writing() as session:
         mirror.save_records(session, feed, tasks, run_id=run_id, seen_at=NOW)
-        return apply_statuses(session, feed.connection_id, TASK_STATUSES, NOW)
+        return reconcile_tasks(session, feed.connection_id, TASK_STATUSES, Now(NOW, NOW))
 
 
 def remote(id_: str, status: TaskStatus, **fields: Any) -> RemoteTask:
-    return RemoteTask(id=id_, title="Gabarit", status=status, **fields)
+    return RemoteTask(id=id_, title="Nouveau gabarit", status=status, **fields)
 
 
 def held(database: Database, key: str) -> tuple[str, datetime | None]:
@@ -50,8 +59,8 @@ def held(database: Database, key: str) -> tuple[str, datetime | None]:
         return action.status, action.done_at
 
 
-def moved(key: str, old: ActionStatus, new: ActionStatus, at: datetime) -> ActionMoved:
-    return ActionMoved(key, "D-email-ctr", old, new, at)
+def moved(key: str, old: ActionStatus, new: ActionStatus, at: datetime) -> Taken:
+    return Taken(key, TaskField.STATUS, old, new, at)
 
 
 def test_a_task_that_was_done_closes_its_action_at_the_tools_moment(
@@ -87,7 +96,7 @@ def test_a_task_that_is_gone_loses_its_action_until_it_comes_back(
     pulled(database, tasks, there)
     with database.writing() as session:
         mirror.mark_deleted(session, tasks, ["51"], CLOSED)
-        found = apply_statuses(session, tasks.connection_id, TASK_STATUSES, NOW)
+        found = reconcile_tasks(session, tasks.connection_id, TASK_STATUSES, Now(NOW, NOW))
     assert found == [moved(DESIGNER, OPEN, LOST, CLOSED)]
     assert held(database, DESIGNER) == ("lost", None)
     assert pulled(database, tasks, there) == [moved(DESIGNER, LOST, OPEN, NOW)]
@@ -104,5 +113,5 @@ def test_what_a_status_means_is_a_setting_of_the_connection(
         waiting = remote("51", TaskStatus.IN_REVIEW)
         mirror.save_records(session, tasks, [waiting], run_id=1, seen_at=NOW)
         meaning = {**TASK_STATUSES, TaskStatus.IN_REVIEW: DONE}
-        found = apply_statuses(session, tasks.connection_id, meaning, NOW)
+        found = reconcile_tasks(session, tasks.connection_id, meaning, Now(NOW, NOW))
     assert found == [moved(DESIGNER, OPEN, DONE, NOW)]
