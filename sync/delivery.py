@@ -19,13 +19,13 @@ from connectors.errors import (
 from connectors.models import KpiTarget, Task
 from connectors.port import Connector
 from sync.store import outbox, runs
-from sync.store.agreements import CHANGES, note_written
+from sync.store.agreements import CHANGES, note_written, take_back
 from sync.store.database import Database
 from sync.store.outbox import Claimed
 from sync.store.runs import Lease, Progress
 from sync.tables.outbox import Link, LinkKind, Operation
 from sync.task_values import COLUMNS, in_columns, written_by
-from sync.updating import Look, look
+from sync.updating import Look, Overtaken, look
 
 
 class NotReady(ConnectorError):
@@ -90,7 +90,14 @@ class Delivery:
             Operation.CREATE_TARGET: self._create_target,
             Operation.UPDATE_TARGET: self._update_target,
         }[self._write.operation]
-        requests = write()
+        try:
+            requests = write()
+        except Overtaken:
+            # The pull that reads the other change brings both together, and intends what is left.
+            with self._database.writing() as session:
+                runs.advance(session, self._lease, Progress(read=1, requests=1), self._now())
+                take_back(session, self._write.key)
+            return
         with self._database.writing() as session:
             runs.advance(session, self._lease, Progress(read=1, requests=requests), self._now())
             outbox.note_done(session, self._write.key, self._lease.run_id, self._now())

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from connectors.capabilities import ReadsById
-from connectors.errors import ConnectorError
 from connectors.models import RemoteTask, Stream
 from connectors.port import Connector
 from sync.merge import TaskField, Values, differ
@@ -14,11 +13,8 @@ from sync.tables.outbox import Link
 from sync.task_values import base_of, theirs_of
 
 
-class Overtaken(ConnectorError):
+class Overtaken(Exception):
     """Somebody changed the same field in the tool since it was read."""
-
-    who = "nobody"
-    next_step = "Wait: the next pull of tasks brings both changes together."
 
 
 @dataclass(frozen=True)
@@ -47,6 +43,6 @@ def look(connector: Connector[Any], link: Link, wanted: Values) -> Look:
         if their is not None and not differ(name, their, value):
             continue
         if their is not None and known is not None and differ(name, their, known):
-            raise Overtaken(f"The {name} of this task was changed in the tool since it was read.")
+            raise Overtaken(name)
         missing.add(name)
     return Look(frozenset(missing), tasks[0].updated_at, found.requests)

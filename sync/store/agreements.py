@@ -110,10 +110,6 @@ def open_conflicts(session: Session, connection_id: int) -> dict[str, dict[str, 
     return found
 
 
-def has_open_conflicts(session: Session, connection_id: int | None = None) -> bool:
-    return bool(all_conflicts(session, connection_id))
-
-
 def last_changes(session: Session, connection_id: int, task_id: str) -> dict[str, datetime]:
     """When each field of a task was last changed there, by column, as far as it was seen."""
     rows = session.exec(
@@ -167,6 +163,11 @@ def unsent_changes(session: Session, connection_id: int) -> dict[str, list[Outbo
     for row in rows:
         found[row.subject].append(row)
     return found
+
+
+def take_back(session: Session, key: str) -> None:
+    """A write that was found not to be wanted any more right before it was sent."""
+    session.delete(session.get_one(Outbox, key))
 
 
 def withdraw(session: Session, rows: Sequence[Outbox]) -> None:

@@ -7,9 +7,9 @@ import pytest
 
 from connectors.models import ActionStatus, RemoteTask, Stream, TaskStatus
 from connectors.port import TASK_STATUSES
-from sync.merge import Contract, TaskField
+from sync.merge import TaskField
 from sync.reconcile_tasks import Now, Taken, reconcile_tasks
-from sync.store import agreements, mirror, outbox
+from sync.store import mirror, outbox
 from sync.store.database import Database
 from sync.store.mirror import Feed
 from sync.tables.outbox import LinkKind

@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from connectors.models import Stream
-from sync.store import connections, cursors, outbox, runs
+from sync.store import agreements, connections, cursors, outbox, runs
 from sync.tables.runs import Run, RunStatus
+from workers.app import App
 from workers.cli.context import json_option, opened
 from workers.cli.output import Output, Status
 from workers.errors import NotThere
@@ -50,24 +51,36 @@ def pull_command(
             since=since.replace(tzinfo=UTC) if since else None,
             on_page=lambda read: bar.update(task, description=f"pulling {name}: {read:,} records"),
         )
+        conflicts = _conflicts(app, name)
     if as_json:
         output.document({"connection": name, "runs": [run_report(run) for run in pulled]})
     else:
-        _show(output, pulled)
-    return _status(pulled)
+        _show(output, pulled, conflicts)
+    return _status(pulled, conflicts)
 
 
-def _show(output: Output, pulled: Sequence[Run]) -> None:
+def _conflicts(app: App, name: str) -> int:
+    """How many of the connection wait for a person."""
+    with app.database.reading() as session:
+        row = connections.connection_named(session, name)
+        return len(agreements.all_conflicts(session, row.id))
+
+
+def _show(output: Output, pulled: Sequence[Run], conflicts: int = 0) -> None:
     columns = ("stream", "status", "read", "created", "updated", "set_aside", "requests", "seconds")
     output.table("", columns, ([run_report(run)[column] for column in columns] for run in pulled))
     for run in pulled:
         if run.error:
             output.text(f"{run.stream}: {run.error['message']} {run.error['next_step']}")
+    if conflicts:
+        output.text(f"{conflicts} open: retro conflicts shows both sides.")
 
 
-def _status(done: Sequence[Run]) -> Status:
+def _status(done: Sequence[Run], conflicts: int = 0) -> Status:
     if any(run.status in BAD for run in done):
         return Status.FAILED
+    if conflicts:
+        return Status.WAITS_FOR_A_PERSON
     if any(run.set_aside or run.status is not RunStatus.SUCCEEDED for run in done):
         return Status.WAITS_FOR_A_PERSON
     return Status.DONE
@@ -119,11 +132,12 @@ def sync_command(name: str, as_json: bool) -> Status:
         if unsent:
             done.append(push_now(app, row.id))
             done += pull_now(app, name, [Stream.TASKS])
+        conflicts = _conflicts(app, name)
     if as_json:
         output.document({"connection": name, "runs": [run_report(run) for run in done]})
     else:
-        _show(output, done)
-    return _status(done)
+        _show(output, done, conflicts)
+    return _status(done, conflicts)
 
 
 @click.command("runs")
