@@ -2,7 +2,7 @@
 
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 from sqlmodel import Session
 
@@ -121,6 +121,8 @@ def _check_owner(session: Session, action: Action, owner: str) -> None:
 
 
 def _moment(app: App, due: date | datetime | None) -> datetime | None:
-    if due is None or isinstance(due, datetime):
-        return due
-    return library.calendar(app.settings).closing(due)
+    if due is None:
+        return None
+    if not isinstance(due, datetime):
+        due = library.calendar(app.settings).closing(due)
+    return due.astimezone(UTC)

@@ -38,6 +38,9 @@ def set_contracts(app: App, name: str, wanted: Mapping[TaskField, Contract]) -> 
 
 def conflict_reports(session: Session, *, only_open: bool) -> list[dict[str, Any]]:
     """Elements of `retro conflicts --json`. Owners are people where they are known here."""
+    found = agreements.all_conflicts(session, only_open=only_open)
+    if not found:
+        return []
     names = {row.id: row.name for row in connections.all_connections(session)}
     persons = {
         id_: {account: person for person, account in accounts.items()}
@@ -46,8 +49,7 @@ def conflict_reports(session: Session, *, only_open: bool) -> list[dict[str, Any
         for accounts in [people.accounts_of_people(session, id_)]
     }
     return [
-        _report(session, row, names[row.connection_id], persons[row.connection_id])
-        for row in agreements.all_conflicts(session, only_open=only_open)
+        _report(session, row, names[row.connection_id], persons[row.connection_id]) for row in found
     ]
 
 

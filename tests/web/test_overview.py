@@ -10,6 +10,7 @@ from sqlalchemy import event
 from config.settings import load_settings
 from sync.store import retros, runs
 from sync.store.runs import Progress, Worker
+from sync.tables.agreements import Conflict, Reason
 from sync.tables.retros import Problem
 from sync.tables.runs import Mode, RunStatus
 from tests.web.html import Reader
@@ -291,3 +292,40 @@ def test_what_the_rules_cannot_do_is_shown_until_they_can(app: App, client: http
     with app.database.writing() as session:
         retros.keep_problems(session, [])
     assert "What the rules cannot do" not in page(client).text
+
+
+def test_what_both_sides_changed_is_shown_side_by_side_in_both_languages(
+    app: App, client: httpx.Client
+) -> None:
+    portal = save_portal(app)
+    save_decision(app, portal)
+    assert "What both sides changed" not in page(client).text
+    with app.database.writing() as session:
+        for field, reason, ours, theirs in (
+            ("title", Reason.CLASH, "Bouton vert", "Bouton rouge"),
+            ("due", Reason.CLASH, "2026-12-14T17:00:00+00:00", "2026-12-21T17:00:00+00:00"),
+            ("owner", Reason.UNKNOWN_ACCOUNT, None, "9"),
+            ("task", Reason.DELETED, "open", "deleted"),
+        ):
+            session.add(
+                Conflict(
+                    connection_id=portal,
+                    action_key="D-1:marketer",
+                    field=field,
+                    reason=reason,
+                    ours=ours,
+                    theirs=theirs,
+                    theirs_at=NOW,
+                    detected_at=NOW,
+                )
+            )
+    english, french = page(client).text, page(client, "fr").text
+    assert "4 conflicts" in english
+    assert "title portal Changed on both sides. Last agreed not known Here Bouton vert" in english
+    assert "In the tool Bouton rouge 2026-11-23 10:00" in english
+    assert "Here 2026-12-14 18:00 In the tool 2026-12-21 18:00" in english
+    assert "In the tool account 9" in english
+    assert "Here to do In the tool deleted" in english
+    assert "Loup Tavernelle is asked; settle it with: retro conflicts settle 1 ours" in english
+    assert "Ce que les deux côtés ont modifié" in french
+    assert "Ici à faire Dans l'outil supprimée" in french

@@ -21,7 +21,6 @@ from sync.tables.outbox import LinkKind, Outbox
 from sync.tables.people import Person, PersonId
 from sync.tables.retros import Action, Decision
 from sync.tables.runs import Run
-from sync.vault import new_key
 from tests.connectors.bitrix24.kit import Sandbox, sandbox
 from tests.faults.push_case import COPYWRITER, DESIGNER, intentions, plan_behind
 from tests.workers.cli.kit import webhook_of
@@ -135,11 +134,7 @@ class PortalClock:
 @contextmanager
 def two_way(home: Path) -> Iterator[TwoWay]:
     """Both tasks are in the portal and were read back."""
-    settings = {
-        "RETRO_HOME": str(home),
-        "RETRO_SECRET_KEYS": new_key(),
-        "RETRO_ALLOW_PRIVATE_HOSTS": "1",
-    }
+    settings = {"RETRO_HOME": str(home), "RETRO_ALLOW_PRIVATE_HOSTS": "1"}
     clock = PortalClock()
     with sandbox(seed=5, records=20) as portal:
         app = replace(open_app(load_settings(settings)), clock=clock)
