@@ -9,10 +9,11 @@ from connectors.models import ActionStatus, RemoteTask, Stream, TaskStatus
 from connectors.port import TASK_STATUSES
 from sync.merge import TaskField
 from sync.reconcile_tasks import Now, Taken, reconcile_tasks
-from sync.store import mirror, outbox
+from sync.store import agreements, mirror, outbox
 from sync.store.database import Database
 from sync.store.mirror import Feed
-from sync.tables.outbox import LinkKind
+from sync.tables.agreements import Conflict
+from sync.tables.outbox import LinkKind, Outbox
 from sync.tables.retros import Action
 from tests.faults.push_case import COPYWRITER, DESIGNER, plan_behind
 from tests.sync.conftest import NOW
@@ -115,3 +116,94 @@ def test_what_a_status_means_is_a_setting_of_the_connection(
         meaning = {**TASK_STATUSES, TaskStatus.IN_REVIEW: DONE}
         found = reconcile_tasks(session, tasks.connection_id, meaning, Now(NOW, NOW))
     assert found == [moved(DESIGNER, OPEN, DONE, NOW)]
+
+
+def edited(database: Database, **fields: Any) -> None:
+    with database.writing() as session:
+        action = session.get_one(Action, DESIGNER)
+        for name, value in fields.items():
+            setattr(action, name, value)
+        session.add(action)
+
+
+def planned(database: Database) -> list[Outbox]:
+    with database.reading() as session:
+        return list(outbox.outbox_rows(session))
+
+
+def conflicts(database: Database) -> list[Conflict]:
+    with database.reading() as session:
+        return list(agreements.all_conflicts(session, only_open=False))
+
+
+def wrote(database: Database, feed: Feed, over: datetime, **fields: str) -> None:
+    """What was planned was delivered, over the task as it was at that moment of the tool."""
+    with database.writing() as session:
+        agreements.note_written(session, feed.connection_id, DESIGNER, fields, over)
+        for row in outbox.outbox_rows(session):
+            session.delete(row)
+
+
+@pytest.mark.promise("G7")
+def test_what_was_read_before_our_write_takes_nothing_back(database: Database, tasks: Feed) -> None:
+    before = remote("51", TaskStatus.OPEN, updated_at=CLOSED)
+    edited(database, title="Bouton vert")
+    pulled(database, tasks, before)
+    assert [row.payload["only"] for row in planned(database)] == [["title"]]
+    wrote(database, tasks, CLOSED, title="Bouton vert")
+    # A page that was read before the write is saved after it; then the write comes back.
+    assert pulled(database, tasks, before) == []
+    echo = RemoteTask(id="51", title="Bouton vert ", status=TaskStatus.OPEN, updated_at=NOW)
+    assert pulled(database, tasks, echo) == []
+    assert (planned(database), conflicts(database)) == ([], [])
+
+
+@pytest.mark.promise("G7")
+def test_a_write_under_way_that_is_read_back_is_no_change_of_theirs(
+    database: Database, tasks: Feed
+) -> None:
+    edited(database, title="Bouton vert")
+    pulled(database, tasks, remote("51", TaskStatus.OPEN, updated_at=CLOSED))
+    with database.writing() as session:
+        assert outbox.claim(session, tasks.connection_id, NOW) is not None
+    # It took effect, and before that is known here somebody goes on editing here.
+    edited(database, title="Bouton bleu")
+    echo = RemoteTask(id="51", title="Bouton vert", status=TaskStatus.OPEN, updated_at=NOW)
+    assert pulled(database, tasks, echo) == []
+    assert conflicts(database) == []
+    assert [row.payload["title"] for row in planned(database)] == ["Bouton vert", "Bouton bleu"]
+
+
+@pytest.mark.promise("G6")
+def test_a_clash_stays_open_and_shows_both_sides_as_they_are_now(
+    database: Database, tasks: Feed
+) -> None:
+    edited(database, title="Bouton vert")
+    for title in ("Bouton rouge", "Bouton noir"):
+        found = pulled(database, tasks, RemoteTask(id="51", title=title, status=TaskStatus.OPEN))
+        assert found == []
+    (conflict,) = conflicts(database)
+    assert (conflict.base, conflict.ours) == ("Nouveau gabarit", "Bouton vert")
+    assert (conflict.theirs, conflict.state) == ("Bouton noir", "open")
+    assert planned(database) == []
+
+
+def test_a_conflict_ends_when_both_sides_come_to_say_the_same(
+    database: Database, tasks: Feed
+) -> None:
+    edited(database, title="Bouton vert")
+    for title in ("Bouton rouge", "Bouton vert"):
+        pulled(database, tasks, RemoteTask(id="51", title=title, status=TaskStatus.OPEN))
+    (conflict,) = conflicts(database)
+    assert (conflict.state, conflict.outcome) == ("settled", "agreed")
+
+
+def test_a_change_is_withdrawn_when_it_is_taken_back_before_it_went_out(
+    database: Database, tasks: Feed
+) -> None:
+    there = remote("51", TaskStatus.OPEN)
+    edited(database, title="Bouton vert")
+    pulled(database, tasks, there)
+    edited(database, title="Nouveau gabarit")
+    pulled(database, tasks, there)
+    assert planned(database) == []
