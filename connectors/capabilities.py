@@ -3,7 +3,7 @@
 A connector offers a capability by having its methods; nothing is declared.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from connectors.errors import ConnectorError
@@ -112,6 +112,9 @@ class WritesTasks(Protocol):
     `create_task` may raise OutcomeUnknown: then `find_task` tells whether it took effect.
     `find_task` returns the ids of all tasks that carry the key (more than one is a conflict).
     `stamp_task` makes a task findable where the create could not; it is safe to repeat.
+    `update_task` writes title, description, owner and due_at, or `only` some of them: what was
+    changed in the tool meanwhile must not be overwritten along with them. `complete_task` and
+    `reopen_task` leave a task that is so already as it is.
     """
 
     def create_task(self, task: Task) -> str: ...
@@ -120,9 +123,13 @@ class WritesTasks(Protocol):
 
     def find_task(self, key: str) -> Sequence[str]: ...
 
-    def update_task(self, remote_id: str, task: Task) -> None: ...
+    def update_task(
+        self, remote_id: str, task: Task, only: Collection[str] | None = None
+    ) -> None: ...
 
     def complete_task(self, remote_id: str) -> None: ...
+
+    def reopen_task(self, remote_id: str) -> None: ...
 
 
 @runtime_checkable

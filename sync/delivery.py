@@ -20,10 +20,13 @@ from connectors.models import KpiTarget, Task, TaskStatus
 from connectors.port import Connector
 from sync import images, undoing
 from sync.store import outbox, runs
+from sync.store.agreements import CHANGES, note_written, take_back
 from sync.store.database import Database
 from sync.store.outbox import Claimed, Intention
 from sync.store.runs import Lease, Progress
-from sync.tables.outbox import LinkKind, Operation
+from sync.tables.outbox import Link, LinkKind, Operation
+from sync.task_values import COLUMNS, in_columns, written_by
+from sync.updating import Look, Overtaken, look
 
 
 class NotReady(ConnectorError):
@@ -91,20 +94,29 @@ class Delivery:
         self._before = claimed.before
         self._now = now
         self._meter = meter
+        self._written_over: datetime | None = None
         self.may_exist = claimed.may_exist
 
     def deliver(self) -> None:
         write = {
             Operation.CREATE_TASK: self._create_task,
             Operation.UPDATE_TASK: self._update_task,
-            Operation.COMPLETE_TASK: self._complete_task,
+            Operation.COMPLETE_TASK: self._move_task,
+            Operation.REOPEN_TASK: self._move_task,
             Operation.COMMENT: self._comment,
             Operation.CREATE_TARGET: self._create_target,
             Operation.UPDATE_TARGET: self._update_target,
             Operation.DELETE_TASK: self._delete_task,
             Operation.RESTORE_TASK: self._restore_task,
         }[self._write.operation]
-        write()
+        try:
+            write()
+        except Overtaken:
+            # The pull that reads the other change brings both together, and intends what is left.
+            with self._database.writing() as session:
+                runs.advance(session, self._lease, Progress(read=1), self._now())
+                take_back(session, self._write.key)
+            return
         if self._write.operation is Operation.CREATE_TASK and isinstance(
             self._connector, StampsTasks
         ):
@@ -127,14 +139,31 @@ class Delivery:
             tool.stamp_task(remote_id, task)
 
     def _update_task(self) -> None:
-        tool, remote_id, task = self._tasks(), self._linked_id(LinkKind.TASK), self._bound()
-        self._keep_before(remote_id, images.written(self._write.payload))
-        tool.update_task(remote_id, task)
+        tool, seen = self._tasks(), self._look()
+        if seen.missing:
+            task = msgspec.convert(self._write.payload, Task, strict=False)
+            only = [COLUMNS[name] for name in seen.missing]
+            self._keep_before(seen, images.written(self._write.payload))
+            tool.update_task(self._linked_id(LinkKind.TASK), task, only)
 
-    def _complete_task(self) -> None:
-        tool, remote_id = self._tasks(), self._linked_id(LinkKind.TASK)
-        self._keep_before(remote_id, {"status": TaskStatus.DONE.value})
-        tool.complete_task(remote_id)
+    def _move_task(self) -> None:
+        tool, seen = self._tasks(), self._look()
+        if seen.missing:
+            done = self._write.operation is Operation.COMPLETE_TASK
+            becomes = TaskStatus.DONE if done else TaskStatus.OPEN
+            self._keep_before(seen, {"status": becomes.value})
+            move = tool.complete_task if done else tool.reopen_task
+            move(self._linked_id(LinkKind.TASK))
+
+    def _look(self) -> Look:
+        """What of the change is still missing in the tool. Raises Overtaken."""
+        write = self._write
+        self._linked_id(LinkKind.TASK)
+        with self._database.reading() as session:
+            tie = session.get_one(Link, (write.connection_id, LinkKind.TASK, write.subject))
+        seen = look(self._connector, tie, written_by(write.operation, write.payload))
+        self._written_over = seen.at
+        return seen
 
     def _delete_task(self) -> None:
         undoing.delete(self._connector, undoing.TakenBack.of_payload(self._write.payload))
@@ -142,10 +171,10 @@ class Delivery:
     def _restore_task(self) -> None:
         undoing.restore(self._connector, undoing.TakenBack.of_payload(self._write.payload))
 
-    def _keep_before(self, remote_id: str, ours: Mapping[str, Any]) -> None:
+    def _keep_before(self, seen: Look, ours: Mapping[str, Any]) -> None:
         """Commit what the record is like before it is written to. One that is as we write it was
         written by us, in a call whose end nobody saw: then what was kept stays."""
-        found = images.read(self._connector, remote_id)
+        found = None if seen.task is None else msgspec.to_builtins(seen.task)
         if found is None or (self._before is not None and not images.changed(ours, found)):
             return
         with self._database.writing() as session:
@@ -220,12 +249,13 @@ class Delivery:
         if write.operation in (Operation.DELETE_TASK, Operation.RESTORE_TASK):
             undoing.remember(session, write, self._now())
             return
-        kind = {
-            Operation.UPDATE_TASK: LinkKind.TASK,
-            Operation.UPDATE_TARGET: LinkKind.TARGET,
-        }.get(write.operation)
-        if kind is None:
+        if write.operation in CHANGES:
+            written = in_columns(written_by(write.operation, write.payload))
+            over = self._written_over
+            note_written(session, write.connection_id, write.subject, written, over)
+        if write.operation is not Operation.UPDATE_TARGET:
             return
+        kind = LinkKind.TARGET
         remote_id = outbox.linked_id(session, write.connection_id, kind, write.subject)
         if remote_id is not None:
             outbox.link(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
@@ -15,6 +16,7 @@ from sync.tables.runs import RunStatus
 from web.decisions import DecisionView, to_decision
 from web.runs import RunView, to_run
 from web.trouble import Trouble, to_trouble
+from workers.agreements import conflict_reports
 
 LATEST_RUNS = 20
 LATEST_DECISIONS = 50
@@ -64,6 +66,23 @@ class LateView:
 
 
 @dataclass(frozen=True)
+class ConflictView:
+    """What both sides changed, side by side; `task` names it, `asked` is who should settle it.
+    A value is None where a side says nothing, and a moment where the field is a due date."""
+
+    id: int
+    task: str
+    connection: str
+    field: str
+    reason: str
+    base: str | datetime | None
+    ours: str | datetime | None
+    theirs: str | datetime | None
+    theirs_at: datetime | None
+    asked: str
+
+
+@dataclass(frozen=True)
 class Overview:
     """The newest first. `earlier` counts the decisions that are left out."""
 
@@ -73,6 +92,7 @@ class Overview:
     earlier: int
     problems: Sequence[ProblemView]
     late_schedules: Sequence[LateView]
+    conflicts: Sequence[ConflictView]
 
     @property
     def broken(self) -> int:
@@ -113,6 +133,7 @@ def read_overview(session: Session, moments: Moments) -> Overview:
             for row in retros.problems(session)
         ],
         late_schedules=_late(session, names, moments.business),
+        conflicts=[_conflict(row, persons) for row in conflict_reports(session, only_open=True)],
     )
 
 
@@ -126,6 +147,31 @@ def _late(
         LateView(names.get(row.connection_id), row.stream, row.mode.value, row.next_run_at)
         for row in schedules.overdue(session, now)
     ]
+
+
+def _conflict(row: Mapping[str, Any], persons: Mapping[str, str]) -> ConflictView:
+    def shown(side: str) -> str | datetime | None:
+        value: str | None = row[side]
+        if value is None or row["field"] not in ("owner", "due"):
+            return value
+        return persons.get(value, value) if row["field"] == "owner" else _moment(value)
+
+    return ConflictView(
+        id=row["id"],
+        task=row["title"],
+        connection=row["connection"],
+        field=row["field"],
+        reason=row["reason"],
+        base=shown("base"),
+        ours=shown("ours"),
+        theirs=shown("theirs"),
+        theirs_at=row["theirs_at"],
+        asked=persons.get(row["asked"], row["asked"]),
+    )
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 def _names(session: Session) -> dict[str, str]:

@@ -18,6 +18,7 @@ from sync.tables.retros import Decision, Problem
 from workers import library
 from workers.app import App
 from workers.kpis import Figures
+from workers.leavers import hand_over
 from workers.places import places_for_rules
 from workers.planning import apply_plan, judge, planned
 from workers.rechecks import check_due_targets
@@ -33,6 +34,7 @@ def follow_up(app: App) -> None:
     now = app.clock.now().astimezone(app.settings.tz)
     problems: list[Problem] = []
     try:
+        problems += hand_over(app, now)
         problems += act_on_rules(app, now)
     finally:
         problems += check_due_targets(app).problems

@@ -9,12 +9,13 @@ from connectors.errors import AuthFailed, ConnectorError, TryLater
 from connectors.models import Stream
 from sync import health
 from sync.hints import read_again
-from sync.statuses import apply_statuses
+from sync.reconcile_tasks import reconcile_tasks
 from sync.store import connections, hooks, runs
 from sync.store.mirror import Feed
 from sync.store.runs import LeaseLost
 from sync.tables.runs import HookState, Mode, RunStatus, Trigger
 from workers import doorbell
+from workers.actions import this_moment
 from workers.app import App
 from workers.clock import machine_now
 from workers.running import this_worker
@@ -84,5 +85,5 @@ def apply_hint(app: App, event_id: int) -> None:
             hooks.note_applied(session, event_id, machine_now())
             if feed.stream is Stream.TASKS:
                 meaning = connector.config.task_statuses
-                apply_statuses(session, feed.connection_id, meaning, app.clock.now())
+                reconcile_tasks(session, feed.connection_id, meaning, this_moment(app))
     doorbell.ring_for_rules(app)

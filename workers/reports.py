@@ -6,6 +6,7 @@ from typing import Any
 
 from sync.progress import estimate
 from sync.tables.outbox import Outbox
+from sync.tables.retros import Action
 from sync.tables.runs import ACTIVE_STATUSES, Run, RunStatus
 
 
@@ -70,4 +71,19 @@ def write_report(row: Outbox, connection: str) -> dict[str, Any]:
         "because": row.because,
         "planned_at": row.planned_at,
         "done_at": row.done_at,
+    }
+
+
+def action_report(action: Action) -> dict[str, Any]:
+    """What `retro action --json` shows."""
+    return {
+        "key": action.key,
+        "decision": action.decision_id,
+        "title": action.title,
+        "description": action.description,
+        "owner": action.owner,
+        "due_at": action.due_at,
+        "status": action.status,
+        "done_at": action.done_at,
+        "edited": action.edited or {},
     }

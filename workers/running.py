@@ -16,7 +16,7 @@ from connectors.port import Connector
 from sync import health
 from sync.pull import Pull, run_pull
 from sync.push import Push, run_push
-from sync.statuses import apply_statuses
+from sync.reconcile_tasks import reconcile_tasks
 from sync.store import connections, cursors, runs
 from sync.store.database import DATABASE_AWAY
 from sync.store.mirror import Feed
@@ -24,6 +24,7 @@ from sync.store.runs import Lease, LeaseLost, Worker
 from sync.tables.connections import Connection, ConnectionState
 from sync.tables.runs import PUSH, Run, RunStatus
 from sync.vault import SecretsUnreadable
+from workers.actions import this_moment
 from workers.app import App
 from workers.clock import machine_now
 from workers.memory import collecting_by_page, page_done
@@ -104,7 +105,7 @@ def _work(
         if status in FINISHED and feed.stream is Stream.TASKS:
             with app.database.writing() as session:
                 meaning = connector.config.task_statuses
-                apply_statuses(session, feed.connection_id, meaning, app.clock.now())
+                reconcile_tasks(session, feed.connection_id, meaning, this_moment(app))
         return status
 
 

@@ -4,7 +4,7 @@ Reads go by chained key-set batches of `crm.item.list` and its kin, writes by si
 quirks and what guards against them are in the README of this folder.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -157,11 +157,14 @@ class Bitrix24(Connector[Bitrix24Config]):
     def find_task(self, key: str) -> Sequence[str]:
         return self._tasks.find(key)
 
-    def update_task(self, remote_id: str, task: Task) -> None:
-        self._tasks.update(remote_id, task)
+    def update_task(self, remote_id: str, task: Task, only: Collection[str] | None = None) -> None:
+        self._tasks.update(remote_id, task, only)
 
     def complete_task(self, remote_id: str) -> None:
         self._tasks.complete(remote_id)
+
+    def reopen_task(self, remote_id: str) -> None:
+        self._tasks.reopen(remote_id)
 
     def comment_task(self, remote_id: str, text: str, marker: str) -> str:
         return self._comments.add(remote_id, text, marker)

@@ -9,7 +9,7 @@ was lost would leave 50 tasks to be looked up. Stamps are safe to repeat and go 
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, timedelta
@@ -155,18 +155,24 @@ class Tasks:
             found |= {*self._candidates(key, {"TAG": TAG}), *self._candidates(key, lately)}
         return [str(one) for one in sorted(found)]
 
-    def update(self, remote_id: str, task: Task) -> None:
-        """Title, text, owner and due moment; tags and bindings may be the team's by now."""
-        self._update(remote_id, _own_fields(task))
+    def update(self, remote_id: str, task: Task, only: Collection[str] | None = None) -> None:
+        """Title, text, owner and due moment, or `only` some of them; tags and bindings may be the
+        team's by now."""
+        self._update(remote_id, _own_fields(task, only))
 
     def complete(self, remote_id: str) -> None:
         """A task that is completed already is left so."""
+        self._move(remote_id, "tasks.task.complete", (TaskStatus.DONE,))
+
+    def reopen(self, remote_id: str) -> None:
+        """A task that is not completed is left as it is."""
+        self._move(remote_id, "tasks.task.renew", (TaskStatus.OPEN, TaskStatus.IN_PROGRESS))
+
+    def _move(self, remote_id: str, method: str, there: Collection[TaskStatus]) -> None:
         try:
-            self._portal.write(
-                "tasks.task.complete", {"taskId": int(remote_id)}, Raw, repeatable=True
-            )
+            self._portal.write(method, {"taskId": int(remote_id)}, Raw, repeatable=True)
         except Rejected:
-            if self._status(remote_id) is not TaskStatus.DONE:
+            if self._status(remote_id) not in there:
                 raise
 
     def _create_v3(self, task: Task) -> str:
@@ -280,13 +286,14 @@ def header_key(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def _own_fields(task: Task) -> dict[str, Any]:
-    return {
-        "TITLE": task.title,
-        "DESCRIPTION": task.description,
-        "RESPONSIBLE_ID": int(task.owner),
-        "DEADLINE": _deadline(task),
+def _own_fields(task: Task, only: Collection[str] | None = None) -> dict[str, Any]:
+    fields = {
+        "title": ("TITLE", task.title),
+        "description": ("DESCRIPTION", task.description),
+        "owner": ("RESPONSIBLE_ID", int(task.owner)),
+        "due_at": ("DEADLINE", _deadline(task)),
     }
+    return dict(pair for name, pair in fields.items() if only is None or name in only)
 
 
 def _deadline(task: Task) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import takewhile
+from typing import Any
 
 from sqlmodel import Session, col, select
 
@@ -32,13 +33,22 @@ def _last_of(session: Session, row: Outbox) -> Outbox:
     updates = [row, *_updates_after(session, row)]
     last = updates[-1]
     for earlier in updates[:-1]:
-        last.payload = {**earlier.payload, **last.payload}
+        last.payload = _both(earlier.payload, last.payload)
         last.before = earlier.before or last.before
         # A tool that is not well is not asked more often because more was planned.
         last.waits = max(last.waits, earlier.waits)
         _supersede(session, earlier, last)
     session.add(last)
     return last
+
+
+def _both(earlier: dict[str, Any], last: dict[str, Any]) -> dict[str, Any]:
+    """An update of some fields (`only`) and a later one are one of the fields of both."""
+    payload = {**earlier, **last}
+    payload.pop("only", None)
+    if "only" in earlier and "only" in last:
+        payload["only"] = sorted({*earlier["only"], *last["only"]})
+    return payload
 
 
 def _never_tried(row: Outbox) -> bool:

@@ -2,8 +2,17 @@
 
 from sqlmodel import SQLModel
 
-from sync.tables import connections, mirror, outbox, people, retros, runs
+from sync.tables import agreements, connections, mirror, outbox, people, retros, runs
 
 metadata = SQLModel.metadata
 
-__all__ = ["connections", "metadata", "mirror", "outbox", "people", "retros", "runs"]
+__all__ = [
+    "agreements",
+    "connections",
+    "metadata",
+    "mirror",
+    "outbox",
+    "people",
+    "retros",
+    "runs",
+]

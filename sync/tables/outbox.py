@@ -14,6 +14,7 @@ class Operation(StrEnum):
     CREATE_TASK = "create_task"
     UPDATE_TASK = "update_task"
     COMPLETE_TASK = "complete_task"
+    REOPEN_TASK = "reopen_task"
     COMMENT = "comment"
     CREATE_TARGET = "create_target"
     UPDATE_TARGET = "update_target"
@@ -83,7 +84,12 @@ class LinkKind(StrEnum):
 
 
 class Link(SQLModel, table=True):
-    """Our object and its remote record. `base` is what both sides last agreed on."""
+    """Our object and its remote record. `base` is what both sides last agreed on; `revision` tells
+    one such agreement from the next.
+
+    `overwritten` holds, by field, the tool's moment of change of the record as it was when we last
+    wrote the field: what was read up to then is older than our write. Moments are ISO texts.
+    """
 
     __table_args__ = (UniqueConstraint("connection_id", "kind", "remote_id"),)
 
@@ -93,3 +99,5 @@ class Link(SQLModel, table=True):
     remote_id: str
     base: dict[str, Any] = document()
     linked_at: datetime = moment()
+    revision: int = 0
+    overwritten: dict[str, str] | None = document(optional=True)

@@ -58,7 +58,8 @@ class Decision(SQLModel, table=True):
 
 
 class Action(SQLModel, table=True):
-    """One person's piece of work, pushed as a task. `key` is stable: decision and role."""
+    """One person's piece of work, pushed as a task. `key` is stable: decision and role. `edited`
+    tells when a field was last changed here, as ISO text by field."""
 
     key: str = Field(primary_key=True)
     decision_id: str = Field(foreign_key="decision.id", index=True)
@@ -72,6 +73,7 @@ class Action(SQLModel, table=True):
     status: str
     done_at: datetime | None = moment(optional=True)
     because: list[dict[str, Any]] = document()
+    edited: dict[str, str] | None = document(optional=True)
 
 
 class Target(SQLModel, table=True):

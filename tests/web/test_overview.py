@@ -11,6 +11,7 @@ from config.settings import load_settings
 from sync.store import retros, runs, schedules
 from sync.store.runs import Progress, Worker
 from sync.store.schedules import Timing
+from sync.tables.agreements import Conflict, Reason
 from sync.tables.retros import Problem
 from sync.tables.runs import Mode, RunStatus
 from tests.web.html import Reader
@@ -334,3 +335,40 @@ def test_a_pull_under_way_shows_how_far_it_is_and_that_it_was_asked_to_end(
     assert "1,000 read of about 3,000, about 4 min left" in english
     assert "it ends after the page it reads" in english
     assert "sur 3 000 environ" in french
+
+
+def test_what_both_sides_changed_is_shown_side_by_side_in_both_languages(
+    app: App, client: httpx.Client
+) -> None:
+    portal = save_portal(app)
+    save_decision(app, portal)
+    assert "What both sides changed" not in page(client).text
+    with app.database.writing() as session:
+        for field, reason, ours, theirs in (
+            ("title", Reason.CLASH, "Bouton vert", "Bouton rouge"),
+            ("due", Reason.CLASH, "2026-12-14T17:00:00+00:00", "2026-12-21T17:00:00+00:00"),
+            ("owner", Reason.UNKNOWN_ACCOUNT, None, "9"),
+            ("task", Reason.DELETED, "open", "deleted"),
+        ):
+            session.add(
+                Conflict(
+                    connection_id=portal,
+                    action_key="D-1:marketer",
+                    field=field,
+                    reason=reason,
+                    ours=ours,
+                    theirs=theirs,
+                    theirs_at=NOW,
+                    detected_at=NOW,
+                )
+            )
+    english, french = page(client).text, page(client, "fr").text
+    assert "4 conflicts" in english
+    assert "title portal Changed on both sides. Last agreed not known Here Bouton vert" in english
+    assert "In the tool Bouton rouge 2026-11-23 10:00" in english
+    assert "Here 2026-12-14 18:00 In the tool 2026-12-21 18:00" in english
+    assert "In the tool account 9" in english
+    assert "Here to do In the tool deleted" in english
+    assert "Loup Tavernelle is asked; settle it with: retro conflicts settle 1 ours" in english
+    assert "Ce que les deux côtés ont modifié" in french
+    assert "Ici à faire Dans l'outil supprimée" in french

@@ -16,6 +16,8 @@ from rules.language import Language
 from rules.recheck import Outcome
 from rules.targets import TargetStatus
 from rules.words import DecisionStatus
+from sync.merge import TaskField
+from sync.tables.agreements import Reason
 from sync.tables.connections import ConnectionState
 from sync.tables.runs import Mode, RunStatus, Trigger
 from web.figures import Figures, age
@@ -34,6 +36,8 @@ WORDS: list[tuple[str, type[StrEnum]]] = [
     ("action", ActionStatus),
     ("target", TargetStatus),
     ("target", Outcome),
+    ("field", TaskField),
+    ("conflict", Reason),
 ]
 COLOURED = ("connection", "run", "decision", "action", "target")
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)

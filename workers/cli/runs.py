@@ -17,8 +17,9 @@ from rich.progress import (
 )
 
 from connectors.models import Stream
-from sync.store import connections, cursors, outbox, runs
+from sync.store import agreements, connections, cursors, outbox, runs
 from sync.tables.runs import Run, RunStatus
+from workers.app import App
 from workers.cli.context import json_option, opened
 from workers.cli.output import Output, Status
 from workers.clock import machine_now
@@ -70,24 +71,36 @@ def pull_command(
             on_run=began,
             on_page=read,
         )
+        conflicts = _conflicts(app, name)
     if as_json:
         output.document({"connection": name, "runs": [run_report(run) for run in pulled]})
     else:
-        show_runs(output, pulled)
-    return status_of(pulled)
+        show_runs(output, pulled, conflicts)
+    return status_of(pulled, conflicts)
 
 
-def show_runs(output: Output, pulled: Sequence[Run]) -> None:
+def _conflicts(app: App, name: str) -> int:
+    """How many of the connection wait for a person."""
+    with app.database.reading() as session:
+        row = connections.connection_named(session, name)
+        return len(agreements.all_conflicts(session, row.id))
+
+
+def show_runs(output: Output, pulled: Sequence[Run], conflicts: int = 0) -> None:
     columns = ("stream", "status", "read", "created", "updated", "set_aside", "requests", "seconds")
     output.table("", columns, ([run_report(run)[column] for column in columns] for run in pulled))
     for run in pulled:
         if run.error:
             output.text(f"{run.stream}: {run.error['message']} {run.error['next_step']}")
+    if conflicts:
+        output.text(f"{conflicts} open: retro conflicts shows both sides.")
 
 
-def status_of(done: Sequence[Run]) -> Status:
+def status_of(done: Sequence[Run], conflicts: int = 0) -> Status:
     if any(run.status in BAD for run in done):
         return Status.FAILED
+    if conflicts:
+        return Status.WAITS_FOR_A_PERSON
     if any(run.set_aside or run.status is not RunStatus.SUCCEEDED for run in done):
         return Status.WAITS_FOR_A_PERSON
     return Status.DONE
@@ -111,11 +124,12 @@ def sync_command(name: str, as_json: bool) -> Status:
         if unsent:
             done.append(push_now(app, row.id))
             done += pull_now(app, name, [Stream.TASKS])
+        conflicts = _conflicts(app, name)
     if as_json:
         output.document({"connection": name, "runs": [run_report(run) for run in done]})
     else:
-        show_runs(output, done)
-    return status_of(done)
+        show_runs(output, done, conflicts)
+    return status_of(done, conflicts)
 
 
 @click.command("runs")

@@ -273,6 +273,29 @@ def test_an_update_changes_what_is_ours_and_leaves_the_teams_tags(own_portal: Sa
     assert [tag["title"] for tag in found["tags"].values()] == ["urgent"]
 
 
+def test_an_update_of_one_field_leaves_the_others_to_the_team(own_portal: Sandbox) -> None:
+    connector = own_portal.connector()
+    task_id = connector.create_task(task())
+    theirs = {"DEADLINE": "2027-02-01T09:00:00+00:00", "RESPONSIBLE_ID": 5}
+    own_portal.edit("tasks", task_id, {"set": theirs})
+    connector.update_task(task_id, task(title="Neu"), only=["title"])
+    found = held(own_portal, task_id)
+    assert (found["title"], found["responsibleId"]) == ("Neu", "5")
+    assert datetime.fromisoformat(found["deadline"]) == datetime(2027, 2, 1, 9, tzinfo=UTC)
+
+
+def test_reopening_twice_is_reopening_once(own_portal: Sandbox) -> None:
+    connector = own_portal.connector()
+    task_id = connector.create_task(task())
+    connector.stamp_task(task_id, task())
+    connector.complete_task(task_id)
+    connector.reopen_task(task_id)
+    connector.reopen_task(task_id)
+    (record,) = connector.by_ids(Stream.TASKS, [task_id]).records
+    assert isinstance(record, RemoteTask)
+    assert (record.status, record.closed_at) == (TaskStatus.OPEN, None)
+
+
 def test_completing_twice_is_completing_once(own_portal: Sandbox) -> None:
     connector = own_portal.connector()
     task_id = connector.create_task(task())

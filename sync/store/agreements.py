@@ -1,0 +1,178 @@
+"""Links with both their sides, whose change of a field stands, and what waits for a person."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from connectors.models import Stream
+from sync.merge import DEFAULTS, Contract, TaskField
+from sync.tables.agreements import Conflict, ConflictState, FieldContract
+from sync.tables.mirror import Change, RemoteTaskRow
+from sync.tables.outbox import Link, LinkKind, Operation, Outbox, OutboxState
+from sync.tables.retros import Action
+
+TASKS = Stream.TASKS.value
+CHANGES = (Operation.UPDATE_TASK, Operation.COMPLETE_TASK, Operation.REOPEN_TASK)
+
+Tied = tuple[Action, Link, RemoteTaskRow | None]
+
+
+def tied_tasks(session: Session, connection_id: int, key: str | None = None) -> Sequence[Tied]:
+    """Actions whose task is in the tool, with the task as it was last read; one, or all by key.
+
+    The links are locked until the unit of work ends: what both sides agree on moves in one place.
+    """
+    statement = (
+        select(Action, Link, RemoteTaskRow)
+        .join(Link, col(Link.key) == Action.key)
+        .outerjoin(
+            RemoteTaskRow,
+            (col(RemoteTaskRow.connection_id) == Link.connection_id)
+            & (col(RemoteTaskRow.id) == Link.remote_id),
+        )
+        .where(Link.connection_id == connection_id, Link.kind == LinkKind.TASK)
+        .order_by(col(Action.key))
+        .with_for_update(of=Link)
+    )
+    if key is not None:
+        statement = statement.where(Action.key == key)
+    return session.exec(statement).all()
+
+
+def task_link(session: Session, connection_id: int, key: str) -> Link | None:
+    return session.get(Link, (connection_id, LinkKind.TASK, key), with_for_update=True)
+
+
+def note_written(
+    session: Session,
+    connection_id: int,
+    key: str,
+    written: Mapping[str, str],
+    over: datetime | None,
+) -> None:
+    """Both sides agree on what was written. `over` is the tool's moment of the task as it was then,
+    None when it was not read: then what the mirror holds is taken for it."""
+    link = task_link(session, connection_id, key)
+    if link is None:
+        return
+    if over is None:
+        row = session.get(RemoteTaskRow, (connection_id, link.remote_id))
+        over = row.updated_at if row else None
+    link.base = {**link.base, **written}
+    if over is not None:
+        link.overwritten = {**(link.overwritten or {}), **dict.fromkeys(written, over.isoformat())}
+    link.revision += 1
+    session.add(link)
+
+
+def contracts(session: Session, connection_id: int) -> dict[TaskField, Contract]:
+    """Of every field of a task, the default where nothing was set."""
+    rows = session.exec(
+        select(FieldContract).where(
+            FieldContract.connection_id == connection_id, FieldContract.stream == TASKS
+        )
+    ).all()
+    return {**DEFAULTS, **{TaskField(row.field): row.contract for row in rows}}
+
+
+def set_contract(session: Session, connection_id: int, name: TaskField, contract: Contract) -> None:
+    session.merge(
+        FieldContract(
+            connection_id=connection_id, stream=TASKS, field=name.value, contract=contract
+        )
+    )
+
+
+def all_conflicts(
+    session: Session, connection_id: int | None = None, *, only_open: bool = True
+) -> Sequence[Conflict]:
+    """The oldest first."""
+    statement = select(Conflict).order_by(col(Conflict.id))
+    if connection_id is not None:
+        statement = statement.where(Conflict.connection_id == connection_id)
+    if only_open:
+        statement = statement.where(col(Conflict.state) == ConflictState.OPEN)
+    return session.exec(statement).all()
+
+
+def conflict_with(session: Session, conflict_id: int) -> Conflict | None:
+    return session.get(Conflict, conflict_id, with_for_update=True)
+
+
+def open_conflicts(session: Session, connection_id: int) -> dict[str, dict[str, Conflict]]:
+    """By action and by field."""
+    found: dict[str, dict[str, Conflict]] = defaultdict(dict)
+    for row in all_conflicts(session, connection_id):
+        found[row.action_key][row.field] = row
+    return found
+
+
+def last_changes(session: Session, connection_id: int, task_id: str) -> dict[str, datetime]:
+    """When each field of a task was last changed there, by column, as far as it was seen."""
+    rows = session.exec(
+        select(Change.field, func.max(Change.changed_at))
+        .where(
+            Change.connection_id == connection_id,
+            Change.stream == TASKS,
+            Change.record_id == task_id,
+            col(Change.changed_at).is_not(None),
+        )
+        .group_by(col(Change.field))
+    ).all()
+    return {column: at for column, at in rows if at is not None}
+
+
+def count_changes_of(
+    session: Session, connection_id: int, task_id: str, column: str, since: datetime
+) -> int:
+    """How often a field was seen to change in the tool since a moment of machine time."""
+    return session.exec(
+        select(func.count())
+        .select_from(Change)
+        .where(
+            Change.connection_id == connection_id,
+            Change.stream == TASKS,
+            Change.record_id == task_id,
+            Change.field == column,
+            col(Change.seen_at) > since,
+        )
+    ).one()
+
+
+def last_settled(session: Session, action_key: str, name: str) -> datetime | None:
+    return session.exec(
+        select(func.max(Conflict.settled_at)).where(
+            Conflict.action_key == action_key, Conflict.field == name
+        )
+    ).one()
+
+
+def unsent_changes(session: Session, connection_id: int) -> dict[str, list[Outbox]]:
+    """Writes that change tasks and have still to end, by the key of their action."""
+    rows = session.exec(
+        select(Outbox).where(
+            Outbox.connection_id == connection_id,
+            col(Outbox.operation).in_(CHANGES),
+            col(Outbox.state).in_((OutboxState.PLANNED, OutboxState.SENDING)),
+        )
+    ).all()
+    found: dict[str, list[Outbox]] = defaultdict(list)
+    for row in rows:
+        found[row.subject].append(row)
+    return found
+
+
+def take_back(session: Session, key: str) -> None:
+    """A write that was found not to be wanted any more right before it was sent."""
+    session.delete(session.get_one(Outbox, key))
+
+
+def withdraw(session: Session, rows: Sequence[Outbox]) -> None:
+    """Writes that did not go out and are not wanted any more. One that is being sent is left."""
+    for row in rows:
+        if row.state is OutboxState.PLANNED:
+            session.delete(row)
+    session.flush()

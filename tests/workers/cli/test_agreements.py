@@ -1,0 +1,84 @@
+"""retro action, conflicts and map: edits here, and what a person says of edits on both sides."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.push_case import DESIGNER
+from tests.workers import two_way as building
+from tests.workers.cli.kit import Retro
+from tests.workers.two_way import TwoWay
+
+
+@pytest.fixture
+def sides(retro: Retro) -> Iterator[TwoWay]:
+    """The command works on the same home."""
+    with building.two_way(retro.home) as made:
+        yield made
+
+
+@pytest.mark.promise("G6")
+def test_a_conflict_is_shown_side_by_side_and_settled(retro: Retro, sides: TwoWay) -> None:
+    assert retro("conflicts", "--json").document == []
+    changed = retro("action", DESIGNER, "--title", "Bouton vert", "--due", "2026-12-18", "--json")
+    assert changed.document["title"] == "Bouton vert"
+    assert changed.document["due_at"] == "2026-12-18T17:00:00Z"
+    sides.edit_there(TITLE="Bouton rouge", RESPONSIBLE_ID=9)
+    assert retro("push", "portal").status == 0
+    pulled = retro("pull", "portal", "--stream", "tasks")
+    assert pulled.status == 3
+    assert "retro conflicts" in pulled.out
+    shown = retro("conflicts", "--json")
+    assert shown.status == 3
+    fields = ("field", "reason", "base", "ours", "theirs", "asked")
+    assert [tuple(row[name] for name in fields) for row in shown.document] == [
+        ("owner", "unknown_account", "p_mkt", "p_mkt", "account 9", "p_mkt"),
+        ("title", "clash", f"Nouveau gabarit ({DESIGNER})", "Bouton vert", "Bouton rouge", "p_mkt"),
+    ]
+    owner, title = (str(row["id"]) for row in shown.document)
+    assert retro("conflicts", "settle", title, "theirs").status == 3
+    assert retro("conflicts", "settle", owner, "ours").status == 0
+    assert retro("sync", "portal").status == 0
+    assert (sides.action().title, sides.task()["title"]) == ("Bouton rouge", "Bouton rouge")
+    assert sides.task()["responsibleId"] == "7"
+    settled = retro("conflicts", "--all", "--json").document
+    assert [(row["state"], row["outcome"]) for row in settled] == [
+        ("settled", "ours"),
+        ("settled", "theirs"),
+    ]
+
+
+def test_whose_change_stands_is_set_by_field(retro: Retro, sides: TwoWay) -> None:
+    listed = retro("map", "portal", "tasks", "--json").document["fields"]
+    assert {row["field"]: row["contract"] for row in listed} == {
+        "title": "ask",
+        "description": "ask",
+        "owner": "ask",
+        "due": "ask",
+        "status": "theirs",
+    }
+    assert retro("map", "portal", "tasks", "--contract", "title=latest").status == 0
+    retro.monkeypatch.setenv("RETRO_CLOCK", f"{sides.portal.base}/_sandbox")
+    sides.edit_there(TITLE="Bouton rouge")
+    sides.pass_time()
+    assert retro("action", DESIGNER, "--title", "Bouton vert").status == 0
+    assert retro("sync", "portal").status == 0
+    assert sides.action().title == sides.task()["title"] == "Bouton vert"
+
+
+def test_a_mistake_is_named(retro: Retro, sides: TwoWay) -> None:
+    assert sides.connection_id
+    for arguments, status, told in (
+        (("action", "nothing", "--done"), 1, "There is no action 'nothing'"),
+        (("action", DESIGNER), 2, "name what is to change"),
+        (("action", DESIGNER, "--due", "tomorrow"), 2, "no day and no moment"),
+        (("action", DESIGNER, "--owner", "p_who"), 1, "There is nobody 'p_who'"),
+        (("conflicts", "settle", "7", "ours"), 1, "There is no conflict 7"),
+        (("conflicts", "settle", "7"), 2, "ours or theirs"),
+        (("map", "portal", "tasks", "--contract", "due=mine"), 2, "'mine' is no contract"),
+        (("map", "portal", "tasks", "--contract", "colour=ask"), 2, "no field 'colour'"),
+        (("map", "portal", "deals", "--contract", "title=ask"), 2, "only tasks"),
+    ):
+        answer = retro(*arguments)
+        assert answer.status == status, arguments
+        assert told in answer.sentence

@@ -1,0 +1,128 @@
+"""Changes an action here: by hand, by settling a conflict, or because its owner has left."""
+
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from sqlmodel import Session
+
+from connectors.models import ActionStatus
+from sync.merge import TaskField
+from sync.reconcile_tasks import Now, reconcile_tasks
+from sync.settling import CannotSettle, settle
+from sync.store import agreements, connections, people
+from sync.tables.agreements import Conflict, Outcome
+from sync.tables.people import Person
+from sync.tables.retros import Action
+from sync.task_values import Meaning
+from workers import library
+from workers.app import App
+from workers.clock import machine_now
+from workers.errors import CannotRun, NotThere
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What is to change; None leaves it. A due date without a time is the close of that day."""
+
+    title: str | None = None
+    description: str | None = None
+    owner: str | None = None
+    due: date | datetime | None = None
+    status: ActionStatus | None = None
+
+
+def this_moment(app: App) -> Now:
+    return Now(app.clock.now(), machine_now())
+
+
+def edit_action(app: App, key: str, edit: Edit) -> Action:
+    """Change it here; what its task has to take over is put into the outbox.
+
+    Raises NotThere, CannotRun when there is nobody such to own it or its task was deleted.
+    """
+    with app.database.reading() as session:
+        known = session.get(Action, key)
+    if known is None:
+        raise NotThere(f"There is no action {key!r}; retro decisions --json lists them.")
+    meaning = meaning_of(app, known.connection_id)
+    now = this_moment(app)
+    with app.database.writing() as session:
+        action = session.get_one(Action, key)
+        if action.status == ActionStatus.LOST:
+            raise CannotRun(f"The task of {key} was deleted; settle that first: retro conflicts")
+        if edit.owner is not None:
+            _check_owner(session, action, edit.owner)
+        apply_edit(app, action, edit, now.business)
+        session.add(action)
+        session.flush()
+        reconcile_tasks(session, action.connection_id, meaning, now, key)
+        return session.get_one(Action, key)
+
+
+def apply_edit(app: App, action: Action, edit: Edit, at: datetime) -> None:
+    """Notes when each field was changed, which tells the later of two changes."""
+    changed = dict(action.edited or {})
+
+    def note(name: TaskField) -> None:
+        changed[name.value] = at.isoformat()
+
+    if edit.title is not None and edit.title != action.title:
+        action.title = edit.title
+        note(TaskField.TITLE)
+    if edit.description is not None and edit.description != action.description:
+        action.description = edit.description
+        note(TaskField.DESCRIPTION)
+    if edit.owner is not None and edit.owner != action.owner:
+        action.owner, action.owner_reason = edit.owner, "named by hand"
+        note(TaskField.OWNER)
+    due = _moment(app, edit.due)
+    if due is not None and due != action.due_at:
+        action.due_at = due
+        note(TaskField.DUE)
+    if edit.status is not None and edit.status != action.status:
+        action.status = edit.status.value
+        action.done_at = at if edit.status is ActionStatus.DONE else None
+        note(TaskField.STATUS)
+    action.edited = changed or None
+
+
+def settle_conflict(app: App, conflict_id: int, outcome: Outcome) -> Conflict:
+    """Raises NotThere, CannotRun when something has to be done first."""
+    with app.database.reading() as session:
+        row = agreements.conflict_with(session, conflict_id)
+    if row is None:
+        raise NotThere(f"There is no conflict {conflict_id}; retro conflicts lists them.")
+    meaning = meaning_of(app, row.connection_id)
+    try:
+        with app.database.writing() as session:
+            return settle(session, conflict_id, outcome, meaning, this_moment(app))
+    except CannotSettle as error:
+        raise CannotRun(str(error)) from error
+
+
+def meaning_of(app: App, connection_id: int) -> Meaning:
+    """What the statuses of a connection's tasks mean here."""
+    with app.database.reading() as session:
+        row = connections.connection_with(session, connection_id)
+    with closing(app.connector(row)) as connector:
+        return dict(connector.config.task_statuses)
+
+
+def _check_owner(session: Session, action: Action, owner: str) -> None:
+    person = session.get(Person, owner)
+    if person is None or not person.active:
+        raise NotThere(f"There is nobody {owner!r} who could own it; retro people lists them.")
+    if owner not in people.accounts_of_people(session, action.connection_id):
+        raise CannotRun(
+            f"{owner} has no account in the tool of this task; match people first: "
+            "retro people match"
+        )
+
+
+def _moment(app: App, due: date | datetime | None) -> datetime | None:
+    if due is None:
+        return None
+    if not isinstance(due, datetime):
+        due = library.calendar(app.settings).closing(due)
+    return due.astimezone(UTC)

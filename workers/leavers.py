@@ -1,0 +1,108 @@
+"""Hands the open work of people who have left to somebody who is there (T13)."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlmodel import Session
+
+from rules.follow_up import owner_left
+from rules.owners import Choice, NoOwner, keep, with_work
+from rules.people import Staff
+from rules.plan import Because, Plan
+from rules.workspace import Workspace
+from sync.reconcile_tasks import reconcile_tasks
+from sync.store import outbox, people, retros
+from sync.tables.retros import UNFINISHED, Action, Problem
+from workers.actions import Edit, apply_edit, meaning_of, this_moment
+from workers.app import App
+from workers.intentions import intentions
+from workers.places import places_for_rules
+from workers.workspace import workspace
+
+# No rule of the file: it holds for every task, whatever the rules say.
+RULE = "leaver"
+
+
+@dataclass(frozen=True)
+class HandOver:
+    action: Action
+    choice: Choice
+
+
+def hand_over(app: App, now: datetime) -> list[Problem]:
+    """The holder of the role with the least to do takes over, else who is accountable for the
+    decision; the task and an admin are told. Returns what nobody can take."""
+    with app.database.reading() as session:
+        space = workspace(app, session, now) if _is_needed(session) else None
+    if space is None:
+        return []
+    problems: list[Problem] = []
+    with app.database.writing() as session:
+        found = list(_hand_overs(session, space, now, problems))
+        for each in found:
+            apply_edit(app, each.action, Edit(owner=each.choice.person.id), now)
+            each.action.owner_reason = each.choice.reason
+            session.add(each.action)
+        session.flush()
+        there = places_for_rules(session)
+        for each in found:
+            gone = each.choice.left.id if each.choice.left else None
+            because = Because(RULE, 1, {"task.owner": gone})
+            notices = owner_left(each.action.key, each.choice, because, space, now)
+            told = intentions(session, Plan(notices=tuple(notices)), space, there)
+            outbox.intend(session, told, now)
+    for each in found:
+        meaning = meaning_of(app, each.action.connection_id)
+        with app.database.writing() as session:
+            key, moment = each.action.key, this_moment(app)
+            reconcile_tasks(session, each.action.connection_id, meaning, moment, key)
+    return problems
+
+
+def _is_needed(session: Session) -> bool:
+    gone = {person.id for person in people.all_people(session) if not person.active}
+    return bool(gone) and any(
+        action.owner in gone and action.status in UNFINISHED for action in retros.actions(session)
+    )
+
+
+def _hand_overs(
+    session: Session, space: Workspace, now: datetime, problems: list[Problem]
+) -> Iterator[HandOver]:
+    staff: Staff = space.staff
+    accountable = {row.id: row.accountable for row in retros.decisions(session)}
+    for action in retros.actions(session):
+        person = staff.people.get(action.owner)
+        if person is None or person.active or action.status not in UNFINISHED:
+            continue
+        able = people.accounts_of_people(session, action.connection_id)
+        reachable = _with_accounts(staff, able, action.owner)
+        try:
+            choice = keep(
+                action.owner,
+                action.owner_reason,
+                reachable,
+                on=space.calendar.day_of(now),
+                language=space.language,
+                fallback=accountable[action.decision_id],
+            )
+        except NoOwner:
+            problems.append(
+                Problem(
+                    about=action.key,
+                    rule=None,
+                    message=f"{person.name} has left, and nobody with an account in the tool can "
+                    f"take over; name somebody: retro action {action.key} --owner PERSON",
+                    since=now,
+                )
+            )
+            continue
+        staff = with_work(staff, choice.person)
+        yield HandOver(action, choice)
+
+
+def _with_accounts(staff: Staff, accounts: Mapping[str, str], owner: str) -> Staff:
+    """Without those whom the tool does not know: they cannot take its tasks."""
+    able = {id_: each for id_, each in staff.people.items() if id_ == owner or id_ in accounts}
+    return replace(staff, people=able)
