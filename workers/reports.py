@@ -3,7 +3,7 @@
 from typing import Any
 
 from sync.tables.outbox import Outbox
-from sync.tables.runs import Run, RunStatus
+from sync.tables.runs import PUSH, Run, RunStatus
 
 
 def run_report(run: Run) -> dict[str, Any]:
@@ -29,6 +29,19 @@ def run_report(run: Run) -> dict[str, Any]:
         "waiting_until": run.waiting_until,
         "error": run.error,
     }
+
+
+def found_words(run: Run) -> str:
+    """What the mirror holds after a pull, in a word or two."""
+    if run.stream == PUSH or run.ended_at is None or run.error:
+        return ""
+    # What changed since the last pull proves nothing about the rest.
+    words = ["changes" if run.complete is None else "complete" if run.complete else "incomplete"]
+    if run.set_aside:
+        words.append(f"{run.set_aside} set aside")
+    if held_back := (run.certificate or {}).get("held_back"):
+        words.append(f"{held_back} deletes held back")
+    return ", ".join(words)
 
 
 def run_history(run: Run, connection: str) -> dict[str, Any]:

@@ -54,7 +54,13 @@ class Zone(click.ParamType[str]):
 @click.option("--cron", help="A cron line, such as '0 6 * * 1-5'.")
 @click.option("--tz", type=Zone(), help="Zone of the cron line; RETRO_TZ by default.")
 @click.option("--off", is_flag=True, help="No longer, until it is set again.")
-@click.option("--missed", type=click.Choice([each.value for each in Missed]), default="once")
+@click.option(
+    "--missed",
+    type=click.Choice([each.value for each in Missed]),
+    default="once",
+    show_default=True,
+    help="What becomes of times at which the service was down: one run for all, or none.",
+)
 @json_option
 def schedule_command(
     name: str,
