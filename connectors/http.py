@@ -230,6 +230,21 @@ class ApiClient:
             waited += seconds
 
 
+def _worth_repeating(error: BaseException) -> bool:
+    if isinstance(error, RateLimited):
+        return error.retry_after <= LONGEST_WAIT
+    return isinstance(error, TryLater)
+
+
+_backoff = wait_random_exponential(multiplier=0.5, max=20.0)
+
+
+def _pause(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    least = error.retry_after if isinstance(error, RateLimited) else 0.0
+    return least + float(_backoff(state))
+
+
 def _cause(lost: BaseException) -> str:
     """Why nothing answers, as far as the network says."""
     if isinstance(lost, httpx.ConnectTimeout | httpx.PoolTimeout):
@@ -246,21 +261,6 @@ def _cause(lost: BaseException) -> str:
             return "nothing listens at this host and port"
         below = below.__cause__ or below.__context__
     return "the connection failed"
-
-
-def _worth_repeating(error: BaseException) -> bool:
-    if isinstance(error, RateLimited):
-        return error.retry_after <= LONGEST_WAIT
-    return isinstance(error, TryLater)
-
-
-_backoff = wait_random_exponential(multiplier=0.5, max=20.0)
-
-
-def _pause(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    least = error.retry_after if isinstance(error, RateLimited) else 0.0
-    return least + float(_backoff(state))
 
 
 def side_by_side(sources: Iterable[Iterator[T]], width: int = SIDE_BY_SIDE) -> Generator[T]:
