@@ -225,6 +225,8 @@ def _sentence(wrong: ErrorDetails) -> str:
     field = str(wrong["loc"][0])
     cause = wrong["msg"].removeprefix("Value error, ").replace("Input should", "it should")
     default: object = Settings.model_fields[field].get_default()
+    if isinstance(default, bool):
+        cause, default = "it should be 1 (on) or 0 (off)", "on" if default else "off"
     unset = f" for the default {default}" if isinstance(default, str | int) else ""
     return f"{PREFIX}{field.upper()} cannot be used: {cause}; correct it, or unset it{unset}."
 

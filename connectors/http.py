@@ -6,6 +6,8 @@ answer was lost raises OutcomeUnknown, for the caller to look its key up.
 """
 
 import json as jsonlib
+import socket
+import ssl
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -46,6 +48,7 @@ SIDE_BY_SIDE = 8
 # A longer wait is not slept through in a worker: it ends the slice and the run waits in the queue.
 LONGEST_WAIT = 60.0
 TIMEOUT = httpx.Timeout(70.0, connect=10.0)
+UNREACHABLE = "The tool cannot be reached: "
 USER_AGENT = "retro-roi/0.1"
 
 
@@ -192,7 +195,7 @@ class ApiClient:
         try:
             response = self._client.send(request)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as lost:
-            raise Unavailable("The tool cannot be reached.") from lost
+            raise Unavailable(f"{UNREACHABLE}{_cause(lost)}.") from lost
         except httpx.HTTPError as lost:
             if repeatable:
                 raise Unavailable("The tool's answer was lost on the way.") from lost
@@ -245,6 +248,24 @@ def _pause(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     least = error.retry_after if isinstance(error, RateLimited) else 0.0
     return least + float(_backoff(state))
+
+
+def _cause(lost: BaseException) -> str:
+    """Why nothing answers, as far as the network says."""
+    if isinstance(lost, httpx.ConnectTimeout | httpx.PoolTimeout):
+        return f"no connection came about within {TIMEOUT.connect:.0f} seconds"
+    below: BaseException | None = lost
+    while below is not None:
+        if isinstance(below, ssl.SSLCertVerificationError):
+            return "its certificate is not trusted here"
+        if isinstance(below, ssl.SSLError):
+            return "it does not speak TLS there, as https:// needs"
+        if isinstance(below, socket.gaierror):
+            return "the network does not know its host name"
+        if isinstance(below, ConnectionRefusedError):
+            return "nothing listens at this host and port"
+        below = below.__cause__ or below.__context__
+    return "the connection failed"
 
 
 def side_by_side(sources: Iterable[Iterator[T]], width: int = SIDE_BY_SIDE) -> Generator[T]:

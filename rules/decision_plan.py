@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from rules.assigning import Assigner
 from rules.calendars import deadline
-from rules.language import Words
+from rules.language import Words, day
 from rules.outcomes import ByRole, CreateTasks
 from rules.owners import DUTIES, Choice
 from rules.people import role_key
@@ -15,15 +15,28 @@ from rules.plan import Action, Because, PlannedTarget, target_key
 from rules.targets import Target, relative_target
 from rules.task_text import description, title
 from rules.words import Decision, Retro
-from rules.workspace import Workspace, due_at, observation_of
+from rules.workspace import Workspace, baseline_period, due_at, observation_of
 
 TAG = "retro"
 
 HELPER: Words = {"en": "helps with the decision", "fr": "contributeur de la décision"}
 NO_BASELINE: Words = {
-    "en": "{kpi} has no figure to start from",
-    "fr": "{kpi} n'a pas de valeur de départ",
+    "en": "{kpi} has no figure to start from, {first} to {last}{pattern}; {seen}",
+    "fr": "{kpi} n'a pas de valeur de départ, du {first} au {last}{pattern} ; {seen}",
 }
+PATTERN: Words = {
+    "en": ": it counts campaigns named {pattern} (campaigns in kpis.yaml)",
+    "fr": " : il compte les campagnes nommées {pattern} (campaigns dans kpis.yaml)",
+}
+SEEN: Words = {
+    "en": "campaigns with figures then: {names}",
+    "fr": "campagnes avec des chiffres alors : {names}",
+}
+NONE_SEEN: Words = {
+    "en": "no campaign has figures of it then",
+    "fr": "aucune campagne n'en a alors",
+}
+MOST_NAMED = 8
 
 
 class CannotPlan(LookupError):
@@ -52,7 +65,8 @@ def decision_actions(
     assigner: Assigner,
 ) -> Iterator[tuple[Action, Choice]]:
     """Raises NoOwner and CannotPlan."""
-    target = _target(decision, workspace) if decision.id in workspace.baselines else None
+    known = decision.id in workspace.baselines
+    target = _target(retro, decision, workspace) if known else None
     kpi = workspace.kpis.get(decision.measured_by or "")
     shares = _per_role(decision, outcome, assigner) if outcome.roles else None
     for share in shares or _per_helper(decision, workspace, assigner):
@@ -92,7 +106,7 @@ def decision_target(
     retro: Retro, decision: Decision, because: Because, workspace: Workspace
 ) -> PlannedTarget:
     """Measured for as many days as its baseline. Raises CannotPlan."""
-    target = _target(decision, workspace)
+    target = _target(retro, decision, workspace)
     if target is None:
         raise CannotPlan("target", f"decision {decision.id} names no target_relative")
     period = target.baseline.period
@@ -107,18 +121,35 @@ def decision_target(
     )
 
 
-def _target(decision: Decision, workspace: Workspace) -> Target | None:
+def _target(retro: Retro, decision: Decision, workspace: Workspace) -> Target | None:
     if decision.kpi is None or decision.target_relative is None:
         return None
     baseline = workspace.baselines.get(decision.id)
     definition = workspace.kpis.get(decision.kpi)
     if baseline is None or definition is None:
-        reason = NO_BASELINE[workspace.language].format(kpi=decision.kpi)
-        raise CannotPlan("baseline", reason)
+        raise CannotPlan("baseline", _no_baseline(retro, decision, workspace))
     try:
         return relative_target(definition, baseline, decision.target_relative)
     except ValueError as error:
         raise CannotPlan("target", str(error)) from error
+
+
+def _no_baseline(retro: Retro, decision: Decision, workspace: Workspace) -> str:
+    """What was looked for, and what there is instead: mostly a campaign under another name."""
+    language = workspace.language
+    period = baseline_period(workspace.calendar.day_of(retro.held_at))
+    definition = workspace.kpis.get(decision.kpi or "")
+    wanted = definition.campaigns if definition else None
+    names = workspace.measured.get(decision.id, ())
+    more = ", …" if len(names) > MOST_NAMED else ""
+    seen = SEEN[language].format(names=", ".join(names[:MOST_NAMED]) + more)
+    return NO_BASELINE[language].format(
+        kpi=decision.kpi,
+        first=day(period.start, language),
+        last=day(period.end - timedelta(days=1), language),
+        pattern=PATTERN[language].format(pattern=wanted) if wanted else "",
+        seen=seen if names else NONE_SEEN[language],
+    )
 
 
 def _per_role(decision: Decision, outcome: CreateTasks, assigner: Assigner) -> list[Share]:

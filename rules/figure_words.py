@@ -1,11 +1,12 @@
 """Figures as people read them, in English and French. Rounding happens here and nowhere else."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 
 from rules.kpi_catalogue import Text, Unit
-from rules.kpis import KpiValue
-from rules.language import Language
+from rules.kpis import KpiValue, Reason
+from rules.language import Language, Words
 from rules.late_data import LateChange
 from rules.proportions import Certainty, FloorCrossing
 
@@ -21,6 +22,43 @@ def round_percent(share: float, language: Language, *, sign: bool = False) -> st
     """A figure somebody chose, such as a floor: `40 %`, and `37.5 %` only where it is needed."""
     digits = 0 if round(100 * share, 1) == round(100 * share) else 1
     return percent(share, language, digits=digits, sign=sign)
+
+
+WHY: Mapping[Reason, Words] = {
+    Reason.NOT_MEASURED: {"en": "not measured", "fr": "non mesuré"},
+    Reason.NO_DENOMINATOR: {"en": "nothing to count from", "fr": "rien à rapporter"},
+    Reason.NO_QUALIFIED_LEAD: {"en": "no qualified lead", "fr": "aucun lead qualifié"},
+    Reason.MISSING_RATE: {"en": "no exchange rate", "fr": "taux de change absent"},
+    Reason.NUMERATOR_ABOVE_DENOMINATOR: {
+        "en": "more counted than there was to count from",
+        "fr": "plus compté qu'il n'y avait à compter",
+    },
+}
+INCOMPLETE: Words = {"en": "incomplete", "fr": "incomplet"}
+CERTAINTY: Mapping[Certainty, Words] = {
+    Certainty.CERTAIN: {"en": "certain", "fr": "certain"},
+    Certainty.PROBABLE: {"en": "probable", "fr": "probable"},
+    Certainty.POSSIBLE: {"en": "possible", "fr": "possible"},
+}
+
+
+def notes(value: KpiValue, language: Language) -> str:
+    """How far to trust a figure, or why there is none: a few words, none where all is well."""
+    told = [WHY[value.reason][language]] if value.reason else []
+    if value.missing:
+        told[-1:] = [f"{told[-1]} ({', '.join(value.missing)})"]
+    if not value.complete and value.reason is not Reason.NOT_MEASURED:
+        told.append(INCOMPLETE[language])
+    if value.flag:
+        told.append(f"{value.flag.rule}: {CERTAINTY[value.flag.certainty][language]}")
+    return ", ".join(told)
+
+
+def counts(value: KpiValue) -> str:
+    """`1205 / 48210`, or nothing where neither was measured."""
+    if value.numerator is None and value.denominator is None:
+        return ""
+    return f"{_count(value.numerator)} / {_count(value.denominator)}"
 
 
 def certainty_words(seen: FloorCrossing, language: Language) -> str:

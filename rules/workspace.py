@@ -21,7 +21,8 @@ BASELINE_DAYS = 28
 class Workspace:
     """`baselines` are frozen copies by decision. `on_duty` says, by what a rule fires on, who is
     its `deal_owner` or `sheet_owner`. `url` is where people reach this service; `is_local` says
-    that only those at its machine do.
+    that only those at its machine do. `measured` names, by decision without a baseline, the
+    campaigns that have figures of its KPI.
     """
 
     staff: Staff
@@ -34,6 +35,7 @@ class Workspace:
     baselines: Mapping[str, Baseline] = field(default_factory=dict)
     on_duty: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     is_local: bool = False
+    measured: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def decided(self, decision_id: str | None) -> tuple[Retro, Decision] | None:
         for retro in self.retros:

@@ -32,7 +32,10 @@ def receive(app: App, name: str, headers: Mapping[str, str], body: bytes) -> int
         connection = connections.connection_named(session, name)
     with closing(app.connector(connection)) as connector:
         if not isinstance(connector, ReceivesHooks):
-            raise AuthFailed(f"{connector.label} sends no webhooks.")
+            raise AuthFailed(
+                f"{connector.label} sends no webhooks.",
+                next_step=f"Take /hooks/{name} out of whatever posts to it.",
+            )
         hints = connector.verify_hook(headers, body)
     assert connection.id is not None
     with app.database.writing() as session:

@@ -107,6 +107,17 @@ class Figures:
             self._complete[asked] = store.is_complete(self.session, [stream], scope)
         return self._complete[asked]
 
+    def campaigns(self, definition: KpiDefinition, period: Period) -> tuple[str, ...]:
+        """Those that have a figure of the KPI, whatever campaigns it is kept to."""
+        scope = self._scope(period, Group.TREATED)
+        parts = (definition.numerator.value, definition.denominator.value)
+        found = store.sums_by_campaign(self.session, scope)
+        return tuple(
+            sorted(
+                name for name, sums in found.items() if name and any(map(sums.counts.get, parts))
+            )
+        )
+
     def _measures(self, sums: Sums, period: Period, slice_: dict[str, str]) -> Measures:
         return Measures(
             period=period,

@@ -7,7 +7,7 @@ from typing import Any
 from sync.progress import estimate
 from sync.tables.outbox import Outbox
 from sync.tables.retros import Action
-from sync.tables.runs import ACTIVE_STATUSES, Run, RunStatus
+from sync.tables.runs import ACTIVE_STATUSES, PUSH, Run, RunStatus
 
 
 def run_report(run: Run) -> dict[str, Any]:
@@ -33,6 +33,19 @@ def run_report(run: Run) -> dict[str, Any]:
         "waiting_until": run.waiting_until,
         "error": run.error,
     }
+
+
+def found_words(run: Run) -> str:
+    """What the mirror holds after a pull, in a word or two."""
+    if run.stream == PUSH or run.ended_at is None or run.error:
+        return ""
+    # What changed since the last pull proves nothing about the rest.
+    words = ["changes" if run.complete is None else "complete" if run.complete else "incomplete"]
+    if run.set_aside:
+        words.append(f"{run.set_aside} set aside")
+    if held_back := (run.certificate or {}).get("held_back"):
+        words.append(f"{held_back} deletes held back")
+    return ", ".join(words)
 
 
 def run_history(run: Run, connection: str, now: datetime) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from workers.kpis import Figures
 def workspace(app: App, session: Session, now: datetime) -> Workspace:
     calendar = library.calendar(app.settings)
     retros = tuple(to_retro(session, row) for row in store.all_retros(session))
+    baselines, measured = _baselines(app, session, retros, now)
     return Workspace(
         staff=library.staff(session, calendar.day_of(now)),
         calendar=calendar,
@@ -35,7 +36,8 @@ def workspace(app: App, session: Session, now: datetime) -> Workspace:
         language=app.settings.lang,
         retros=retros,
         actions=tuple(to_state(row, calendar.zone) for row in store.actions(session)),
-        baselines=_baselines(app, session, retros, now),
+        baselines=baselines,
+        measured=measured,
     )
 
 
@@ -68,11 +70,13 @@ def to_state(row: rows.Action, zone: Any) -> ActionState:
 
 def _baselines(
     app: App, session: Session, retros: tuple[Retro, ...], now: datetime
-) -> Mapping[str, Baseline]:
+) -> tuple[Mapping[str, Baseline], Mapping[str, tuple[str, ...]]]:
     """Frozen copies where a target stands, today's figures where one is still to be set. There is
-    none for a KPI that is not defined any more; the plan says so."""
+    none for a KPI that is not defined any more, or has no figures; the plan says so, for which the
+    campaigns that have figures of the KPI come along."""
     figures = Figures(app, session, now)
     definitions = library.catalogue(app.settings).by_code()
+    measured: dict[str, tuple[str, ...]] = {}
     frozen = {row.decision_id: to_baseline(row) for row in store.targets(session)}
     for retro in retros:
         for decision in retro.decisions:
@@ -82,10 +86,13 @@ def _baselines(
             definition = definitions.get(decision.kpi or "")
             if definition is None:
                 continue
-            value = figures.value(definition, baseline_period(decided_on))
+            period = baseline_period(decided_on)
+            value = figures.value(definition, period)
             if value.proportion is not None:
                 frozen[decision.id] = freeze_baseline(value)
-    return MappingProxyType(frozen)
+            else:
+                measured[decision.id] = figures.campaigns(definition, period)
+    return MappingProxyType(frozen), MappingProxyType(measured)
 
 
 def _wants_target(decision: Decision) -> bool:

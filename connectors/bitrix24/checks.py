@@ -12,6 +12,7 @@ from connectors.bitrix24.mapping import DEAL, LEAD
 from connectors.bitrix24.pipelines import lead_stages
 from connectors.bitrix24.wire import Command, Portal, decode, moment_text
 from connectors.errors import BadResponse, NotPermitted, Unavailable
+from connectors.http import UNREACHABLE
 
 # One of each row is enough. Scope `tasks` (REST 3) and `im` are better to have, but not needed.
 SCOPES = (
@@ -45,7 +46,7 @@ def check(portal: Portal, config: Bitrix24Config) -> str:
         scopes = portal.read("scope", {}, list[str])
     except Unavailable as error:
         raise Unavailable(
-            f"The portal {host} does not answer: {error.message}",
+            f"The portal {host} does not answer: {error.message.removeprefix(UNREACHABLE)}",
             next_step="Check the address for typing errors, and that this machine may reach it.",
         ) from error
     missing = [" or ".join(names) for names in SCOPES if not set(names) & set(scopes)]

@@ -144,13 +144,15 @@ class Files(Connector[FilesConfig]):
     ) -> Iterator[Page[S]]:
         folder = list_folder(self.config.folder)
         after, rows_done = _from_position(partition.after)
+        # A file that is named after other streams is none of this one's business, broken or not.
+        files = [file for file in folder.files if stream in self._names(file).streams]
         due = [
             file
-            for file in folder.files
+            for file in files
             if file.order >= after and (window.start is None or file.changed >= window.start)
         ]
         # Files modified later have the last word, also those that are not due themselves.
-        index = self._index(stream, [f for f in folder.files if due and f.order >= due[0].order])
+        index = self._index(stream, [f for f in files if due and f.order >= due[0].order])
         held_up = [
             f.changed for f in due if f.name in index.refused and index.refused[f.name].temporary
         ]

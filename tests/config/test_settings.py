@@ -66,7 +66,7 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
         ("RETRO_PORT", "http", "it should be a valid integer"),
         ("RETRO_PORT", "65536", "it should be less than or equal to 65535"),
         ("RETRO_WORKERS", "0", "it should be greater than or equal to 1"),
-        ("RETRO_ALLOW_PRIVATE_HOSTS", "perhaps", "it should be a valid boolean"),
+        ("RETRO_ALLOW_PRIVATE_HOSTS", "perhaps", "it should be 1 (on) or 0 (off)"),
         ("RETRO_DATABASE_URL", "mysql://db/retro", "it should start with sqlite:/// or"),
         ("RETRO_REDIS_URL", "http://queue", "it should start with redis://"),
         ("RETRO_SECRET_KEYS", f"{KEY},short", "its key 2 is not 32 bytes"),

@@ -244,7 +244,9 @@ def test_without_a_baseline_nothing_of_the_decision_is_planned() -> None:
         {
             "decision": "D-email-ctr",
             "missing": ["baseline"],
-            "reason": f"{EMAIL} n'a pas de valeur de départ",
+            "reason": f"{EMAIL} n'a pas de valeur de départ, du 26/10/2026 au 22/11/2026 : il"
+            " compte les campagnes nommées Transac* (campaigns dans kpis.yaml) ; aucune campagne"
+            " n'en a alors",
         }
     ]
 

@@ -221,6 +221,9 @@ def fields_command(name: str, stream: str, as_json: bool) -> None:
     if as_json:
         output.document(found)
         return
+    if not found:
+        output.text(f"{row.kind} does not describe the fields of {stream}.")
+        return
     output.table(
         "",
         ("field", "title", "type", "custom", "samples"),

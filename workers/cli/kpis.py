@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from rules.figure_words import percent
+from rules.figure_words import counts, notes, percent
 from rules.kpi_catalogue import KpiDefinition
 from rules.kpis import KpiValue, Period, to_json
 from workers import library
@@ -14,6 +14,11 @@ from workers.cli.output import Output
 from workers.errors import NotThere
 from workers.kpis import Figures, with_flags
 
+NO_CAMPAIGN = {"en": "(no campaign)", "fr": "(sans campagne)"}
+HEADS = {
+    "en": ("KPI", "slice", "value", "95 %", "counts", ""),
+    "fr": ("KPI", "tranche", "valeur", "95 %", "effectifs", ""),
+}
 DAY = click.DateTime(["%Y-%m-%d"])
 
 
@@ -46,8 +51,7 @@ def kpis_command(
         output.document([to_json(value) for value in values])
         return
     titles = {each.code: getattr(each.title, language) for each in chosen}
-    columns = ("KPI", "slice", "value", "95 %", "counts", "")
-    output.table("", columns, (_row(value, titles, language) for value in values))
+    output.table("", HEADS[language], (_row(value, titles, language) for value in values))
 
 
 def _period(today: date, start: datetime | None, end: datetime | None) -> Period:
@@ -73,14 +77,11 @@ def _row(value: KpiValue, titles: dict[str, str], language: Any) -> tuple[Any, .
         )
     elif value.value is not None:
         shown = f"{value.value:.2f} {value.unit}"
-    notes = [value.reason or "", "" if value.complete else "incomplete"]
-    if value.flag:
-        notes.append(f"{value.flag.rule}: {value.flag.certainty}")
     return (
         titles[value.code],
-        ", ".join(each or "(no campaign)" for each in value.slice.values()),
+        ", ".join(each or NO_CAMPAIGN[language] for each in value.slice.values()),
         shown,
         interval,
-        f"{value.numerator} / {value.denominator}",
-        " ".join(note for note in notes if note),
+        counts(value),
+        notes(value, language),
     )

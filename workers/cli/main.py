@@ -66,6 +66,7 @@ class LazyCommands(click.Group):
 
 @click.group(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option(package_name="retro-roi", message="%(prog)s %(version)s")
 @click.pass_context
 def retro(ctx: click.Context, debug: bool) -> None:
     """Retro decisions become tasks and KPI targets in the tools, re-checked on live data."""
@@ -107,7 +108,8 @@ def _run(arguments: list[str], output: Output, debug: bool) -> int:
 
 
 def _usage(error: click.UsageError) -> str:
-    return error.format_message()
+    message = error.format_message()
+    return message if message.endswith((".", "?", "!")) else f"{message}."
 
 
 def _help(error: click.UsageError) -> str:

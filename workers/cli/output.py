@@ -82,6 +82,9 @@ def _text(error: Exception) -> str:
     return str(error.args[0]) if error.args else ""
 
 
+# What is longer, such as an address, may be cut in a table.
+LONGEST_WORD = 24
+
 # Each is raised with one sentence for the person who gave the command.
 ON_PURPOSE = (
     CannotRun,
@@ -113,17 +116,25 @@ class Output:
         self._console.print(text, markup=False)
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        cells = [[_cell(cell) for cell in row] for row in rows]
         table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
-        for column in columns:
-            table.add_column(column, overflow="fold")
-        for row in rows:
-            table.add_row(*(_cell(cell) for cell in row))
-        self._console.print(table)
+        least = [_longest_word(words) for words in zip(columns, *cells, strict=True)]
+        for column, width in zip(columns, least, strict=True):
+            table.add_column(column, overflow="fold", min_width=width)
+        for row in cells:
+            table.add_row(*row)
+        # Rather wider than the screen than with words that are cut.
+        width = max(self._console.width, sum(least) + 2 * len(least))
+        Console(highlight=False, soft_wrap=True, width=width).print(table)
 
     def fail(self, failure: Failure) -> None:
         if self.json:
             self.document({"error": asdict(failure)})
         sys.stderr.write(f"retro: {failure.message} {failure.next_step}".rstrip() + "\n")
+
+
+def _longest_word(texts: Iterable[str]) -> int:
+    return max(min(len(word), LONGEST_WORD) for text in texts for word in (text.split() or [""]))
 
 
 def _cell(value: Any) -> str:

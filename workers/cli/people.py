@@ -1,9 +1,14 @@
 """retro people, people match."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
+from connectors.models import Stream
+from connectors.port import readable_streams
+from connectors.registry import tool
 from sync.store import connections, people
 from workers.app import App
 from workers.cli.context import FILE, json_option, opened
@@ -27,6 +32,7 @@ def people_command(action: str | None, file: Path | None, as_json: bool) -> Stat
             import_people(app, text_of(file), str(file))
         problems = _match(app) if action == "match" else {}
         with app.database.reading() as session:
+            kinds = {each.name: each.kind for each in connections.all_connections(session)}
             accounts = {
                 connection.name: people.accounts_of_people(session, connection.id)
                 for connection in connections.all_connections(session)
@@ -50,11 +56,42 @@ def people_command(action: str | None, file: Path | None, as_json: bool) -> Stat
         output.document(shown)
     else:
         columns = ("id", "name", "role", "email", "accounts")
-        output.table("", columns, ([row[column] for column in columns] for row in shown))
+        output.table("", columns, ([_worded(row)[column] for column in columns] for row in shown))
         for problem in sorted({each for told in problems.values() for each in told}):
             output.text(problem)
+        if action == "match":
+            for note in _unmatched(shown, kinds):
+                output.text(note)
     unmatched = action == "match" and any(not row["accounts"] for row in shown)
     return Status.WAITS_FOR_A_PERSON if unmatched or problems else Status.DONE
+
+
+def _worded(row: dict[str, Any]) -> dict[str, Any]:
+    accounts = ", ".join(f"{name}: {account}" for name, account in row["accounts"].items())
+    return {**row, "accounts": accounts}
+
+
+def _unmatched(shown: list[dict[str, Any]], kinds: dict[str, str]) -> Iterator[str]:
+    """Who was not found, and what to do about it."""
+    if not shown:
+        yield "There are no people yet; retro people import FILE takes them in."
+        return
+    readable = [
+        name for name, kind in kinds.items() if Stream.PEOPLE in readable_streams(tool(kind))
+    ]
+    if not readable:
+        yield "No connection has accounts to match with; connect one first: retro connect …"
+        return
+    lost = [row for row in shown if not row["accounts"] and not row["problems"]]
+    without = [row["id"] for row in lost if not row["email"]]
+    others = [f"{row['id']} ({row['email']})" for row in lost if row["email"]]
+    if without:
+        yield f"Without an e-mail address to match by: {', '.join(without)}."
+    if others:
+        yield f"No active account has the address of: {', '.join(others)}."
+    if lost:
+        pulls = " and ".join(f"retro pull {name} --stream people" for name in readable)
+        yield f"Correct the addresses here or in the tool, then: {pulls}, and match again."
 
 
 def _match(app: App) -> dict[str, list[str]]:

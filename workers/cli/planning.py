@@ -5,6 +5,9 @@ from typing import Any
 
 import click
 
+from rules.condition_text import facts_in_words
+from rules.figure_words import percent
+from rules.language import Language
 from rules.plan_json import plan_json
 from workers.cli.context import json_option, opened
 from workers.cli.output import Output, Status
@@ -22,8 +25,9 @@ def plan_command(name: str | None, as_json: bool) -> Status:
     """What the rules would create, where, and because of what. Writes nothing."""
     output = Output(as_json)
     with opened() as app:
+        language = app.settings.lang
         planned = plan_decisions(app, name)
-    _show(output, planned)
+    _show(output, planned, language)
     return Status.WAITS_FOR_A_PERSON if planned.plan.refused else Status.DONE
 
 
@@ -49,10 +53,11 @@ def apply_command(name: str | None, yes: bool, as_json: bool) -> Status:
         with app.database.writing() as session:
             apply_plan(session, planned, app.clock.now())
         ring_for_pushes(app)
+        language = app.settings.lang
     if as_json:
         output.document({**_document(planned), "applied": True})
     else:
-        _show(output, planned)
+        _show(output, planned, language)
     return Status.WAITS_FOR_A_PERSON if planned.plan.refused else Status.DONE
 
 
@@ -60,19 +65,23 @@ def _document(planned: Planned) -> dict[str, Any]:
     return plan_json(planned.plan, connection=planned.connection.name, api_calls=planned.api_calls)
 
 
-def _show(output: Output, planned: Planned) -> None:
+def _show(output: Output, planned: Planned, language: Language) -> None:
     if output.json:
         output.document(_document(planned))
         return
+    names = {rule.id: rule.name for rule in planned.rules}
     for action in planned.plan.actions:
         output.text(f"task    {action.owner:<8} {action.due_at:%Y-%m-%d}  {action.title}")
         for because in action.because:
-            output.text(f"        because of rule {because.rule}: {dict(because.facts)}")
+            facts = facts_in_words(because.facts, language)
+            output.text(f"        rule {because.rule} ({names[because.rule]}) because {facts}")
     for planned_target in planned.plan.targets:
         target = planned_target.target
         output.text(
-            f"target  {target.baseline.kpi}: {target.baseline.sample.value:.4f} → "
-            f"{target.target_value:.4f}, checked on {planned_target.recheck_on}"
+            f"target  {target.baseline.kpi}: "
+            f"{percent(target.baseline.sample.value, language, digits=2)} → "
+            f"{percent(target.target_value, language, digits=2)}, "
+            f"checked on {planned_target.recheck_on}"
         )
     for refusal in planned.plan.refused:
         output.text(f"refused {refusal.about}: {refusal.reason}")

@@ -18,8 +18,15 @@ from workers.cli.output import Output
 @click.command("records")
 @click.argument("stream", type=click.Choice([each.value for each in Stream]))
 @click.option("--connection", "name", help="Only of this connection.")
-@click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl")
-@click.option("--limit", type=click.IntRange(min=1))
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["jsonl", "csv"]),
+    default="jsonl",
+    show_default=True,
+    help="A JSON document a line, or a table with a header.",
+)
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many; all by default.")
 @json_option
 def records_command(
     stream: str, name: str | None, form: str, limit: int | None, as_json: bool

@@ -15,17 +15,18 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from sqlmodel import Session
 
 from connectors.models import Stream
-from sync.store import agreements, connections, cursors, outbox, runs
-from sync.tables.runs import Run, RunStatus
+from sync.store import agreements, connections, cursors, outbox, retros, runs
+from sync.tables.runs import PUSH, Run, RunStatus
 from workers.app import App
 from workers.cli.context import json_option, opened
 from workers.cli.output import Output, Status
 from workers.clock import machine_now
 from workers.errors import NotThere
 from workers.pulling import cancel, pull_now, push_now
-from workers.reports import run_history, run_report
+from workers.reports import found_words, run_history, run_report
 from workers.running import INTERRUPTED
 
 STREAMS = click.Choice([stream.value for stream in Stream])
@@ -87,8 +88,9 @@ def _conflicts(app: App, name: str) -> int:
 
 
 def show_runs(output: Output, pulled: Sequence[Run], conflicts: int = 0) -> None:
-    columns = ("stream", "status", "read", "created", "updated", "set_aside", "requests", "seconds")
-    output.table("", columns, ([run_report(run)[column] for column in columns] for run in pulled))
+    columns = ("stream", "status", "read", "created", "updated", "requests", "seconds")
+    rows = ([*(run_report(run)[c] for c in columns), found_words(run)] for run in pulled)
+    output.table("", (*columns, "data"), rows)
     for run in pulled:
         if run.error:
             output.text(f"{run.stream}: {run.error['message']} {run.error['next_step']}")
@@ -115,9 +117,14 @@ def sync_command(name: str, as_json: bool) -> Status:
 
     output = Output(as_json)
     with opened() as app:
+        before = app.clock.now()
+        with app.database.reading() as session:
+            known, was = _evaluated(session, before), _work(session)
         done = pull_now(app, name)
         follow_up(app)
         with app.database.reading() as session:
+            fired = len(_evaluated(session, before) - known)
+            refused = len(retros.problems(session))
             row = connections.connection_named(session, name)
             assert row.id is not None
             unsent = outbox.has_unsent(session, row.id)
@@ -125,11 +132,28 @@ def sync_command(name: str, as_json: bool) -> Status:
             done.append(push_now(app, row.id))
             done += pull_now(app, name, [Stream.TASKS])
         conflicts = _conflicts(app, name)
+        with app.database.reading() as session:
+            now = _work(session)
     if as_json:
         output.document({"connection": name, "runs": [run_report(run) for run in done]})
-    else:
-        show_runs(output, done, conflicts)
+        return status_of(done, conflicts)
+    show_runs(output, done, conflicts)
+    waits = f", {refused} cannot be carried out (see retro doctor)" if refused else ""
+    sent = sum(run.created + run.updated for run in done if run.stream == PUSH)
+    output.text(f"rules: {fired} fired{waits}; writes: {sent} sent")
+    moved = sorted(f"{key}: {was[key]} → {now[key]}" for key in was if now.get(key) != was[key])
+    output.text(f"statuses: {', '.join(moved) or 'unchanged'}")
     return status_of(done, conflicts)
+
+
+def _evaluated(session: Session, since: datetime) -> set[int | None]:
+    return {each.id for each in retros.evaluations(session, since)}
+
+
+def _work(session: Session) -> dict[str, str]:
+    """Decisions and their tasks, with their status."""
+    decisions = {each.id: each.status for each in retros.decisions(session)}
+    return decisions | {each.key: each.status for each in retros.actions(session)}
 
 
 @click.command("runs")
@@ -208,5 +232,27 @@ def quarantine_command(as_json: bool) -> Status:
         output.document(shown)
     else:
         columns = ("id", "connection", "stream", "record", "reason")
-        output.table("", columns, ([row[column] for column in columns] for row in shown))
+        output.table("", columns, _told_once(shown))
     return Status.WAITS_FOR_A_PERSON if shown else Status.DONE
+
+
+def _told_once(shown: Sequence[dict[str, Any]]) -> list[list[str]]:
+    """A file that feeds several streams is set aside in each, for one reason."""
+    found: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for row in shown:
+        found.setdefault((row["connection"], row["record"], row["reason"]), []).append(row)
+    return [
+        [
+            ", ".join(str(row["id"]) for row in rows),
+            connection,
+            ", ".join(row["stream"] for row in rows),
+            *_place_and_reason(record, reason),
+        ]
+        for (connection, record, reason), rows in found.items()
+    ]
+
+
+def _place_and_reason(record: str, reason: str) -> tuple[str, str]:
+    """What has no id is kept under its whole reason, which begins with its place."""
+    place, colon, rest = reason.partition(": ")
+    return (place, rest) if colon and record == reason else (record, reason)

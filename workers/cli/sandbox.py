@@ -14,12 +14,38 @@ from workers.sandboxes import Knobs, sandbox
 @click.command("sandbox")
 @click.argument("kind")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="A free one by default.")
-@click.option("--records", type=click.IntRange(min=0), default=1000, show_default=True)
-@click.option("--seed", type=int, default=7, show_default=True)
-@click.option("--latency", type=float, default=0.0, metavar="MS")
-@click.option("--command-ms", type=float, default=0.0, metavar="MS")
-@click.option("--limit", type=click.Choice(["published", "off"]), default="published")
-@click.option("--faults", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--records",
+    type=click.IntRange(min=0),
+    default=1000,
+    show_default=True,
+    help="How many records it makes up.",
+)
+@click.option(
+    "--seed", type=int, default=7, show_default=True, help="The same seed, the same records."
+)
+@click.option(
+    "--latency", type=float, default=0.0, metavar="MS", help="Waits so long before each answer."
+)
+@click.option(
+    "--command-ms",
+    type=float,
+    default=0.0,
+    metavar="MS",
+    help="What each command of a batch takes more.",
+)
+@click.option(
+    "--limit",
+    type=click.Choice(["published", "off"]),
+    default="published",
+    show_default=True,
+    help="The vendor's published request limits, or none.",
+)
+@click.option(
+    "--faults",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A fault plan: a JSON list, as PUT /_sandbox/faults takes it.",
+)
 @json_option
 def sandbox_command(
     kind: str,

@@ -66,7 +66,13 @@ class Zone(click.ParamType[str]):
 @click.option("--tz", type=Zone(), help="Zone of the cron lines; RETRO_TZ by default.")
 @click.option("--jitter", type=Every(), help="Puts each run off by a random part of this.")
 @click.option("--off", is_flag=True, help="No longer, until it is set again.")
-@click.option("--missed", type=click.Choice([each.value for each in Missed]), default="once")
+@click.option(
+    "--missed",
+    type=click.Choice([each.value for each in Missed]),
+    default="once",
+    show_default=True,
+    help="What becomes of times at which the service was down: one run for all, or none.",
+)
 @json_option
 def schedule_command(
     name: str,

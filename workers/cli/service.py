@@ -63,7 +63,7 @@ def _started(as_json: bool, command: str, **more: str) -> None:
 
 
 @click.command("worker")
-@click.option("--queue", type=click.Choice(QUEUES), required=True)
+@click.option("--queue", type=click.Choice(QUEUES), required=True, help="Whose work it does.")
 @json_option
 def worker_command(queue: QueueName, as_json: bool) -> None:
     """One worker of one queue."""

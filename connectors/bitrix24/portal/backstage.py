@@ -16,6 +16,8 @@ from connectors.sandbox.requestlog import RequestLog
 
 ITEM_STREAMS = {"leads": LEAD, "deals": DEAL, "contacts": CONTACT}
 
+CHANGES = ("set", "delete", "hide", "comment")
+
 
 class Backstage:
     """Edits take the portal's own field names: `{"set": {"stageId": "WON"}}`, `{"delete": true}`.
@@ -34,6 +36,12 @@ class Backstage:
         return truth(self.portal, stream, query)
 
     def edit(self, stream: str, record_id: str, change: dict[str, Any]) -> dict[str, Any]:
+        if unknown := sorted(change.keys() - {*CHANGES, "by"}):
+            raise ValueError(
+                f"unknown: {', '.join(unknown)}; there are {', '.join(CHANGES)} and by"
+            )
+        if not change.keys() & set(CHANGES):
+            raise ValueError(f"nothing to do: give one of {', '.join(CHANGES)}")
         user_id = int(change.get("by", 7))
         if stream in ITEM_STREAMS:
             return self._edit_item(ITEM_STREAMS[stream], record_id, change, user_id)
@@ -81,6 +89,9 @@ class Backstage:
     ) -> Row:
         entity = self.portal.items[entity_type_id]
         fields = dict(change.get("set", {}))
+        schema = entity.schema
+        if unknown := sorted(fields.keys() - schema.by_name.keys() - schema.by_upper.keys()):
+            raise ValueError(f"these records have no field {', '.join(unknown)}")
         if record_id == "new":
             row = add_item(self.portal, entity, fields, user_id)
             return {"id": str(row["id"])}

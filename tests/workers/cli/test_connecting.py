@@ -35,6 +35,22 @@ def test_an_unreachable_host_is_to_be_checked(retro: Retro) -> None:
     refused(retro, nobody, "does not answer", "Check the address for typing errors")
 
 
+def test_a_host_name_that_nobody_knows_is_told_apart_from_a_port_that_nobody_has(
+    retro: Retro,
+) -> None:
+    unknown = f"https://portal.invalid/rest/1/{CODE}/"
+    refused(retro, unknown, "does not answer: the network does not know its host name.")
+    nobody = f"http://127.0.0.1:{free_port()}/rest/1/{CODE}/"
+    refused(retro, nobody, "does not answer: nothing listens at this host and port.")
+
+
+def test_an_https_address_of_a_plain_server_is_said_not_to_speak_tls(
+    retro: Retro, portal: Sandbox
+) -> None:
+    wrong = webhook_of(portal).replace("http://", "https://")
+    refused(retro, wrong, "does not answer: it does not speak TLS there")
+
+
 def test_a_missing_scope_is_named(retro: Retro) -> None:
     with sandbox(records=10, scopes=("crm", "user_basic")) as narrow:
         refused(retro, webhook_of(narrow), "lacks these scopes: task, userfieldconfig", "tick them")
@@ -83,6 +99,8 @@ def test_a_misspelt_tool_has_a_nearest_one(retro: Retro, command: tuple[str, ...
 
 
 def test_missing_credentials_are_said_to_be_missing(retro: Retro) -> None:
+    said = retro("connect", "bitrix24", "p").sentence
+    assert said.startswith("Bitrix24 cannot be connected: No credentials: ")
     assert "No credentials: give the inbound webhook" in retro("connect", "bitrix24", "p").sentence
     nothing = retro("connect", "bitrix24", "p", "--secret", "webhook")
     assert nothing.sentence == "Nothing came on standard input for the secret 'webhook'."

@@ -118,7 +118,82 @@ def test_a_decision_becomes_three_tasks_and_applying_it_twice_adds_none(
         assert len(portal.records("tasks")) == 3
 
 
-def prepared(retro: Retro, portal: Sandbox, file: Path) -> None:
+def test_a_plan_is_told_in_words(retro: Retro, file: Path) -> None:
+    with sandbox(seed=7, records=20) as portal:
+        prepared(retro, portal, file)
+        file.write_text(RETRO)
+        told = retro("import", str(file)).out
+        assert "A draft, as it has no goal" in told
+        plan = retro("plan").out
+        rule = "rule R03 (Improve-a-KPI decision makes a target and child tasks) because "
+        assert f"{rule}the type of the decision is improve_kpi and the relative target" in plan
+        assert "the relative target is +15 %" in plan
+        assert "2.50 % → 2.87 %, checked on" in plan
+        people = retro("people").out
+        assert "portal: " in people
+        assert "{" not in plan + people
+
+
+def test_a_refusal_for_want_of_figures_names_the_pattern_and_what_there_is(
+    retro: Retro, file: Path
+) -> None:
+    with sandbox(seed=7, records=20) as portal:
+        prepared(retro, portal, file, EMAILS.replace("Transactionnels", "Newsletter"))
+        file.write_text(RETRO)
+        retro("import", str(file))
+        plan = retro("plan")
+        assert plan.status == 3
+        assert (
+            "refused D-email-ctr: transactional_email_click_rate has no figure to start from, "
+            "2026-10-26 to 2026-11-22: it counts campaigns named Transac* (campaigns in kpis.yaml);"
+            " campaigns with figures then: Newsletter\n"
+        ) in plan.out
+
+
+def test_a_retro_that_plans_nothing_is_taken_and_says_so(retro: Retro, file: Path) -> None:
+    assert retro("retros").out == "No retros yet; retro import FILE takes one in.\n"
+    file.write_text(RETRO.split("decisions:")[0].replace("{person: p_mkt, hours: 1.5}", ""))
+    told = retro("import", str(file)).out
+    assert "Without an outcome: O-1. Settle each by a decision from it" in told
+    assert "No decisions, so retro plan has nothing to plan." in told
+
+
+def test_people_whom_no_account_fits_are_named_with_the_next_step(retro: Retro, file: Path) -> None:
+    assert "no people yet; retro people import FILE" in retro("people", "match").out
+    file.write_text(
+        "people:\n  - {id: p_a, name: A, role: SDR, email: a@nowhere.example}\n"
+        "  - {id: p_b, name: B, role: SDR}\n"
+    )
+    retro("people", "import", str(file))
+    assert "No connection has accounts to match with" in retro("people", "match").out
+    with sandbox(seed=7, records=20) as portal:
+        retro.connect(portal)
+        answer = retro("people", "match")
+    assert answer.status == 3
+    for words in (
+        "Without an e-mail address to match by: p_b.",
+        "No active account has the address of: p_a (a@nowhere.example).",
+        "then: retro pull portal --stream people, and match again.",
+    ):
+        assert words in answer.out
+
+
+def test_a_sync_tells_of_rules_writes_and_statuses(retro: Retro, file: Path) -> None:
+    with sandbox(seed=7, records=20) as portal:
+        prepared(retro, portal, file)
+        file.write_text(RETRO)
+        retro("import", str(file))
+        retro("apply")
+        told = retro("sync", "portal").out
+        assert "writes: 4 sent" in told or "writes: 3 sent" in told
+        assert "rules: 0 fired" in told
+        assert "statuses: unchanged" in told
+        (task, *_) = portal.records("tasks")
+        portal.edit("tasks", task["id"], {"set": {"STATUS": 5}})
+        assert " → done" in retro("sync", "portal").out
+
+
+def prepared(retro: Retro, portal: Sandbox, file: Path, emails: str = EMAILS) -> None:
     """Connected, with people matched and a file of mails."""
     retro.connect(portal)
     retro("pull", "portal", "--stream", "people")
@@ -128,6 +203,6 @@ def prepared(retro: Retro, portal: Sandbox, file: Path) -> None:
     assert retro("people", "match").status == 0
     folder = file.with_name("mails")
     folder.mkdir()
-    (folder / "emails.csv").write_text(EMAILS)
+    (folder / "emails.csv").write_text(emails)
     assert retro("connect", "files", "mails", "--set", f"folder={folder}").status == 0
     assert retro("pull", "mails").status == 0

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 from sqlmodel import select
@@ -56,6 +57,53 @@ MOMENTS = {"created_at", "updated_at", "closed_at", "deleted_at"}
 
 def types(document: dict[str, Any]) -> dict[str, type]:
     return {name: type(value) for name, value in document.items()}
+
+
+def test_a_pull_tells_people_whether_it_has_all(retro: Retro, portal: Sandbox) -> None:
+    retro.connect(portal)
+    _, row = retro("pull", "portal", "--stream", "deals").out.splitlines()
+    assert row.split()[:2] == ["deals", "succeeded"]
+    assert row.split()[-1] == "complete"
+    assert retro("pull", "portal", "--stream", "deals").out.rstrip().endswith("changes")
+    (head, *_) = retro("runs").out.splitlines()
+    assert head.split()[:3] == ["run", "connection", "stream"]
+
+
+def test_what_is_set_aside_is_told_once_by_file_and_row(retro: Retro, tmp_path: Path) -> None:
+    folder = tmp_path / "figures"
+    folder.mkdir()
+    (folder / "notes.csv").write_text("a,b\n1,2\n")
+    (folder / "email_stats.csv").write_text("day,campaign\n2026-09-01,C\n")
+    (folder / "ads.csv").write_text("day,campaign,impressions\nsoon,C,5\n")
+    retro("connect", "files", "figures", "--set", f"folder={folder}")
+    told = retro("pull", "figures")
+    assert (told.status, "complete, " in told.out, "aside" in told.out) == (3, True, True)
+    shown = retro("quarantine", "--json").document
+    assert sorted((row["stream"], row["record"].split(":")[0]) for row in shown) == [
+        ("campaign_stats", "ads.csv, row 2"),
+        ("campaign_stats", "notes.csv"),
+        ("email_stats", "email_stats.csv"),
+        ("email_stats", "notes.csv"),
+        ("form_stats", "notes.csv"),
+    ]
+    text = " ".join(retro("quarantine").out.split())
+    assert text.count("notes.csv") == 1
+    assert text.count('"soon" is not a day') == 1
+
+
+def test_a_tool_that_does_not_describe_its_fields_says_so(retro: Retro, portal: Sandbox) -> None:
+    retro.connect(portal)
+    assert retro("fields", "portal", "people").out == (
+        "bitrix24 does not describe the fields of people.\n"
+    )
+
+
+def test_a_kpi_that_was_not_measured_says_so_in_words(retro: Retro) -> None:
+    told = retro("kpis", "click_rate").out
+    assert "not measured" in told
+    assert "None" not in told
+    retro.monkeypatch.setenv("RETRO_LANG", "fr")
+    assert "non mesuré" in retro("kpis", "click_rate").out
 
 
 def test_a_pull_answers_in_the_promised_shape(retro: Retro, portal: Sandbox) -> None:

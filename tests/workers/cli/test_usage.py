@@ -1,9 +1,14 @@
 """Wrong usage ends with 2, a failure with 1, each with one sentence and, if asked, one document."""
 
+import re
+
+import click
 import pytest
 
 from tests.connectors.bitrix24.kit import Sandbox
 from tests.workers.cli.kit import Retro
+from workers.cli.main import COMMANDS
+from workers.cli.main import retro as retro_command
 
 
 @pytest.mark.parametrize(
@@ -36,6 +41,7 @@ def test_wrong_usage_is_one_sentence_and_status_2(
     error = answer.document["error"]
     assert (error["kind"], error["who"]) == ("Usage", "user")
     assert answer.sentence == f"{error['message']} {error['next_step']}"
+    assert error["message"][-1] in ".?"
     assert retro(*arguments).out == ""
 
 
@@ -51,6 +57,34 @@ def test_a_setting_that_cannot_be_used_is_named(retro: Retro) -> None:
     assert answer.status == 2
     assert answer.document["error"]["message"] == answer.sentence
     assert answer.sentence.startswith("RETRO_TZ cannot be used: 'Mars' is not a time zone")
+
+
+def test_a_switch_that_is_neither_on_nor_off_is_told_its_default_in_those_words(
+    retro: Retro,
+) -> None:
+    retro.monkeypatch.setenv("RETRO_ALLOW_PRIVATE_HOSTS", "maybe")
+    assert retro("connections").sentence == (
+        "RETRO_ALLOW_PRIVATE_HOSTS cannot be used: it should be 1 (on) or 0 (off); correct it, or "
+        "unset it for the default off."
+    )
+
+
+def test_the_version_is_told(retro: Retro) -> None:
+    answer = retro("--version")
+    assert (answer.status, answer.err) == (0, "")
+    assert re.fullmatch(r"retro \d+\.\d+\.\d+\n", answer.out)
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "rules check", "rules show"])
+def test_every_option_explains_itself(command: str) -> None:
+    first, *rest = command.split()
+    found = retro_command.get_command(click.Context(retro_command), first)
+    for name in rest:
+        assert isinstance(found, click.Group)
+        found = found.commands[name]
+    assert found is not None
+    options = [each for each in found.params if isinstance(each, click.Option)]
+    assert [each.name for each in options if not each.help] == []
 
 
 def test_a_home_that_cannot_be_made_is_named(retro: Retro) -> None:

@@ -21,6 +21,16 @@ def new_task(client: Client) -> str:
     return str(client.result("tasks.task.add", {"fields": fields})["task"]["id"])
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{}, {"by": 7}, {"sett": {"title": "x"}}, {"set": {"nosuch": 1}}, {"title": "x"}],
+)
+def test_a_change_that_says_nothing_known_is_refused(start: Start, change: dict[str, Any]) -> None:
+    client = start(records=10)
+    path = f"{client.base}/_sandbox/records/deals/{first_deal(client)}"
+    assert client.http.post(path, json=change).status_code == 400
+
+
 def first_deal(client: Client) -> int:
     rows = client.result("crm.item.list", {"entityTypeId": 2, "start": -1})["items"]
     return int(rows[0]["id"])
