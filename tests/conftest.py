@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.postgres import Postgres, postgres
+if TYPE_CHECKING:
+    from tests.postgres import Postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -20,7 +22,10 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[Postgres]:
+def postgres_server() -> Iterator["Postgres"]:
     """One for all tests of a process; each takes a database of its own."""
+    # Here, as most tests have no use for what it imports.
+    from tests.postgres import postgres
+
     with postgres() as server:
         yield server
