@@ -4,14 +4,32 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import certifi
 import pytest
 
-from tests.postgres import Postgres, postgres
+if TYPE_CHECKING:
+    from tests.postgres import Postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 # Test → passed, failed or skipped, of its last run.
 RESULTS = ROOT / "var" / "test-results.json"
+
+
+END_OF_CERTIFICATE = "-----END CERTIFICATE-----\n"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_certificate_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Each client of httpx reads all authorities anew, which takes longer than most tests; none
+    of these speaks TLS."""
+    first, end, _ = Path(certifi.where()).read_text("utf-8").partition(END_OF_CERTIFICATE)
+    file = tmp_path_factory.mktemp("authority") / "one.pem"
+    file.write_text(f"{first}{end}", "utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(file))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -24,8 +42,11 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[Postgres]:
+def postgres_server() -> Iterator["Postgres"]:
     """One for all tests of a process; each takes a database of its own."""
+    # Here, as most tests have no use for what it imports.
+    from tests.postgres import postgres
+
     with postgres() as server:
         yield server
 

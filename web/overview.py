@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
+from connectors.files.connector import Files
 from connectors.registry import tools
 from sync.store import people, retros, runs, schedules
 from sync.store.freshness import connections_with_freshness
@@ -18,7 +19,7 @@ from web.runs import RunView, to_run
 from web.trouble import Trouble, to_trouble
 from workers.agreements import conflict_reports
 
-LATEST_RUNS = 20
+MOST_RUNS = 50
 LATEST_DECISIONS = 50
 
 
@@ -84,7 +85,8 @@ class ConflictView:
 
 @dataclass(frozen=True)
 class Overview:
-    """The newest first. `earlier` counts the decisions that are left out."""
+    """The newest first; of each stream its last run, so that one read every second hides no other.
+    `earlier` counts the decisions that are left out."""
 
     connections: Sequence[ConnectionView]
     runs: Sequence[RunView]
@@ -117,7 +119,7 @@ def read_decision(session: Session, moments: Moments, decision_id: str) -> Decis
 def read_overview(session: Session, moments: Moments) -> Overview:
     rows = connections_with_freshness(session)
     names = {row.id: row.name for row, _ in rows}
-    recent = runs.recent_runs(session, LATEST_RUNS)
+    recent = runs.latest_by_stream(session, MOST_RUNS)
     decisions = list(reversed(retros.decisions(session)))
     persons, today = _names(session), _today(moments)
     return Overview(
@@ -189,7 +191,8 @@ def _connection(row: Connection, fresh_at: datetime | None) -> ConnectionView:
         tool=known.label if known else row.kind,
         state=row.state.value,
         account=row.account,
-        sandbox=row.sandbox,
+        # To the clock a folder is one, not to whom it belongs.
+        sandbox=row.sandbox and row.kind != Files.kind,
         fresh_at=fresh_at,
         checked_at=row.checked_at,
         trouble=to_trouble(row.error),

@@ -1,4 +1,4 @@
-"""The page of connections, runs and decisions."""
+"""The page of decisions, connections and runs."""
 
 import logging
 from collections.abc import Callable, Mapping

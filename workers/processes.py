@@ -102,10 +102,10 @@ class Supervisor:
             for program in stage:
                 program.ask_to_end()
             deadline = time.monotonic() + STAGE_ENDS_WITHIN
-            for program in stage:
-                if not program.ended_within(deadline - time.monotonic()):
-                    log.warning("%s did not end when asked and is killed.", program.name)
-                    program.kill()
+            late = [each for each in stage if not each.ended_within(deadline - time.monotonic())]
+            for program in late:
+                log.warning("%s did not end when asked and is killed.", program.name)
+                program.kill()
 
     @contextmanager
     def _listening(self) -> Iterator[None]:

@@ -284,6 +284,14 @@ def count_all(session: Session, stream: Stream) -> int:
     )
 
 
+def count_pipelines(session: Session) -> int:
+    """Pipelines whose stages are held, that of the leads among them."""
+    table = table_of(MIRROR[Stream.PIPELINES])
+    keys = (table.c.connection_id, table.c.pipeline)
+    held = select(*keys).where(table.c.deleted_at.is_(None)).distinct().subquery()
+    return _number(session, select(func.count()).select_from(held))
+
+
 def hashes(session: Session, stream: Stream) -> dict[tuple[int, str], bytes]:
     """The content hash of every row: two states of the mirror can be compared by them."""
     table = table_of(MIRROR[stream])

@@ -349,6 +349,13 @@ def recent_runs(session: Session, limit: int = 50) -> Sequence[Run]:
     return session.exec(select(Run).order_by(col(Run.id).desc()).limit(limit)).all()
 
 
+def latest_by_stream(session: Session, limit: int) -> Sequence[Run]:
+    """The last run of each stream of each connection, the newest first."""
+    last = select(func.max(Run.id)).group_by(col(Run.connection_id), col(Run.stream))
+    newest = select(Run).where(col(Run.id).in_(last)).order_by(col(Run.id).desc())
+    return session.exec(newest.limit(limit)).all()
+
+
 def changed_lately(session: Session, run_id: int) -> bool:
     """Whether this run or one that ran beside it changed anything."""
     begun = select(Run.queued_at).where(Run.id == run_id).scalar_subquery()

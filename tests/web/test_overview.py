@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import event
 
 from config.settings import load_settings
-from sync.store import retros, runs, schedules
+from connectors.files.settings import FilesConfig
+from sync.store import connections, retros, runs, schedules
 from sync.store.runs import Progress, Worker
 from sync.store.schedules import Timing
 from sync.tables.agreements import Conflict, Reason
@@ -26,7 +27,7 @@ from tests.web.rows import (
     save_portal,
 )
 from tests.web.serving import free_port, serving
-from web.overview import LATEST_DECISIONS, LATEST_RUNS
+from web.overview import LATEST_DECISIONS
 from workers.app import App, open_app
 from workers.doctor import examine
 
@@ -155,17 +156,41 @@ def test_a_run_between_two_slices_is_not_taken_for_forgotten(
     assert "No worker has taken it yet." not in text
 
 
-def test_the_latest_runs_are_shown(app: App, client: httpx.Client) -> None:
-    portal = save_portal(app)
+def test_a_stream_that_is_read_every_second_hides_no_other(app: App, client: httpx.Client) -> None:
+    portal, second = save_portal(app), save_portal(app, "second")
     with app.database.writing() as session:
-        for read in range(LATEST_RUNS + 1):
+        finished(session, portal, "people", Progress(read=11))
+        finished(session, second, "deals", Progress(read=7))
+        for read in range(60):
             finished(session, portal, "deals", Progress(read=1000 + read))
-        queue(session, portal, "leads")
     text = page(client).text
-    assert "leads portal" in text
-    assert "1,020 read" in text
-    assert "1,002 read" in text
-    assert "1,001 read" not in text
+    assert text.index("deals portal") < text.index("deals second") < text.index("people portal")
+    assert "11 read" in text
+    assert "1,059 read" in text
+    assert "1,058 read" not in text
+
+
+def test_decisions_come_first_then_connections_then_runs(app: App, client: httpx.Client) -> None:
+    fill(app)
+    ids = page(client).ids
+    assert ids.index("decisions") < ids.index("connections") < ids.index("runs")
+
+
+def test_a_folder_is_not_called_a_sandbox(app: App, client: httpx.Client) -> None:
+    with app.database.writing() as session:
+        connections.save_connection(
+            session,
+            app.vault,
+            kind="files",
+            name="figures",
+            config=FilesConfig(folder=Path("/srv/figures")),
+            account="/srv/figures",
+            sandbox=True,
+            at=NOW,
+        )
+    text = page(client).text
+    assert "figures" in text
+    assert "sandbox" not in text
 
 
 def test_a_decision_shows_its_people_tasks_target_and_last_check(

@@ -2,15 +2,19 @@
 
 import os
 import sys
+from datetime import datetime
 
 import click
 import msgspec
 
 from config.settings import load_settings
+from config.shipped import shipped_text
+from rules.kpi_catalogue import parse_catalogue
 from workers.cli.context import json_option
 from workers.cli.output import Output
 from workers.demo.play import play
-from workers.demo.telling import tell_report
+from workers.demo.telling import Telling, step_line
+from workers.demo.words import words
 
 
 @click.command("demo")
@@ -20,9 +24,10 @@ def demo_command(perturb: int | None, as_json: bool) -> None:
     """Play the main loop once, on a sandbox portal started for it."""
     output = Output(as_json)
     settings = load_settings(os.environ)
+    language = settings.lang
 
-    def tell(line: str) -> None:
-        sys.stderr.write(f"{line}\n")
+    def tell(step: str, moment: datetime) -> None:
+        sys.stderr.write(f"{step_line(step, moment, language)}\n")
 
     report = play(settings, perturb, tell)
     file = settings.home / "demo" / "report.json"
@@ -30,5 +35,7 @@ def demo_command(perturb: int | None, as_json: bool) -> None:
     if as_json:
         output.document(report)
     else:
-        tell_report(report, output)
-        output.text(f"The figures are in {file}.")
+        # Not those of the user's own home: the demo has one of its own.
+        kpis = parse_catalogue(shipped_text("kpis.yaml"), "kpis.yaml").by_code()
+        Telling(output, language, kpis).tell(report)
+        output.text(words("said.file", language, file=file))

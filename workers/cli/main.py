@@ -3,6 +3,7 @@
 Commands are imported when they are called: a pull has no use for the statistics.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -46,8 +47,8 @@ COMMANDS: Mapping[str, str] = {
     "run": "service",
     "web": "service",
     "schedule-loop": "service",
-    "worker": "service",
-    "doctor": "service",
+    "worker": "worker",
+    "doctor": "doctor",
 }
 """Command → module of this package that defines it, under the name with `_command` behind it."""
 
@@ -60,6 +61,7 @@ class LazyCommands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = import_module(f"workers.cli.{COMMANDS[cmd_name]}")
+        gc.enable()
         command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         return command
 

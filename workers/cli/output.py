@@ -1,5 +1,6 @@
 """What a command shows: one JSON document, or text for people; and what it says when it fails."""
 
+import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -141,3 +142,11 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     return f"{value:%Y-%m-%d %H:%M} UTC" if isinstance(value, datetime) else str(value)
+
+
+def tell_started(as_json: bool, command: str, **more: str) -> None:
+    """The one document of a command that serves until it is ended: who it is."""
+    if as_json:
+        document = {"command": command, "pid": os.getpid(), **more}
+        sys.stdout.write(f"{json.dumps(document)}\n")
+        sys.stdout.flush()

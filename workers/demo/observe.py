@@ -8,14 +8,14 @@ from typing import Any
 
 from sqlmodel import Session
 
-from connectors.models import Stream
-from rules.figure_words import certainty_words
-from rules.funnel import weakest_stage
-from rules.kpis import KpiValue, Period, crossing
+from rules.lead_data import lead_data_warning
 from rules.plan_json import plan_json
 from rules.proportions import Proportion, wilson_interval
+from rules.recheck import EvidenceGrade
+from rules.recheck_words import EVIDENCE
 from rules.retro_file import parse_retro
 from rules.sample_size import needed_per_group
+from rules.words import Hypothesis, Observation
 from rules.yaml_document import Refused
 from sync.store import hooks, mirror, outbox, people, retros, runs
 from sync.tables.mirror import MIRROR
@@ -24,83 +24,14 @@ from sync.tables.retros import Action, Decision, Target
 from sync.tables.runs import Trigger
 from workers import library
 from workers.app import App
-from workers.demo.counts import StoryCounts
 from workers.demo.stage import Stage
+from workers.demo.words import LANGUAGES
 from workers.errors import CannotRun
-from workers.kpis import Figures
 from workers.planning import Planned
 from workers.retros import Imported
 
 Report = dict[str, Any]
-FUNNEL = (
-    "click_rate",
-    "click_to_session",
-    "session_to_form_start",
-    "form_completion",
-    "lead_rate_per_impression",
-    "lead_rate_per_click",
-    "qualified_share_of_leads",
-)
 DELIVERED_WITHIN = 15.0
-
-
-def funnel(app: App, counts: StoryCounts) -> dict[str, Any]:
-    """S01: the KPIs of the campaign over its period."""
-    now = app.clock.now().astimezone(app.settings.tz)
-    catalogue = library.catalogue(app.settings)
-    definitions = catalogue.by_code()
-    period = Period(counts.period.start, counts.period.end)
-    with app.database.reading() as session:
-        figures = Figures(app, session, now)
-        values = {
-            code: figures.value(definitions[code], period, campaign=counts.campaign)
-            for code in definitions
-        }
-        came_in = {stream.value: mirror.count_all(session, stream) for stream in Stream}
-        fired = {
-            row.subject: row.rule_id
-            for row in retros.evaluations(session)
-            if row.event.startswith("kpi:")
-        }
-    weakest = weakest_stage(catalogue, values, {})
-    cost = values["cost_per_qualified_lead"]
-    return {
-        "came_in": came_in,
-        "kpis": {code: _rate(values[code]) for code in FUNNEL},
-        "cpql_eur": None if cost.value is None else float(cost.value),
-        "flags": [
-            flag
-            for code in FUNNEL
-            if (flag := _flag(values[code], definitions[code], fired, counts.campaign))
-        ],
-        "weakest_stage": weakest.code if weakest else None,
-    }
-
-
-def _rate(value: KpiValue) -> dict[str, Any]:
-    interval = value.interval
-    return {
-        "numerator": value.numerator,
-        "denominator": value.denominator,
-        "value": value.value,
-        "wilson95": [interval.low, interval.high] if interval else None,
-        "complete": value.complete,
-    }
-
-
-def _flag(value: KpiValue, definition: Any, fired: dict[str, str], campaign: str) -> Any:
-    seen = crossing(definition, value)
-    rule = fired.get(f"{value.code}:{campaign}")
-    if seen is None or rule is None:
-        return None
-    return {
-        "kpi": value.code,
-        "rule_fired": rule,
-        "rule": f"value < {seen.floor:.2f}",
-        "fired": True,
-        "p_below_floor_one_sided": seen.p_one_sided,
-        "certainty": certainty_words(seen, "en"),
-    }
 
 
 def mirror_state(app: App) -> dict[str, Any]:
@@ -147,12 +78,18 @@ def hypothesis(app: App, retro_id: str) -> dict[str, Any]:
     """S03: the hypothesis with the warning that came with it."""
     with app.database.reading() as session:
         (row,) = retros.hypotheses_of(session, retro_id)
+        seen = [
+            Observation.model_validate(each.details)
+            for each in retros.observations_of(session, retro_id)
+        ]
     details = row.details
+    stated = Hypothesis.model_validate(details)
     return {
         "testable": bool(details["cause"] and details["change"] and details["kpi"]),
         "guardrail": details["guardrail"],
         "guardrail_margin_points": details["guardrail_margin_points"],
         "warning": " ".join(row.warnings) or None,
+        "warnings": {each: lead_data_warning(stated, seen, each) for each in LANGUAGES},
     }
 
 
@@ -183,6 +120,7 @@ def decision(
             if action.key in there
         ],
         "kpi_target_row": {
+            "kpi": target.kpi,
             "baseline": _counts(target.baseline_numerator, target.baseline_denominator),
             "target_value": target.target_value,
         },
@@ -230,6 +168,8 @@ def reminders(stage: Stage, decision_id: str) -> dict[str, Any]:
         "rule_fired": rule["rule"] if rule else None,
         "reminders": [each["to"] for each in told],
         "because": f"{left} business days before {subject_due}",
+        "business_days_to_due": left,
+        "due": subject_due.isoformat(),
         "comments": [each["text"] for each in told],
     }
 
@@ -346,5 +286,14 @@ def recheck(stage: Stage, decision_id: str) -> dict[str, Any]:
         **{name: figures[name] for name in figures if name not in ("verdicts", "messages")},
         "verdict": figures["verdicts"]["en"],
         "message": figures["messages"]["fr"],
+        "verdicts": figures["verdicts"],
+        "messages": figures["messages"],
+        "evidence_grades": _evidence(figures["evidence_grade"]),
         "decision_status": row.status,
     }
+
+
+def _evidence(shown: str) -> dict[str, str]:
+    """A grade as it was kept, in English, in every language."""
+    grade = next(each for each in EvidenceGrade if EVIDENCE["en", each] == shown)
+    return {each: EVIDENCE[each, grade] for each in LANGUAGES}

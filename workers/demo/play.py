@@ -20,6 +20,7 @@ from workers.demo.counts import StoryCounts, perturbed
 from workers.demo.later import LaterEvent, later_events
 from workers.demo.moments import local
 from workers.demo.observe import Report
+from workers.demo.observe_funnel import funnel
 from workers.demo.retros import JUNE, NOVEMBER, SEPTEMBER, retro_text
 from workers.demo.stage import Stage, set_up
 from workers.demo.world import load_world, story_counts
@@ -36,8 +37,8 @@ EVENTS_SHOWN = 4
 COMPLETED = 5
 
 
-def play(settings: Settings, perturb: int | None, tell: Callable[[str], None]) -> Report:
-    """The whole loop once, on a stage of its own. `tell` gets a line at each step.
+def play(settings: Settings, perturb: int | None, tell: Callable[[str, datetime], None]) -> Report:
+    """The whole loop once, on a stage of its own. `tell` gets the name and the moment of each step.
 
     Raises CannotRun when the stage cannot be set up or does not come to rest.
     """
@@ -54,7 +55,7 @@ class Story:
     stage: Stage
     counts: StoryCounts
     coming: list[LaterEvent]
-    tell: Callable[[str], None]
+    tell: Callable[[str, datetime], None]
     report: Report = field(default_factory=dict)
     written_for: date | None = None
 
@@ -72,7 +73,7 @@ class Story:
             ("S15", local(date(2027, 1, 15), 8), self._recheck),
         ]
         for name, moment, step in steps:
-            self.tell(f"{name}  {moment:%Y-%m-%d %H:%M}  {(step.__doc__ or '').strip()}")
+            self.tell(name, moment)
             self._go_to(moment)
             self.report[name] = {"at": moment.isoformat(), **step()}
         return self.report
@@ -109,7 +110,7 @@ class Story:
             portal = connections.connection_named(session, "portal")
             assert portal.id is not None
             people.match_by_email(session, portal.id)
-        first = observe.funnel(self.stage.app, self.counts)
+        first = funnel(self.stage.app, self.counts)
         before = observe.mirror_state(app)
         with app.database.writing() as session:
             schedules.due_now(session, app.clock.now())

@@ -33,7 +33,7 @@ from workers.queues import counts
 STARTS_WITHIN = 180.0
 QUIET_WITHIN = 180.0
 ENDS_WITHIN = 30.0
-TICK = 0.1
+TICK = 0.2
 # Between a schedule that is claimed and the bell that is rung for it, nothing is to be seen.
 CALM_SECONDS = 0.3
 CONTROL_SECONDS = 30.0
@@ -94,11 +94,12 @@ class Stage:
     def _busy(self) -> str:
         """What is still going on, empty when nothing is."""
         with self.app.database.reading() as session:
+            # What is seen most often is asked first.
+            if runs.any_active(session):
+                return "a run is active"
             # The portal is asked: our own clock may be a moment old.
             if schedules.any_due(session, self._now()):
                 return "a schedule is due"
-            if runs.any_active(session):
-                return "a run is active"
             if outbox.pending_connections(session, machine_now()):
                 return "a write is waiting"
             if hooks.stored_hints(session):
