@@ -1,0 +1,92 @@
+"""Dry runs of pushes, and what a plan will cost in calls."""
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, replace
+from typing import Any
+
+from connectors.budget import Budget, Limiter
+from connectors.capabilities import RehearsesWrites
+from connectors.errors import ConnectorError
+from connectors.port import Connector
+from connectors.rehearsal import Rehearsal
+from sync.rehearsal import DryRun, rehearse
+from sync.store.outbox import Intention
+from sync.tables.connections import Connection
+from sync.tables.runs import RunStatus
+from workers.app import App
+from workers.clock import machine_now
+from workers.errors import CannotRun
+from workers.planning import Planned
+
+WOULD_END = (RunStatus.SUCCEEDED, RunStatus.INCOMPLETE)
+
+
+def dry_run(app: App, connection: Connection, intentions: Sequence[Intention] = ()) -> DryRun:
+    """What a push of the outbox, and of `intentions` with it, would do. The tool is read, and
+    nothing is written anywhere. Raises CannotRun when the tool cannot be rehearsed."""
+    assert connection.id is not None
+    real = app.connector(connection)
+    if not isinstance(real, RehearsesWrites) or real.wire.transport is None:
+        raise CannotRun(f"{real.label} offers no dry run.")
+    wire = Rehearsal(real.wire.transport, real.rehearsal(), _paced(app, real))
+    # The budget is for what is sent; a tool that is not well is told of, not waited for.
+    hands = replace(real.wire, transport=wire, limiter=_free, sleep=lambda _seconds: None)
+    with closing(type(real)(real.config, hands)) as connector:
+        return rehearse(app.database, connector, wire, connection.id, intentions, machine_now)
+
+
+def calls_of(app: App, planned: Planned) -> Mapping[str, int]:
+    """How many requests the next push takes, by the name of a connection: counted in a dry run,
+    with what waits in the outbox already. Where the tool cannot be asked now, it is estimated."""
+    wanted: dict[int, list[Intention]] = defaultdict(list)
+    for each in planned.intentions:
+        wanted[each.connection_id].append(each)
+    calls = dict(planned.api_calls)
+    for connection_id, writes in wanted.items():
+        connection = planned.places.connections[connection_id]
+        try:
+            told = dry_run(app, connection, writes)
+        except (CannotRun, ConnectorError, ValueError):
+            continue
+        if told.status in WOULD_END:
+            calls[connection.name] = len(told.calls)
+    return calls
+
+
+def document(connection: str, told: DryRun) -> dict[str, Any]:
+    """One element of `retro push --dry-run --json`."""
+    return {
+        "connection": connection,
+        "status": told.status.value,
+        "error": told.error,
+        "writes": [asdict(each) for each in told.promises],
+        "calls": [asdict(each) for each in told.calls],
+        "ids": {str(number): stands_for for number, stands_for in told.made.items()},
+        "api_calls": len(told.calls),
+    }
+
+
+def _paced(app: App, connector: Connector[Any]) -> Any:
+    budget = connector.budget()
+    limiter = app.limiter(budget) if budget else None
+
+    def wait() -> None:
+        while limiter is not None and (seconds := limiter.acquire()) > 0:
+            time.sleep(seconds)
+
+    return wait
+
+
+class _Free:
+    def acquire(self) -> float:
+        return 0.0
+
+    def refused(self, retry_after: float) -> None:
+        """Told by the tool in a dry run: the next real call will be told again."""
+
+
+def _free(_budget: Budget) -> Limiter:
+    return _Free()
