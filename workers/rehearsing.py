@@ -7,20 +7,21 @@ from contextlib import closing
 from dataclasses import asdict, replace
 from typing import Any
 
-from connectors.budget import Budget, Limiter
+from connectors.budget import Limiter
 from connectors.capabilities import RehearsesWrites
-from connectors.errors import ConnectorError
-from connectors.port import Connector
+from connectors.errors import ConnectorError, RateLimited
 from connectors.rehearsal import Rehearsal
 from sync.rehearsal import DryRun, rehearse
 from sync.store.outbox import Intention
 from sync.tables.connections import Connection
 from sync.tables.runs import RunStatus
+from sync.vault import SecretsUnreadable
 from workers.app import App
 from workers.clock import machine_now
 from workers.errors import CannotRun
 from workers.planning import Planned
 
+LONGEST_WAIT = 5.0
 WOULD_END = (RunStatus.SUCCEEDED, RunStatus.INCOMPLETE)
 
 
@@ -31,9 +32,11 @@ def dry_run(app: App, connection: Connection, intentions: Sequence[Intention] = 
     real = app.connector(connection)
     if not isinstance(real, RehearsesWrites) or real.wire.transport is None:
         raise CannotRun(f"{real.label} offers no dry run.")
-    wire = Rehearsal(real.wire.transport, real.rehearsal(), _paced(app, real))
-    # The budget is for what is sent; a tool that is not well is told of, not waited for.
-    hands = replace(real.wire, transport=wire, limiter=_free, sleep=lambda _seconds: None)
+    budget = real.budget()
+    pace = _Pace(app.limiter(budget) if budget else None)
+    wire = Rehearsal(real.wire.transport, real.rehearsal(), pace.wait)
+    # A tool that is not well is told of, not waited for.
+    hands = replace(real.wire, transport=wire, limiter=lambda _: pace, sleep=lambda _: None)
     with closing(type(real)(real.config, hands)) as connector:
         return rehearse(app.database, connector, wire, connection.id, intentions, machine_now)
 
@@ -49,7 +52,7 @@ def calls_of(app: App, planned: Planned) -> Mapping[str, int]:
         connection = planned.places.connections[connection_id]
         try:
             told = dry_run(app, connection, writes)
-        except (CannotRun, ConnectorError, ValueError):
+        except (CannotRun, ConnectorError, SecretsUnreadable, ValueError):
             continue
         if told.status in WOULD_END:
             calls[connection.name] = len(told.calls)
@@ -69,24 +72,22 @@ def document(connection: str, told: DryRun) -> dict[str, Any]:
     }
 
 
-def _paced(app: App, connector: Connector[Any]) -> Any:
-    budget = connector.budget()
-    limiter = app.limiter(budget) if budget else None
+class _Pace:
+    """The budget of an account, for what is sent only. One who looks ahead does not wait long."""
 
-    def wait() -> None:
-        while limiter is not None and (seconds := limiter.acquire()) > 0:
+    def __init__(self, limiter: Limiter | None) -> None:
+        self._limiter = limiter
+
+    def wait(self) -> None:
+        while self._limiter is not None and (seconds := self._limiter.acquire()) > 0:
+            if seconds > LONGEST_WAIT:
+                raise RateLimited("The request budget is used up.", retry_after=seconds)
             time.sleep(seconds)
 
-    return wait
-
-
-class _Free:
     def acquire(self) -> float:
+        """What is only noted costs nothing."""
         return 0.0
 
     def refused(self, retry_after: float) -> None:
-        """Told by the tool in a dry run: the next real call will be told again."""
-
-
-def _free(_budget: Budget) -> Limiter:
-    return _Free()
+        if self._limiter is not None:
+            self._limiter.refused(retry_after)

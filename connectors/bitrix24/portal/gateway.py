@@ -1,6 +1,7 @@
 """The portal as an ASGI app: limits, credentials, faults, envelopes."""
 
 import asyncio
+import json
 from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -189,7 +190,7 @@ def _without_token(body: bytes) -> str:
         return ""
     if not isinstance(read, dict) or "auth" not in read:
         return body.decode()
-    return msgspec.json.encode({k: v for k, v in read.items() if k != "auth"}).decode()
+    return json.dumps({k: v for k, v in read.items() if k != "auth"}, ensure_ascii=False)
 
 
 def _envelope(answer: Answer, time: dict[str, Any]) -> Response:
