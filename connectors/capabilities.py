@@ -25,6 +25,7 @@ from connectors.models import (
     Task,
 )
 from connectors.port import HookEvent, Page, Partition, Presence, RemoteField, Window
+from connectors.rehearsal import StandIn
 
 MOST_STAMPS = 50
 
@@ -175,6 +176,13 @@ class WritesTargets(Protocol):
 
 
 @runtime_checkable
+class RehearsesWrites(Protocol):
+    """A dry run of writes: the stand-in answers in the tool's place."""
+
+    def rehearsal(self) -> StandIn: ...
+
+
+@runtime_checkable
 class ReceivesHooks(Protocol):
     """Raises AuthFailed when the call is not proven to come from the tool."""
 
@@ -201,6 +209,7 @@ CAPABILITIES: Mapping[str, type] = {
     "delete tasks": DeletesTasks,
     "comment on tasks": CommentsOnTasks,
     "write KPI targets": WritesTargets,
+    "dry run of writes": RehearsesWrites,
     "webhooks": ReceivesHooks,
 }
 """What `retro tools` shows: a tool has a capability when it has the protocol's methods."""

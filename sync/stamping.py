@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from connectors.capabilities import StampsTasks
-from connectors.errors import BadResponse, ConnectorError, RecordRefused
+from connectors.errors import BadResponse, ConnectorError, RateLimited, RecordRefused
 from connectors.models import Task
 from sync.delivery import bound_task
 from sync.store.database import Database
@@ -30,11 +30,16 @@ def stamp(
 
 
 def _stamp(tool: StampsTasks, pairs: Sequence[Pair]) -> Mapping[str, ConnectorError | None]:
-    """A batch that is refused as a whole is cut in two, down to stamps by themselves."""
+    """A batch that is refused as a whole is cut in two, down to stamps by themselves. Where bulk
+    reads have used up what the tool allows for batches, stamps go out by themselves at once."""
     if len(pairs) == 1:
         return {pairs[0][0]: _stamp_one(tool, *pairs[0])}
     try:
         return tool.stamp_tasks(pairs)
+    except RateLimited as error:
+        if error.of_account:
+            raise
+        return {remote_id: _stamp_one(tool, remote_id, task) for remote_id, task in pairs}
     except (RecordRefused, BadResponse):
         half = len(pairs) // 2
         return {**_stamp(tool, pairs[:half]), **_stamp(tool, pairs[half:])}

@@ -49,8 +49,7 @@ def test_a_default_that_is_worked_out_is_left_to_its_description() -> None:
 
 def test_every_command_that_is_named_exists() -> None:
     absent = {name for name in NAMED if name not in COMMANDS}
-    # Named among what it does not do yet.
-    assert absent == {"undo"}
+    assert absent == set()
     assert len(LINES) > 15
 
 

@@ -1,5 +1,6 @@
 """From decisions to a plan, and from a plan to rows and intended writes."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -8,6 +9,7 @@ from datetime import datetime
 import msgspec
 from sqlmodel import Session
 
+from connectors.capabilities import MOST_STAMPS
 from rules.engine import Evaluation, evaluate
 from rules.people import role_key
 from rules.plan import Action, Plan, PlannedTarget, Refusal
@@ -27,9 +29,6 @@ from workers.intentions import because_rows, intentions
 from workers.places import Places, connection_for_tasks, places
 from workers.rule_events import Happened, decision_created
 from workers.workspace import history, workspace
-
-# What one write of each kind costs in calls, as far as it is known before it is sent.
-CALLS = {Operation.CREATE_TASK: 2, Operation.CREATE_TARGET: 1, Operation.COMMENT: 1}
 
 
 @dataclass(frozen=True)
@@ -51,11 +50,16 @@ class Planned:
 
     @property
     def api_calls(self) -> dict[str, int]:
-        """By the name of a connection, as far as it is known before anything is sent."""
-        calls: Counter[str] = Counter()
-        for each in self.intentions:
-            calls[self.places.connections[each.connection_id].name] += CALLS[each.operation]
-        return dict(calls)
+        """By the name of a connection, without asking it: one for each write, and one for the
+        stamps of as many tasks as a request takes. A dry run knows better."""
+        names = [self.places.connections[each.connection_id].name for each in self.intentions]
+        tasks = Counter(
+            name
+            for name, each in zip(names, self.intentions, strict=True)
+            if each.operation is Operation.CREATE_TASK
+        )
+        stamps = {name: math.ceil(count / MOST_STAMPS) for name, count in tasks.items()}
+        return dict(Counter(names) + Counter(stamps))
 
 
 def plan_decisions(app: App, connection_name: str | None = None) -> Planned:

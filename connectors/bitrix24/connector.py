@@ -17,6 +17,7 @@ from connectors.bitrix24.config import Bitrix24Config, Plan, origin_of
 from connectors.bitrix24.oauth import Renewal, oauth
 from connectors.bitrix24.pipelines import pipelines
 from connectors.bitrix24.reading import Reading
+from connectors.bitrix24.rehearsal import PortalStandIn
 from connectors.bitrix24.targets import Targets
 from connectors.bitrix24.tasks import Tasks
 from connectors.bitrix24.wire import OperatingTime, Portal
@@ -38,6 +39,7 @@ from connectors.models import (
     Task,
 )
 from connectors.port import Connector, HookEvent, Page, Partition, Presence, RemoteField, Window
+from connectors.rehearsal import StandIn
 
 BUDGETS = {Plan.STANDARD: (50, 2.0), Plan.ENTERPRISE: (250, 5.0)}
 
@@ -183,6 +185,9 @@ class Bitrix24(Connector[Bitrix24Config]):
 
     def update_target(self, remote_id: str, target: KpiTarget) -> None:
         self._targets.update(remote_id, target)
+
+    def rehearsal(self) -> StandIn:
+        return PortalStandIn(httpx.URL(self.base_url()).host)
 
     def verify_hook(self, headers: Mapping[str, str], body: bytes) -> Sequence[HookEvent]:
         return hooks.verify(body, self.config.application_token, self.config.member_id)

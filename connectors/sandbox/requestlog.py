@@ -7,7 +7,8 @@ from typing import Any
 
 @dataclass(frozen=True)
 class LogEntry:
-    """`time` is the sandbox's clock, `seconds` machine time since the start of the sandbox."""
+    """`time` is the sandbox's clock, `seconds` machine time since the start of the sandbox; `body`
+    is what was sent, as it was, without credentials."""
 
     n: int
     time: str
@@ -19,6 +20,7 @@ class LogEntry:
     refused: bool
     commands: int = 0
     fault: str | None = None
+    body: str = ""
 
 
 class RequestLog:

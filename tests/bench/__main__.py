@@ -44,7 +44,7 @@ Row = dict[str, Any]
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     parser.add_argument("--records", type=int, default=100_000)
-    parser.add_argument("--tasks", type=int, default=200)
+    parser.add_argument("--tasks", type=int, default=1_000)
     parser.add_argument("--repeat", type=int, default=3)
     given = parser.parse_args()
     rows = [each for _ in range(given.repeat) for each in one_round(given.records, given.tasks)]

@@ -117,3 +117,11 @@ def test_stamps_that_found_the_portal_down_are_done_by_the_next_slice(mirrored: 
     assert mirrored.finish(run_id).status is RunStatus.SUCCEEDED
     assert stamped(mirrored) == Counter(f"k{number}" for number in range(5))
     assert methods(mirrored.portal)["tasks.task.add"] == 5
+
+
+@pytest.mark.promise("G8")
+def test_reads_that_used_up_the_time_for_batches_do_not_hold_up_stamps(mirrored: Mirrored) -> None:
+    mirrored.portal.faults({"on": {"method": "batch"}, "do": "429"})
+    run_id = queue(mirrored, 3)
+    assert mirrored.work(run_id) is RunStatus.SUCCEEDED
+    assert stamped(mirrored) == Counter(f"k{number}" for number in range(3))

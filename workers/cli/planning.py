@@ -1,6 +1,7 @@
 """retro plan, apply."""
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -13,6 +14,7 @@ from workers.cli.context import json_option, opened
 from workers.cli.output import Output, Status
 from workers.doorbell import ring_for_pushes
 from workers.planning import Planned, apply_plan, plan_decisions
+from workers.rehearsing import calls_of
 
 # More writes than this at once are asked about first.
 BLAST_LIMIT = 50
@@ -27,7 +29,8 @@ def plan_command(name: str | None, as_json: bool) -> Status:
     with opened() as app:
         language = app.settings.lang
         planned = plan_decisions(app, name)
-    _show(output, planned, language)
+        calls = calls_of(app, planned)
+    _show(output, planned, calls, language)
     return Status.WAITS_FOR_A_PERSON if planned.plan.refused else Status.DONE
 
 
@@ -40,6 +43,7 @@ def apply_command(name: str | None, yes: bool, as_json: bool) -> Status:
     output = Output(as_json)
     with opened() as app:
         planned = plan_decisions(app, name)
+        calls = calls_of(app, planned)
         writes = len(planned.intentions)
         if writes > BLAST_LIMIT and not yes:
             waits = (
@@ -48,26 +52,26 @@ def apply_command(name: str | None, yes: bool, as_json: bool) -> Status:
             )
             sys.stderr.write(f"retro: {waits}\n")
             if as_json:
-                output.document({**_document(planned), "applied": False, "waits": waits})
+                output.document({**_document(planned, calls), "applied": False, "waits": waits})
             return Status.WAITS_FOR_A_PERSON
         with app.database.writing() as session:
             apply_plan(session, planned, app.clock.now())
         ring_for_pushes(app)
         language = app.settings.lang
     if as_json:
-        output.document({**_document(planned), "applied": True})
+        output.document({**_document(planned, calls), "applied": True})
     else:
-        _show(output, planned, language)
+        _show(output, planned, calls, language)
     return Status.WAITS_FOR_A_PERSON if planned.plan.refused else Status.DONE
 
 
-def _document(planned: Planned) -> dict[str, Any]:
-    return plan_json(planned.plan, connection=planned.connection.name, api_calls=planned.api_calls)
+def _document(planned: Planned, calls: Mapping[str, int]) -> dict[str, Any]:
+    return plan_json(planned.plan, connection=planned.connection.name, api_calls=calls)
 
 
-def _show(output: Output, planned: Planned, language: Language) -> None:
+def _show(output: Output, planned: Planned, calls: Mapping[str, int], language: Language) -> None:
     if output.json:
-        output.document(_document(planned))
+        output.document(_document(planned, calls))
         return
     names = {rule.id: rule.name for rule in planned.rules}
     for action in planned.plan.actions:
@@ -85,7 +89,7 @@ def _show(output: Output, planned: Planned, language: Language) -> None:
         )
     for refusal in planned.plan.refused:
         output.text(f"refused {refusal.about}: {refusal.reason}")
-    for connection, calls in planned.api_calls.items():
-        output.text(f"about {calls} calls to {connection}")
+    for connection, count in calls.items():
+        output.text(f"{count} API calls to {connection}")
     if not (planned.plan.actions or planned.plan.targets or planned.plan.refused):
         output.text("Nothing is waiting to be planned.")

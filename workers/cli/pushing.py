@@ -1,8 +1,15 @@
 """retro push, undo, outbox."""
 
+from collections.abc import Sequence
+
 import click
 
+from sync.rehearsal import Promise
 from sync.store import by_hand, connections, outbox
+from sync.tables.connections import Connection
+from sync.tables.runs import RunStatus
+from workers import rehearsing
+from workers.app import App
 from workers.cli.context import json_option, opened
 from workers.cli.output import Output, Status
 from workers.cli.runs import show_runs, status_of
@@ -14,8 +21,9 @@ from workers.undoing import undo_now
 
 @click.command("push")
 @click.argument("name", required=False)
+@click.option("--dry-run", is_flag=True, help="Show what it would do; write nothing.")
 @json_option
-def push_command(name: str | None, as_json: bool) -> Status:
+def push_command(name: str | None, dry_run: bool, as_json: bool) -> Status:
     """Send what the outbox holds, now, in this process."""
     output = Output(as_json)
     with opened() as app:
@@ -26,9 +34,13 @@ def push_command(name: str | None, as_json: bool) -> Status:
                 else connections.all_connections(session)
             )
             waiting = [
-                row.id for row in rows if row.id is not None and outbox.has_unsent(session, row.id)
+                (row.id, row)
+                for row in rows
+                if row.id is not None and outbox.has_unsent(session, row.id)
             ]
-        done = [push_now(app, connection_id) for connection_id in waiting]
+        if dry_run:
+            return _show_dry_runs(app, output, [row for _, row in waiting])
+        done = [push_now(app, connection_id) for connection_id, _ in waiting]
     if as_json:
         output.document({"runs": [run_report(run) for run in done]})
     elif done:
@@ -36,6 +48,39 @@ def push_command(name: str | None, as_json: bool) -> Status:
     else:
         output.text("Nothing to send.")
     return status_of(done)
+
+
+def _show_dry_runs(app: App, output: Output, rows: Sequence[Connection]) -> Status:
+    told = [(row.name, rehearsing.dry_run(app, row)) for row in rows]
+    if output.json:
+        output.document({"dry_runs": [rehearsing.document(name, each) for name, each in told]})
+    for name, each in told if not output.json else ():
+        for promise in each.promises:
+            output.text(f"{promise.operation:<14} {promise.subject}  {_outlook(promise)}")
+            for change in promise.changes:
+                output.text(f"    {change.field}: {_text(change.before)} → {_text(change.after)}")
+        output.text(f"{len(each.calls)} API calls to {name}")
+    if not (told or output.json):
+        output.text("Nothing to send.")
+    return _status_of([each.status for _, each in told])
+
+
+def _status_of(ends: Sequence[RunStatus]) -> Status:
+    """As the push itself would end."""
+    if any(each is RunStatus.FAILED for each in ends):
+        return Status.FAILED
+    good = all(each is RunStatus.SUCCEEDED for each in ends)
+    return Status.DONE if good else Status.WAITS_FOR_A_PERSON
+
+
+def _outlook(promise: Promise) -> str:
+    if promise.superseded_by:
+        return f"goes out with {promise.superseded_by}"
+    return str(promise.error["message"]) if promise.error else ""
+
+
+def _text(value: object) -> str:
+    return "–" if value in (None, "", []) else str(value)
 
 
 @click.command("undo")
@@ -84,8 +129,10 @@ def outbox_command(action: str | None, key: str | None, every: bool, as_json: bo
         output.document(shown)
     else:
         columns = ("key", "connection", "operation", "state", "remote_id", "attempts")
-        cells = ([*(row[column] for column in columns), _why(row)] for row in shown)
-        output.table("", (*columns, "why"), cells)
+        output.table("", columns, ([row[column] for column in columns] for row in shown))
+        for row in shown:
+            if why := _why(row):
+                output.text(f"{row['key']}: {why}")
     waits = any(row["state"] in ("refused", "dead") for row in shown)
     return Status.WAITS_FOR_A_PERSON if waits else Status.DONE
 

@@ -1,6 +1,7 @@
 """The portal as an ASGI app: limits, credentials, faults, envelopes."""
 
 import asyncio
+import json
 from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -88,6 +89,7 @@ class Gateway:
             refused=outcome.refused,
             commands=outcome.commands,
             fault=fault.do if fault else None,
+            body=_without_token(request.body) if found else "",
         )
         if fault and unanswered:
             await drop(send, receive)
@@ -178,6 +180,17 @@ class Gateway:
         body = {"result": result, "time": self._caller.time(watch, "batch", who)}
         response = Response(200, ENCODER.encode(body))
         return Outcome(response, len(fields["cmd"]), bool(codes & LIMIT_CODES))
+
+
+def _without_token(body: bytes) -> str:
+    """An application sends its token in the body; what is not JSON is not kept."""
+    try:
+        read = msgspec.json.decode(body or b"{}")
+    except msgspec.DecodeError:
+        return ""
+    if not isinstance(read, dict) or "auth" not in read:
+        return body.decode()
+    return json.dumps({k: v for k, v in read.items() if k != "auth"}, ensure_ascii=False)
 
 
 def _envelope(answer: Answer, time: dict[str, Any]) -> Response:

@@ -17,7 +17,17 @@ from connectors.errors import (
 )
 from connectors.models import KpiTarget, RemoteTask, Stream, Task, TaskStatus
 from connectors.port import Partition, Window
-from tests.connectors.bitrix24.kit import Call, Sandbox, Script, bad, batched, good, sandbox
+from tests.connectors.bitrix24.kit import (
+    CODE,
+    Answer,
+    Call,
+    Sandbox,
+    Script,
+    bad,
+    batched,
+    good,
+    sandbox,
+)
 
 PARIS = timezone(timedelta(hours=1))
 V3_ABSENT = {"error": {"code": "BITRIX_REST_V3_EXCEPTION_METHODNOTFOUNDEXCEPTION", "message": "x"}}
@@ -391,3 +401,17 @@ def test_writes_are_single_calls_never_batched(own_portal: Sandbox) -> None:
     connector.stamp_task(task_id, task())
     methods = {str(entry["method"]).lower() for entry in own_portal.log()[before:]}
     assert "batch" not in methods
+
+
+def test_a_refused_stamp_of_a_batch_is_told_without_the_secret_it_quotes() -> None:
+    def answer(call: Call) -> Answer:
+        if call.method != "batch":
+            return good(1)
+        first, second = call.commands
+        fault = {"error": "ERROR_CORE", "error_description": f"Not for {CODE}"}
+        return batched({first: {"task": True}}, {second: fault})
+
+    told = Script(answer).connector().stamp_tasks([("1", task("a")), ("2", task("b"))])
+    assert told["1"] is None
+    assert isinstance(told["2"], Rejected)
+    assert CODE not in told["2"].message

@@ -1,0 +1,148 @@
+"""A dry run: the push itself, on a database that is thrown away and a tool that is only asked.
+
+Nothing is worked out a second time, so what it promises is what the push then does (G13).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlmodel import Session
+
+from connectors.port import Connector
+from connectors.rehearsal import Call, Rehearsal
+from sync import images
+from sync.push import Push, run_push
+from sync.store import outbox, runs
+from sync.store.coalescing import PENDING
+from sync.store.database import Database
+from sync.store.outbox import Intention
+from sync.store.runs import Worker
+from sync.store.scratch import scratch_of, unknown
+from sync.tables.outbox import LinkKind, Operation, Outbox, OutboxState
+from sync.tables.runs import PUSH, Mode, RunStatus, Trigger
+
+NOBODY = Worker("dry run", 0)
+WHOLE = timedelta(days=1)
+TARGETS = (Operation.CREATE_TARGET, Operation.UPDATE_TARGET)
+
+
+@dataclass(frozen=True)
+class Change:
+    """One field of a record, before and after the write."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What becomes of one write."""
+
+    key: str
+    operation: str
+    subject: str
+    state: str
+    remote_id: str | None
+    superseded_by: str | None
+    changes: Sequence[Change]
+    error: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """`status` and `error` are those the push would end with. `made` tells what the ids stand for
+    that the tool has not given yet."""
+
+    status: RunStatus
+    error: Mapping[str, Any] | None
+    promises: Sequence[Promise]
+    calls: Sequence[Call]
+    made: Mapping[int, str]
+
+
+def rehearse(
+    source: Database,
+    connector: Connector[Any],
+    wire: Rehearsal,
+    connection_id: int,
+    intentions: Sequence[Intention],
+    now: Callable[[], datetime],
+) -> DryRun:
+    """What a push of the outbox and of `intentions` does. `connector` speaks over `wire`."""
+    with source.reading() as session:
+        planned = unknown(session, intentions)
+    with scratch_of(source, connection_id, planned) as scratch:
+        return _rehearsed(scratch, connector, wire, connection_id, planned, now)
+
+
+def _rehearsed(
+    scratch: Database,
+    connector: Connector[Any],
+    wire: Rehearsal,
+    connection_id: int,
+    intentions: Sequence[Intention],
+    now: Callable[[], datetime],
+) -> DryRun:
+    with scratch.writing() as session:
+        outbox.intend(session, intentions, now())
+        waiting = [row for row in outbox.outbox_rows(session) if row.state in PENDING]
+        keys = [row.key for row in waiting]
+        bases = {row.key: _base(session, row) for row in waiting}
+        run = runs.queue_run(
+            session, connection_id, PUSH, mode=Mode.PUSH, trigger=Trigger.MANUAL, at=now()
+        )
+        assert run.id is not None
+        lease = runs.take_run(session, run.id, NOBODY, now())
+        assert lease is not None
+    run_push(Push(scratch, connector, connection_id, lease, now, slice=WHOLE))
+    with scratch.reading() as session:
+        ended = runs.get_run(session, lease.run_id)
+        rows = [session.get_one(Outbox, key) for key in keys]
+    promises = [_promise(row, bases[row.key]) for row in rows]
+    return DryRun(ended.status, ended.error, promises, wire.calls, wire.stand_in.made)
+
+
+def _base(session: Session, row: Outbox) -> Mapping[str, Any]:
+    kind = LinkKind.TARGET if row.operation in TARGETS else LinkKind.TASK
+    return outbox.base(session, row.connection_id, kind, row.subject)
+
+
+def _promise(row: Outbox, base: Mapping[str, Any]) -> Promise:
+    return Promise(
+        key=row.key,
+        operation=row.operation.value,
+        subject=row.subject,
+        state=row.state.value,
+        remote_id=row.remote_id,
+        superseded_by=row.superseded_by,
+        changes=() if row.state is OutboxState.SUPERSEDED else _changes(row, base),
+        error=row.error,
+    )
+
+
+def _changes(row: Outbox, base: Mapping[str, Any]) -> list[Change]:
+    before, after = _sides(row, base)
+    return [
+        Change(name, before.get(name), after.get(name))
+        for name in dict.fromkeys((*before, *after))
+        if before.get(name) != after.get(name)
+    ]
+
+
+def _sides(row: Outbox, base: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    payload = row.payload
+    match row.operation:
+        case Operation.UPDATE_TASK:
+            return images.written(row.before or base), images.written(payload)
+        case Operation.UPDATE_TARGET:
+            return base, payload
+        case Operation.COMPLETE_TASK:
+            return {"status": (row.before or {}).get("status")}, {"status": "done"}
+        case Operation.DELETE_TASK:
+            return payload["expected"], {}
+        case Operation.RESTORE_TASK:
+            return payload["expected"], payload["before"]
+    return {}, {name: value for name, value in payload.items() if value not in (None, [])}

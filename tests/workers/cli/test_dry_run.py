@@ -1,0 +1,56 @@
+"""Before a push: what it will do, in how many calls. After it: what of it can be taken back."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.connectors.bitrix24.kit import sandbox
+from tests.workers.cli.kit import Retro
+from tests.workers.cli.test_deciding import RETRO, prepared
+
+
+@pytest.mark.promise("G13")
+def test_plan_dry_run_push_and_undo_say_the_same(retro: Retro, tmp_path: Path) -> None:
+    file = tmp_path / "file.yaml"
+    with sandbox(seed=7, records=20) as portal:
+        prepared(retro, portal, file)
+        file.write_text(RETRO)
+        retro("import", str(file))
+        planned = retro("plan", "--json").document
+        assert retro("apply", "--json").document["api_calls"] == planned["api_calls"]
+        answer = retro("push", "portal", "--dry-run", "--json")
+        (told,) = answer.document["dry_runs"]
+        assert (answer.status, told["status"]) == (0, "succeeded")
+        text = retro("push", "--dry-run").out
+        assert f"{told['api_calls']} API calls to portal" in text
+        assert "owner: – →" in text
+        assert portal.records("tasks") == []
+        before = portal.requests()
+        (run,) = retro("push", "--json").document["runs"]
+        assert portal.requests() - before == told["api_calls"] == planned["api_calls"]["portal"]
+        assert run["requests"] == told["api_calls"]
+        task, *others = portal.records("tasks")
+        assert len(others) == 2
+        portal.edit("tasks", task["id"], {"set": {"TITLE": "Le nôtre"}})
+        undone = retro("undo", str(run["run"]), "--json")
+        assert undone.status == 3
+        assert {each["id"] for each in portal.records("tasks")} == {task["id"]}
+        assert set(undone.document["undone"]) == {
+            row["key"] for row in retro("outbox", "--json").document if row["state"] == "undone"
+        }
+        reasons = {each["key"]: each["reason"] for each in undone.document["left"]}
+        assert reasons[f"task:{task['key']}"] == "Somebody changed it since: title."
+        assert retro("undo", str(run["run"]), "--json").document == undone.document
+        assert "Somebody changed it since: title. Settle it" in retro("outbox").out
+
+
+def test_a_pull_cannot_be_taken_back(retro: Retro) -> None:
+    with sandbox(seed=7, records=20) as portal:
+        retro.connect(portal)
+        (run,) = retro("pull", "portal", "--stream", "people", "--json").document["runs"]
+        answer = retro("undo", str(run["run"]))
+        assert answer.status == 1
+        assert "only a push can be taken back" in answer.sentence
+        assert "no run 99" in retro("undo", "99").sentence
+        assert retro("outbox", "retry").status == 2
+        assert retro("outbox", "retry", "--all").status == 0
