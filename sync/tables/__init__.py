@@ -2,8 +2,8 @@
 
 from sqlmodel import SQLModel
 
-from sync.tables import connections, mirror, outbox, people, retros, runs
+from sync.tables import audit, connections, mirror, outbox, people, retros, runs
 
 metadata = SQLModel.metadata
 
-__all__ = ["connections", "metadata", "mirror", "outbox", "people", "retros", "runs"]
+__all__ = ["audit", "connections", "metadata", "mirror", "outbox", "people", "retros", "runs"]

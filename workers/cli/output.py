@@ -14,6 +14,7 @@ from rich.table import Table
 from connectors.errors import ConnectorError
 from connectors.registry import UnknownTool
 from rules.yaml_file import FileProblem
+from sync.store.backup import NotABackup
 from sync.store.connections import OtherAccount, SettingsOutdated, StillNeeded, UnknownConnection
 from sync.vault import SecretsUnreadable
 from workers.errors import CannotRun
@@ -63,6 +64,7 @@ def _text(error: Exception) -> str:
 ON_PURPOSE = (
     CannotRun,
     FileProblem,
+    NotABackup,
     OtherAccount,
     SecretsUnreadable,
     SettingsOutdated,

@@ -9,11 +9,12 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from connectors.models import Stream
-from sync.store import connections, cursors, outbox, runs
+from sync.store import audit, connections, cursors, outbox, runs
 from sync.tables.runs import Run, RunStatus
 from workers.cli.context import json_option, opened
 from workers.cli.output import Output, Status
 from workers.errors import NotThere
+from workers.hand import this_hand
 from workers.pulling import pull_now, push_now
 from workers.reports import run_history, run_report, write_report
 
@@ -91,6 +92,10 @@ def push_command(name: str | None, as_json: bool) -> Status:
                 for row in rows
                 if row.id is not None and outbox.has_unsent(session, row.id)
             }
+        if waiting:
+            with app.database.writing() as session:
+                for row in waiting.values():
+                    audit.note(session, this_hand(), "push", row.name)
         done = [push_now(app, connection_id) for connection_id in waiting]
     if as_json:
         output.document({"runs": [run_report(run) for run in done]})
@@ -157,8 +162,12 @@ def outbox_command(action: str | None, key: str | None, as_json: bool) -> Status
             if key is None:
                 raise click.UsageError("retry takes the key of a write")
             with app.database.writing() as session:
+                before = outbox.state_of(session, key)
                 if not outbox.retry(session, key):
                     raise NotThere(f"No refused or dead write has the key {key!r}.")
+                after = {"state": outbox.state_of(session, key)}
+                told = {"state": before}
+                audit.note(session, this_hand(), "outbox retry", key, before=told, after=after)
         with app.database.reading() as session:
             names = {row.id: row.name for row in connections.all_connections(session)}
             shown = [

@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
@@ -11,12 +12,13 @@ from sqlmodel import Session
 from connectors.models import Stream
 from connectors.port import readable_streams
 from connectors.registry import tool
-from sync.store import connections, schedules
+from sync.store import audit, connections, schedules
 from sync.store.schedules import Timing
 from sync.tables.connections import Connection, Missed, Schedule
 from sync.tables.runs import PUSH
 from workers.cli.context import json_option, opened
 from workers.cli.output import Output
+from workers.hand import this_hand
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -77,11 +79,24 @@ def schedule_command(
         with app.database.writing() as session:
             row = connections.connection_named(session, name)
             assert row.id is not None
+            before = _told(session, row.id, stream)
             if off:
                 rows = list(schedules.turn_off(session, row.id, stream))
             else:
                 rows = _set(session, row, stream, timing, app.clock.now())
+            session.flush()
+            after = _told(session, row.id, stream)
+            audit.note(session, this_hand(), "schedule", name, before=before, after=after)
     _show(output, rows, {row.id: row.name})
+
+
+def _told(session: Session, connection_id: int, stream: str | None) -> dict[str, Any]:
+    """By stream, for the audit."""
+    return {
+        row.stream: audit.told_of_schedule(row)
+        for row in schedules.all_schedules(session)
+        if row.connection_id == connection_id and stream in (None, row.stream)
+    }
 
 
 def _set(
