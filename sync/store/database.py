@@ -99,16 +99,27 @@ def take_time(connection: Connection) -> None:
         _take_lock(connection, "upgrade")
 
 
+class NewerTables(Exception):
+    """The tables are those of a newer version of this program."""
+
+
 def upgrade_tables(connection: Connection, revision: str = "head") -> None:
-    """Part of the caller's transaction."""
+    """Part of the caller's transaction. Raises NewerTables."""
     # Not at the top: work horses and workers never migrate, and start in half the time.
     from alembic import command
     from alembic.config import Config
+    from alembic.util.exc import CommandError
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
-    command.upgrade(config, revision)
+    try:
+        command.upgrade(config, revision)
+    except CommandError as error:
+        raise NewerTables(
+            "The tables of this database are of a newer version: install that one, or restore a "
+            "backup that this one made."
+        ) from error
 
 
 def knows_revision(revision: str) -> bool:

@@ -16,6 +16,7 @@ from connectors.registry import UnknownTool
 from rules.yaml_file import FileProblem
 from sync.store.backup import NotABackup
 from sync.store.connections import OtherAccount, SettingsOutdated, StillNeeded, UnknownConnection
+from sync.store.database import NewerTables
 from sync.vault import SecretsUnreadable
 from workers.errors import CannotRun
 
@@ -64,6 +65,7 @@ def _text(error: Exception) -> str:
 ON_PURPOSE = (
     CannotRun,
     FileProblem,
+    NewerTables,
     NotABackup,
     OtherAccount,
     SecretsUnreadable,
