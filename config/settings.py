@@ -74,7 +74,12 @@ class Settings(BaseSettings):
     allow_private_hosts: bool = Field(
         False, description="lets connections use loopback, private and link-local addresses"
     )
-    port: int = Field(8400, ge=1, le=65535, description="port of the web page on 127.0.0.1")
+    host: str = Field(
+        "127.0.0.1",
+        description="address that the web process listens on; another one is for a container or a "
+        "private network, the page itself is shown on this machine only",
+    )
+    port: int = Field(8400, ge=1, le=65535, description="port of the web process")
     public_url: str | None = Field(
         None,
         description="https://… under which a proxy of yours shows `/decisions/` to the team: the "

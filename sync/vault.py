@@ -1,6 +1,6 @@
 """Secrets at rest: encrypted with the newest key of a ring, readable with any of its keys."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -11,25 +11,45 @@ class SecretsUnreadable(Exception):
 
 
 class Vault:
-    """`keys` newest first, as made by `new_key`."""
+    """`keys` newest first, as made by `new_key`. `keys_now` gives those of this moment, for a
+    process that goes on while the ring is rotated."""
 
-    def __init__(self, keys: Sequence[str]) -> None:
+    def __init__(
+        self, keys: Sequence[str], keys_now: Callable[[], Sequence[str]] | None = None
+    ) -> None:
         if not keys:
             raise ValueError("a vault needs at least one key")
-        self._ring = MultiFernet([Fernet(key) for key in keys])
+        self._ring = _ring(keys)
+        self._keys_now = keys_now
 
     def seal(self, secrets: Mapping[str, str]) -> bytes:
+        self._look_again()
         return self._ring.encrypt(msgspec.json.encode(dict(secrets)))
 
     def open(self, sealed: bytes) -> dict[str, str]:
         """Raises SecretsUnreadable."""
         try:
-            return msgspec.json.decode(self._ring.decrypt(sealed), type=dict[str, str])
+            return self._opened(sealed)
+        except InvalidToken:
+            self._look_again()
+        try:
+            return self._opened(sealed)
         except InvalidToken as error:
             raise SecretsUnreadable(
                 "The stored secrets cannot be read with the keys in RETRO_SECRET_KEYS; "
                 "put the key back that they were written with."
             ) from error
+
+    def _opened(self, sealed: bytes) -> dict[str, str]:
+        return msgspec.json.decode(self._ring.decrypt(sealed), type=dict[str, str])
+
+    def _look_again(self) -> None:
+        if self._keys_now is not None:
+            self._ring = _ring(self._keys_now())
+
+
+def _ring(keys: Sequence[str]) -> MultiFernet:
+    return MultiFernet([Fernet(key) for key in keys])
 
 
 def new_key() -> str:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -23,12 +24,21 @@ CARELESS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "list
 SECONDS_TO_START = 30.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Postgres:
     """A running server. `folder` holds its socket."""
 
     folder: Path
+    binaries: Path
+    user: str | None
     process: subprocess.Popen[bytes]
+
+    def restart(self) -> None:
+        """As an admin does: whoever is connected is thrown out."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(SECONDS_TO_START)
+        self.process = _process(self.binaries, self.folder, self.user)
+        _wait(self)
 
     def url(self, database: str = "postgres") -> str:
         return f"postgresql+psycopg://postgres@/{database}?host={self.folder}"
@@ -75,16 +85,19 @@ def postgres() -> Iterator[Postgres]:
 
 
 def _start(binaries: Path, folder: Path, user: str | None) -> Postgres:
+    return Postgres(folder, binaries, user, _process(binaries, folder, user))
+
+
+def _process(binaries: Path, folder: Path, user: str | None) -> subprocess.Popen[bytes]:
     settings = [part for each in CARELESS for part in ("-c", each)]
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [binaries / "postgres", "-D", folder / "data", "-k", folder, *settings],
             stdout=log,
             stderr=log,
             user=user,
             cwd=folder,
         )
-    return Postgres(folder, process)
 
 
 def _wait(server: Postgres) -> None:

@@ -18,7 +18,7 @@ def main() -> None:
     app = open_app(settings, Redis.from_url(settings.redis_url or redis_url(settings.home)))
     log_for(app)
     try:
-        serve(app, port=settings.port)
+        serve(app, port=settings.port, host=settings.host)
     finally:
         app.close()
 

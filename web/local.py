@@ -39,6 +39,15 @@ def this_machine_or(public_url: str | None) -> Callable[[Request], None]:
     return allowed
 
 
+def not_by_proxy(request: Request) -> None:
+    """Raises HTTPException 403. Under a name of its own a site could reach in through a browser on
+    this machine; whoever connects from another machine was let in by who set RETRO_HOST."""
+    peer = request.client.host if request.client else ""
+    forwarded = any(name in request.headers for name in FORWARDED)
+    if forwarded or (peer in LOOPBACK and not _is_here(request)):
+        raise HTTPException(403, "This is not for the outside; let your proxy leave it out.")
+
+
 def _is_here(request: Request) -> bool:
     peer = request.client.host if request.client else ""
     asked = _host(request.headers.get("host", ""))

@@ -14,12 +14,13 @@ from connectors.errors import ConnectorError
 from connectors.port import Connector, ConnectorConfig
 from connectors.registry import tool
 from sync import health
-from sync.store import connections, cursors, runs
+from sync.store import audit, connections, cursors, runs
 from sync.tables.connections import Connection
 from sync.vault import SecretsUnreadable
 from workers.app import App
 from workers.clock import machine_now
 from workers.errors import CannotRun
+from workers.hand import this_hand
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
@@ -66,6 +67,7 @@ def connect(app: App, kind: str, name: str, given: Mapping[str, str]) -> Connect
     now = machine_now()
     with app.database.writing() as session:
         known = connections.find_connection(session, name)
+        before = audit.told_of_connection(known)
         reshaped = False
         if known is not None and known.kind == kind:
             known.identity = known.identity or _identity(app, known)
@@ -82,6 +84,8 @@ def connect(app: App, kind: str, name: str, given: Mapping[str, str]) -> Connect
             identity=identity,
         )
         assert row.id is not None
+        after = audit.told_of_connection(row)
+        audit.note(session, this_hand(), "connect", name, before=before, after=after)
         if reshaped:
             # Those under way read by the old settings.
             runs.cancel_pulls(session, row.id, now)

@@ -1,27 +1,102 @@
 """The key ring of this installation: from the environment, else a file made at first start."""
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from config.settings import Settings
+from sync.store import audit
+from sync.store.audit import Hand
+from sync.store.connections import seal_again
+from sync.store.database import Database
 from sync.vault import Vault, new_key
+from workers.errors import CannotRun
+
+MAKES_A_KEY = (
+    "python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
+)
+
+
+class RingIsGiven(CannotRun):
+    """The ring is in the environment, where no command can change it."""
 
 
 def open_vault(settings: Settings) -> Vault:
     given = [key.get_secret_value() for key in settings.secret_keys]
-    return Vault(given or _keys_in(settings.keys_file))
+    if given:
+        return Vault(given)
+    path = settings.keys_file
+    return Vault(_keys_in(path), lambda: _keys_in(path))
+
+
+def rotate_keys(settings: Settings, database: Database, hand: Hand) -> int:
+    """A new key in front of the ring, and everything encrypted with it; returns of how many
+    connections. The old keys stay: until the last line is rewritten, and after a crash anywhere,
+    the ring opens what is stored.
+
+    A ring in the environment is yours to lengthen; one that has several keys is taken as that
+    having been done. Raises RingIsGiven, SecretsUnreadable.
+    """
+    if not settings.secret_keys:
+        write_keys(settings.keys_file, [new_key(), *_keys_in(settings.keys_file)])
+    elif len(settings.secret_keys) == 1:
+        raise RingIsGiven(
+            "The keys are given in RETRO_SECRET_KEYS: make a new one with "
+            f"{MAKES_A_KEY} and put it there in front of the old one, with a comma between, for "
+            "every process; restart them, then run this again."
+        )
+    return _seal_again(settings, database, hand, "keys rotate")
+
+
+def drop_old_keys(settings: Settings, database: Database, hand: Hand) -> int:
+    """Only the newest key is kept, when everything is encrypted with it; returns of how many
+    connections. Raises RingIsGiven, SecretsUnreadable."""
+    if settings.secret_keys:
+        raise RingIsGiven(
+            "The keys are given in RETRO_SECRET_KEYS: run retro keys rotate, then take all but the "
+            "first out of it and restart every process."
+        )
+    count = _seal_again(settings, database, hand, "keys drop old")
+    write_keys(settings.keys_file, _keys_in(settings.keys_file)[:1])
+    return count
+
+
+def _seal_again(settings: Settings, database: Database, hand: Hand, action: str) -> int:
+    vault = open_vault(settings)
+    with database.writing() as session:
+        count = seal_again(session, vault)
+        audit.note(session, hand, action, "key ring", after={"connections": count})
+    return count
 
 
 def _keys_in(path: Path) -> list[str]:
     """The file's keys, newest first; makes the file when there is none."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        draft.touch(mode=0o600)
-        draft.write_text(f"{new_key()}\n", encoding="ascii")
+        draft = _draft(path, [new_key()])
         # Linked, not renamed: of two processes that start at once the first one's key stays.
         with suppress(FileExistsError):
             os.link(draft, path)
         draft.unlink()
     return path.read_text(encoding="ascii").split()
+
+
+def write_keys(path: Path, keys: Sequence[str]) -> None:
+    """The whole ring, or nothing: a key that is lost takes all secrets with it."""
+    _draft(path, keys).replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _draft(path: Path, keys: Sequence[str]) -> Path:
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.touch(mode=0o600)
+    with draft.open("w", encoding="ascii") as file:
+        file.write("".join(f"{key}\n" for key in keys))
+        file.flush()
+        os.fsync(file.fileno())
+    return draft

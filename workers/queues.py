@@ -24,7 +24,16 @@ from rq.utils import import_attribute
 
 from workers.leash import die_with_parent
 
-__all__ = ["QUEUES", "QueueCounts", "QueueName", "TimedOut", "build_worker", "counts", "enqueue"]
+__all__ = [
+    "QUEUES",
+    "QueueCounts",
+    "QueueName",
+    "TimedOut",
+    "build_worker",
+    "counts",
+    "enqueue",
+    "living_workers",
+]
 
 QueueName = Literal["hooks", "push", "pull", "rules"]
 QUEUES: tuple[QueueName, ...] = ("hooks", "push", "pull", "rules")
@@ -91,6 +100,12 @@ def enqueue(redis: Redis, name: QueueName, job_path: str, *ids: str | int, job_i
 def counts(redis: Redis) -> dict[QueueName, QueueCounts]:
     """Reads only: counting with RQ's clean-up would move jobs that a worker is about to handle."""
     return {name: _counts(_queue(redis, name)) for name in QUEUES}
+
+
+def living_workers(redis: Redis, name: QueueName) -> int:
+    """Workers that said within their time to live (about two minutes) that they are there."""
+    keys = Worker.all_keys(queue=_queue(redis, name))
+    return sum(bool(redis.exists(key)) for key in keys)
 
 
 def build_worker(redis: Redis, name: QueueName, *, on_killed: str) -> Worker:

@@ -23,6 +23,7 @@ from workers import doorbell
 from workers.app import App
 from workers.clock import ClockUnreachable, machine_now
 from workers.errors import one_line
+from workers.readiness import note_scheduler
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ class Scheduler:
         self.tick()
         if time.monotonic() - self.reconciled_at >= RECONCILE_SECONDS:
             self.reconcile()
+            note_scheduler(self.app)
             self.reconciled_at = time.monotonic()
 
     def tick(self) -> None:

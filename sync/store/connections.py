@@ -20,7 +20,7 @@ from sync.tables.columns import table_of
 from sync.tables.connections import Connection, ConnectionState
 from sync.tables.retros import Action, Target
 from sync.tables.runs import Run
-from sync.vault import Vault
+from sync.vault import SecretsUnreadable, Vault
 
 RUN = table_of(Run)
 # Longer than a renewal may take with all its retries.
@@ -101,6 +101,24 @@ def save_connection(
     session.add(row)
     session.flush()
     return row
+
+
+def seal_again(session: Session, vault: Vault) -> int:
+    """Everything that is encrypted, under the newest key of the ring; returns of how many
+    connections. No token is renewed meanwhile. Raises SecretsUnreadable, naming the connection."""
+    rows = session.exec(select(Connection).order_by(col(Connection.id)).with_for_update()).all()
+    for row in rows:
+        try:
+            row.secrets = vault.seal(vault.open(row.secrets))
+            if row.token is not None:
+                row.token = vault.seal(vault.open(row.token))
+        except SecretsUnreadable as error:
+            raise SecretsUnreadable(
+                f"The secrets of {row.name} cannot be read with the keys there are; put their key "
+                f"back, or run: retro disconnect {row.name}"
+            ) from error
+        session.add(row)
+    return len(rows)
 
 
 def differing_settings(connection: Connection, config: ConnectorConfig) -> set[str]:

@@ -73,22 +73,11 @@ class Database:
 
     def upgrade(self, revision: str = "head") -> None:
         """Bring the tables to `revision`; an empty database gets them all."""
-        # Not at the top: work horses and workers never migrate, and start in half the time.
-        from alembic import command
-        from alembic.config import Config
-
         with self.engine.connect() as connection:
             connection = connection.execution_options(retro_writes=True)
-            config = Config()
-            config.set_main_option("script_location", str(MIGRATIONS))
-            config.attributes["connection"] = connection
             with connection.begin():
-                if connection.dialect.name == "postgresql":
-                    # Processes of several machines start at once, and a large table takes its time.
-                    connection.execute(text("SET LOCAL statement_timeout = 0"))
-                    connection.execute(text("SET LOCAL lock_timeout = 0"))
-                    _take_lock(connection, "upgrade")
-                command.upgrade(config, revision)
+                take_time(connection)
+                upgrade_tables(connection, revision)
 
     def revision(self) -> str | None:
         """The revision of the tables; None when there are none yet."""
@@ -99,6 +88,49 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def take_time(connection: Connection) -> None:
+    """For what changes the tables themselves: alone, and without limits of time. Processes of
+    several machines start at once, and a large table takes its time."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        connection.execute(text("SET LOCAL lock_timeout = 0"))
+        _take_lock(connection, "upgrade")
+
+
+class NewerTables(Exception):
+    """The tables are those of a newer version of this program."""
+
+
+def upgrade_tables(connection: Connection, revision: str = "head") -> None:
+    """Part of the caller's transaction. Raises NewerTables."""
+    # Not at the top: work horses and workers never migrate, and start in half the time.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util.exc import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, revision)
+    except CommandError as error:
+        raise NewerTables(
+            "The tables of this database are of a newer version: install that one, or restore a "
+            "backup that this one made."
+        ) from error
+
+
+def knows_revision(revision: str) -> bool:
+    """Whether this version can bring tables of that revision up to date."""
+    from alembic.script import ScriptDirectory
+    from alembic.util.exc import CommandError
+
+    try:
+        return ScriptDirectory(str(MIGRATIONS)).get_revision(revision) is not None
+    except CommandError:
+        return False
 
 
 def newest_revision() -> str:

@@ -246,6 +246,11 @@ def retry(session: Session, key: str) -> bool:
     return True
 
 
+def state_of(session: Session, key: str) -> OutboxState | None:
+    found = session.get(Outbox, key)
+    return found.state if found else None
+
+
 def given_up_in(session: Session, run_id: int) -> Sequence[Outbox]:
     """What a run left for people to settle."""
     return session.exec(

@@ -2,12 +2,13 @@
 
 from sqlmodel import SQLModel
 
-from sync.tables import agreements, connections, mirror, outbox, people, retros, runs
+from sync.tables import agreements, audit, connections, mirror, outbox, people, retros, runs
 
 metadata = SQLModel.metadata
 
 __all__ = [
     "agreements",
+    "audit",
     "connections",
     "metadata",
     "mirror",

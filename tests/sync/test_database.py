@@ -8,7 +8,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
-from sync.store.database import Database
+from sync.store.database import Database, NewerTables
 from sync.tables import metadata
 from sync.tables.connections import Connection
 from sync.tables.mirror import DealRow
@@ -96,6 +96,13 @@ def test_a_unit_of_work_that_fails_leaves_nothing(database: Database) -> None:
         fail()
     with database.reading() as session:
         assert session.execute(text("SELECT count(*) FROM connection")).scalar_one() == 0
+
+
+def test_tables_of_a_newer_version_are_left_alone(database: Database) -> None:
+    with database.writing() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(NewerTables, match="newer version"):
+        database.upgrade()
 
 
 def test_checks_of_an_older_release_keep_their_window(tmp_path: Path) -> None:

@@ -357,7 +357,8 @@ def test_units_of_work_that_block_each_other_both_come_through(
             return tries
 
         with ThreadPoolExecutor(2) as pool:
-            assert sorted(pool.map(touch, (("a", "b"), ("b", "a")))) == [1, 2]
+            tries = list(pool.map(touch, (("a", "b"), ("b", "a"))))
+        assert max(tries) > 1
 
 
 def test_processes_that_start_at_once_upgrade_an_empty_database_once(

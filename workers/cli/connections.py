@@ -11,11 +11,12 @@ from connectors.capabilities import CAPABILITIES, ListsFields
 from connectors.models import Stream
 from connectors.port import Connector
 from connectors.registry import tool, tools
-from sync.store import connections, freshness
+from sync.store import audit, connections, freshness
 from workers import connecting
 from workers.cli.context import json_option, opened
 from workers.cli.output import Output
 from workers.connecting import BadSettings, secret_names
+from workers.hand import this_hand
 
 
 @click.command("tools")
@@ -200,6 +201,8 @@ def disconnect_command(name: str, yes: bool, as_json: bool) -> None:
         assert row.id is not None
         with app.database.writing() as session:
             connections.forget_connection(session, row.id)
+            before = audit.told_of_connection(row)
+            audit.note(session, this_hand(), "disconnect", name, before=before)
     if as_json:
         output.document({"name": name, "forgotten": True})
     else:

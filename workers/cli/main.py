@@ -49,6 +49,10 @@ COMMANDS: Mapping[str, str] = {
     "schedule-loop": "service",
     "worker": "worker",
     "doctor": "doctor",
+    "keys": "keeping",
+    "backup": "keeping",
+    "restore": "keeping",
+    "audit": "keeping",
 }
 """Command → module of this package that defines it, under the name with `_command` behind it."""
 

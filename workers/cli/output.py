@@ -18,7 +18,9 @@ from sqlalchemy.exc import OperationalError
 from connectors.errors import ConnectorError
 from connectors.registry import UnknownTool
 from rules.yaml_file import FileProblem
+from sync.store.backup import NotABackup
 from sync.store.connections import OtherAccount, SettingsOutdated, StillNeeded, UnknownConnection
+from sync.store.database import NewerTables
 from sync.vault import SecretsUnreadable
 from workers.errors import CannotRun
 
@@ -90,6 +92,8 @@ LONGEST_WORD = 24
 ON_PURPOSE = (
     CannotRun,
     FileProblem,
+    NewerTables,
+    NotABackup,
     OtherAccount,
     SecretsUnreadable,
     SettingsOutdated,

@@ -10,9 +10,11 @@ from rules.condition_text import facts_in_words
 from rules.figure_words import percent
 from rules.language import Language
 from rules.plan_json import plan_json
+from sync.store import audit
 from workers.cli.context import json_option, opened
 from workers.cli.output import Output, Status
 from workers.doorbell import ring_for_pushes
+from workers.hand import this_hand
 from workers.planning import Planned, apply_plan, plan_decisions
 from workers.rehearsing import calls_of
 
@@ -55,7 +57,9 @@ def apply_command(name: str | None, yes: bool, as_json: bool) -> Status:
                 output.document({**_document(planned, calls), "applied": False, "waits": waits})
             return Status.WAITS_FOR_A_PERSON
         with app.database.writing() as session:
-            apply_plan(session, planned, app.clock.now())
+            new = apply_plan(session, planned, app.clock.now())
+            after = {"writes": new, "keys": [each.key for each in planned.intentions]}
+            audit.note(session, this_hand(), "apply", planned.connection.name, after=after)
         ring_for_pushes(app)
         language = app.settings.lang
     if as_json:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import click
 
 from sync.rehearsal import Promise
-from sync.store import by_hand, connections, outbox
+from sync.store import audit, by_hand, connections, outbox
 from sync.tables.connections import Connection
 from sync.tables.runs import RunStatus
 from workers import rehearsing
@@ -14,6 +14,7 @@ from workers.cli.context import json_option, opened
 from workers.cli.output import Output, Status
 from workers.cli.runs import show_runs, status_of
 from workers.errors import NotThere
+from workers.hand import this_hand
 from workers.pulling import push_now
 from workers.reports import run_report, write_report
 from workers.undoing import undo_now
@@ -40,6 +41,10 @@ def push_command(name: str | None, dry_run: bool, as_json: bool) -> Status:
             ]
         if dry_run:
             return _show_dry_runs(app, output, [row for _, row in waiting])
+        if waiting:
+            with app.database.writing() as session:
+                for _, row in waiting:
+                    audit.note(session, this_hand(), "push", row.name)
         done = [push_now(app, connection_id) for connection_id, _ in waiting]
     if as_json:
         output.document({"runs": [run_report(run) for run in done]})
@@ -91,6 +96,8 @@ def undo_command(run_id: int, as_json: bool) -> Status:
     output = Output(as_json)
     with opened() as app:
         undone = undo_now(app, run_id)
+        with app.database.writing() as session:
+            audit.note(session, this_hand(), "undo", str(run_id), after={"keys": list(undone.keys)})
     if as_json:
         output.document(undone.document)
     else:
@@ -118,8 +125,14 @@ def outbox_command(action: str | None, key: str | None, every: bool, as_json: bo
             with app.database.writing() as session:
                 if every:
                     by_hand.retry_all(session)
-                elif not outbox.retry(session, key or ""):
-                    raise NotThere(f"No refused or dead write has the key {key!r}.")
+                    audit.note(session, this_hand(), "outbox retry", "all")
+                elif key is not None:
+                    before = {"state": outbox.state_of(session, key)}
+                    if not outbox.retry(session, key):
+                        raise NotThere(f"No refused or dead write has the key {key!r}.")
+                    after = {"state": outbox.state_of(session, key)}
+                    hand = this_hand()
+                    audit.note(session, hand, "outbox retry", key, before=before, after=after)
         with app.database.reading() as session:
             names = {row.id: row.name for row in connections.all_connections(session)}
             shown = [

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
@@ -12,12 +13,13 @@ from sqlmodel import Session
 from connectors.models import Stream
 from connectors.port import readable_streams
 from connectors.registry import tool
-from sync.store import connections, schedules
+from sync.store import audit, connections, schedules
 from sync.store.schedules import Timing
 from sync.tables.connections import Connection, Missed, Schedule
 from sync.tables.runs import PUSH, Mode
 from workers.cli.context import json_option, opened
 from workers.cli.output import Output, Status
+from workers.hand import this_hand
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 OFF = "off"
@@ -109,6 +111,7 @@ def schedule_command(
         with app.database.writing() as session:
             row = connections.connection_named(session, name)
             assert row.id is not None
+            before = _told(session, row.id, stream)
             rows: list[Schedule] = []
             if off:
                 rows += schedules.turn_off(session, row.id, stream)
@@ -120,6 +123,9 @@ def schedule_command(
                 line = reconcile or _first_reconcile(session, row, stream)
                 full = Timing(None, line, zone, Missed(missed), jitter or SPREAD)
                 rows += _set(session, row, stream, full, now, Mode.FULL) if line else []
+            session.flush()
+            after = _told(session, row.id, stream)
+            audit.note(session, this_hand(), "schedule", name, before=before, after=after)
     _show(output, rows, {row.id: row.name})
 
 
@@ -131,6 +137,15 @@ def _first_reconcile(session: Session, row: Connection, stream: str | None) -> s
         for each in schedules.all_schedules(session)
     )
     return None if known or stream is not None else NIGHTLY
+
+
+def _told(session: Session, connection_id: int, stream: str | None) -> dict[str, Any]:
+    """By stream, for the audit."""
+    return {
+        f"{row.stream} {row.mode.value}": audit.told_of_schedule(row)
+        for row in schedules.all_schedules(session)
+        if row.connection_id == connection_id and stream in (None, row.stream)
+    }
 
 
 def _set(

@@ -15,7 +15,6 @@ from connectors.bitrix24.portal.routing import Route
 from connectors.sandbox.asgi import Request, Response, json_response
 from connectors.sandbox.clock import Clock
 
-ACCESS_SECONDS = 3600
 REFRESH_SECONDS = 180 * 86400
 AUTH_SERVER = "oauth.bitrix.info"
 
@@ -97,7 +96,7 @@ class OAuth:
         if grant == "refresh_token":
             expires = self._refresh.pop(str(params.get("refresh_token")), 0.0)
             if expires > self._clock.seconds():
-                more = {"expires": int(self._clock.seconds()) + ACCESS_SECONDS}
+                more = {"expires": int(self._clock.seconds()) + self._options.access_seconds}
                 return self._issue() | more | {"user_id": self._options.user_id}
             raise PortalError(400, "invalid_grant", "Invalid grant")
         if grant == "authorization_code":
@@ -109,11 +108,11 @@ class OAuth:
         now = self._clock.seconds()
         access = secret(self._options, f"access {self._issued}", 32)
         refresh = secret(self._options, f"refresh {self._issued}", 32)
-        self._access[access] = now + ACCESS_SECONDS
+        self._access[access] = now + self._options.access_seconds
         self._refresh[refresh] = now + REFRESH_SECONDS
         return {
             "access_token": access,
-            "expires_in": ACCESS_SECONDS,
+            "expires_in": self._options.access_seconds,
             "refresh_token": refresh,
             "scope": ",".join(self._options.scopes),
             "domain": AUTH_SERVER,

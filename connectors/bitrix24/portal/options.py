@@ -46,6 +46,7 @@ class SandboxOptions:
     admins: ids of the users that may change the portal itself (smart processes, user fields).
     rest_disabled: a portal without REST subscription. simple_mode: leads do not persist.
     smart_type_limit, smart_item_limit: plan restrictions on smart processes.
+    access_seconds: life of an application's access token, on the portal's clock.
     start_at: the clock's first moment (machine time when None); frozen: it stands still.
     """
 
@@ -78,5 +79,6 @@ class SandboxOptions:
     smart_type_limit: int = 100
     smart_item_limit: int = 100_000
     required_task_fields: Sequence[str] = field(default_factory=tuple)
+    access_seconds: int = 3600
     start_at: datetime | None = None
     frozen: bool = False

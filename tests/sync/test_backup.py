@@ -1,0 +1,217 @@
+"""A backup is of one moment, fits either database, and brings everything back."""
+
+import threading
+import zipfile
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+from sqlmodel import Session
+
+from connectors.models import Stream
+from sync.store import outbox, runs
+from sync.store.backup import HEADER, NotABackup, is_empty, restore_backup, write_backup
+from sync.store.database import Database, newest_revision
+from sync.store.intake import take_in
+from sync.store.mirror import Feed
+from sync.store.outbox import Intention
+from sync.tables import metadata
+from sync.tables.connections import Connection
+from sync.tables.mirror import CampaignStatsRow
+from sync.tables.outbox import Operation
+from sync.tables.runs import Mode, Trigger
+from tests.postgres import Postgres
+from tests.sync.conftest import NOW
+from tests.sync.test_many_workers import deal
+from tests.waiting import eventually
+
+
+def fill(database: Database) -> Feed:
+    with database.writing() as session:
+        row = Connection(
+            name="portal", kind="bitrix24", settings={"é": [1]}, secrets=b"\0\xff", created_at=NOW
+        )
+        session.add(row)
+        session.flush()
+        assert row.id is not None
+        feed = Feed(row.id, Stream.DEALS)
+        run = runs.queue_run(
+            session, row.id, "deals", mode=Mode.FULL, trigger=Trigger.MANUAL, at=NOW
+        )
+        assert run.id is not None
+        some = [deal(str(n), amount=Decimal("12.3456"), currency="EUR") for n in range(5)]
+        take_in(session, feed, some, (), run_id=run.id, at=NOW)
+        write = Intention("task:D", row.id, Operation.CREATE_TASK, "D", {"text": "été"}, [])
+        outbox.intend(session, [write], NOW)
+        session.add(
+            CampaignStatsRow(
+                connection_id=row.id,
+                id="1",
+                hash=b"h",
+                extra={},
+                day=date(2026, 11, 1),
+                campaign="C",
+                group="all",
+                spend=Decimal("0.01"),
+            )
+        )
+    return feed
+
+
+def content(database: Database) -> dict[str, list[Any]]:
+    with database.reading() as session:
+        return {
+            table.name: sorted(map(repr, session.execute(select(table)).all()))
+            for table in metadata.sorted_tables
+        }
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def other(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """Where a backup is taken to: nothing is there yet, not even tables."""
+    if request.param == "sqlite":
+        database = Database(f"sqlite:///{tmp_path / 'other.db'}")
+    else:
+        server: Postgres = request.getfixturevalue("postgres_server")
+        database = server.empty_database()
+    yield database
+    database.close()
+
+
+def backed_up(database: Database, path: Path) -> Path:
+    with path.open("w+b") as file:
+        write_backup(database, file, NOW)
+    return path
+
+
+def test_a_backup_moves_everything_to_either_database(
+    database: Database, other: Database, tmp_path: Path
+) -> None:
+    feed = fill(database)
+    before = content(database)
+    assert is_empty(other)
+    restored = restore_backup(other, backed_up(database, tmp_path / "b.zip"))
+    after = content(other)
+    assert restored.rows == sum(map(len, before.values()))
+    assert other.revision() == newest_revision()
+    assert not is_empty(other)
+    # What was to be sent may have been sent since.
+    with other.reading() as session:
+        assert [row.may_exist for row in outbox.outbox_rows(session)] == [True]
+    assert {**after, "outbox": []} == {**before, "outbox": []}
+    # New rows get new numbers.
+    with other.writing() as session:
+        again = runs.queue_run(
+            session,
+            feed.connection_id,
+            "leads",
+            mode=Mode.FULL,
+            trigger=Trigger.MANUAL,
+            at=NOW,
+        )
+        session.flush()
+        assert again.id is not None
+        assert again.id > 1
+
+
+def test_a_backup_made_while_somebody_writes_is_of_one_moment(
+    database: Database, other: Database, tmp_path: Path
+) -> None:
+    """A deal and a write come in together, again and again: the copy has as many of each."""
+    feed = fill(database)
+    stop, written = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with closing(Database(database.url)) as own:
+            number = 100
+            while not stop.is_set():
+                number += 1
+                with own.writing() as session:
+                    one = Intention(
+                        f"k{number}", feed.connection_id, Operation.COMMENT, "D", {}, []
+                    )
+                    outbox.intend(session, [one], NOW)
+                    take_in(session, feed, [deal(str(number))], (), run_id=1, at=NOW)
+                written.set()
+
+    with ExitStack() as stack:
+        thread = threading.Thread(target=write)
+        thread.start()
+        stack.callback(thread.join)
+        stack.callback(stop.set)
+        eventually(written.is_set)
+        path = backed_up(database, tmp_path / "b.zip")
+    restore_backup(other, path)
+    with other.reading() as session:
+        assert _count(session, "deal") - 5 == _count(session, "outbox") - 1 > 0
+
+
+def _count(session: Session, table: str) -> int:
+    return int(
+        session.execute(select(func.count()).select_from(metadata.tables[table])).scalar_one()
+    )
+
+
+@pytest.mark.parametrize("harm", ["no zip", "no header", "newer", "fewer rows", "cut"])
+def test_what_is_no_whole_backup_is_refused_and_changes_nothing(
+    database: Database, tmp_path: Path, harm: str
+) -> None:
+    fill(database)
+    path = backed_up(database, tmp_path / "b.zip")
+    _harm(path, harm)
+    before = content(database)
+    with pytest.raises(NotABackup):
+        restore_backup(database, path)
+    assert content(database) == before
+
+
+def _harm(path: Path, harm: str) -> None:
+    if harm == "no zip":
+        path.write_bytes(b"something else")
+        return
+    if harm == "cut":
+        path.write_bytes(path.read_bytes()[:-40])
+        return
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    if harm == "no header":
+        del parts[HEADER]
+    if harm == "newer":
+        revision = newest_revision().encode()
+        parts[HEADER] = parts[HEADER].replace(b'"' + revision + b'"', b'"9999"')
+    if harm == "fewer rows":
+        parts["deal.jsonl"] = parts["deal.jsonl"].split(b"\n", 1)[1]
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, body in parts.items():
+            archive.writestr(name, body)
+    path.write_bytes(buffer.getvalue())
+
+
+def test_a_backup_of_an_older_release_is_brought_up_to_date(
+    other: Database, tmp_path: Path
+) -> None:
+    path = tmp_path / "old.zip"
+    moment = datetime(2026, 11, 1, tzinfo=UTC) + timedelta(hours=9)
+    header = (
+        '{"format":1,"revision":"0001","made_at":"2026-11-01T09:00:00Z","tables":[{"name":'
+        '"connection","rows":1,"columns":[["id","int"],["name","text"],["kind","text"],'
+        '["settings","text"],["secrets","bytes"],["state","text"],["sandbox","bool"],'
+        '["created_at","moment"]]}]}'
+    )
+    line = '[1,"portal","bitrix24","{}","AP8=","active",false,"2026-11-01T09:00:00Z"]\n'
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(HEADER, header)
+        archive.writestr("connection.jsonl", line)
+    restored = restore_backup(other, path)
+    assert (restored.revision, restored.rows) == ("0001", 1)
+    assert other.revision() == newest_revision()
+    with other.reading() as session:
+        row = session.get_one(Connection, 1)
+        assert (row.secrets, row.created_at, row.identity) == (b"\0\xff", moment, None)

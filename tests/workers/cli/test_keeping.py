@@ -1,0 +1,153 @@
+"""retro keys, backup, restore, audit: what an installation is kept by."""
+
+import os
+import pwd
+import stat
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from config.settings import load_settings
+from sync.store.connections import all_connections
+from sync.vault import Vault, new_key
+from tests.connectors.bitrix24.kit import Sandbox
+from tests.workers.cli.kit import Retro, webhook_of
+from workers.app import App, open_app
+from workers.keyring import write_keys
+
+
+def keys(retro: Retro) -> list[str]:
+    return (retro.home / "secret.keys").read_text().split()
+
+
+def opened(retro: Retro) -> App:
+    return open_app(load_settings({"RETRO_HOME": str(retro.home)}))
+
+
+def sealed(retro: Retro) -> bytes:
+    with closing(opened(retro)) as app, app.database.reading() as session:
+        (row,) = all_connections(session)
+        return row.secrets
+
+
+def test_rotated_keys_encrypt_everything_again_and_the_old_ones_stay_until_dropped(
+    retro: Retro, portal: Sandbox
+) -> None:
+    retro.connect(portal)
+    (old,), before = keys(retro), sealed(retro)
+    with closing(opened(retro)) as running:
+        # As the web process has it: opened before, still there afterwards.
+        assert retro("keys", "rotate", "--json").document == {
+            "action": "rotate",
+            "dropped_old": False,
+            "connections": 1,
+        }
+        new, kept = keys(retro)
+        assert kept == old
+        assert Vault([new]).open(sealed(retro))["webhook"] == webhook_of(portal)
+        assert running.vault.open(sealed(retro)) == Vault([old]).open(before)
+        # What a running process writes now is under the newest key too.
+        assert Vault([new]).open(running.vault.seal({"a": "b"})) == {"a": "b"}
+    assert retro("keys", "rotate", "--drop-old").status == 0
+    assert keys(retro) == [new]
+    assert retro("check", "portal").status == 0
+    assert stat.S_IMODE((retro.home / "secret.keys").stat().st_mode) == 0o600
+
+
+def test_a_crash_between_the_new_key_and_the_encrypting_loses_nothing(
+    retro: Retro, portal: Sandbox
+) -> None:
+    retro.connect(portal)
+    (old,) = keys(retro)
+    write_keys(retro.home / "secret.keys", [new_key(), old])
+    assert retro("check", "portal").status == 0
+    assert retro("keys", "rotate").status == 0
+    assert retro("keys", "rotate", "--drop-old").status == 0
+    assert len(keys(retro)) == 1
+    assert retro("check", "portal").status == 0
+
+
+def test_a_ring_in_the_environment_is_lengthened_by_hand(
+    retro: Retro, portal: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = new_key(), new_key()
+    monkeypatch.setenv("RETRO_SECRET_KEYS", old)
+    retro.connect(portal)
+    refused = retro("keys", "rotate")
+    assert refused.status == 1
+    assert "RETRO_SECRET_KEYS" in refused.sentence
+    assert old not in refused.err
+    monkeypatch.setenv("RETRO_SECRET_KEYS", f"{new},{old}")
+    assert retro("keys", "rotate").status == 0
+    monkeypatch.setenv("RETRO_SECRET_KEYS", new)
+    assert retro("check", "portal").status == 0
+    assert retro("keys", "rotate", "--drop-old").status == 1
+
+
+def test_a_backup_is_restored_into_another_home_with_its_key_ring(
+    retro: Retro, portal: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retro.connect(portal)
+    retro("pull", "portal", "--stream", "deals")
+    file = tmp_path / "retro.zip"
+    assert retro("backup", str(file)).status == 0
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert retro("backup", str(file)).status == 1
+    (key,) = keys(retro)
+    assert key.encode() not in file.read_bytes()
+    deals = retro("records", "deals").out
+    monkeypatch.setenv("RETRO_HOME", str(tmp_path / "second"))
+    second = retro("restore", str(file), "--json")
+    # Everything is there, and the secrets wait for their key.
+    assert (second.status, second.document["unreadable"]) == (3, ["portal"])
+    assert retro("records", "deals").out == deals
+    write_keys(tmp_path / "second" / "secret.keys", [key])
+    assert retro("check", "portal").status == 0
+
+
+def test_a_restore_over_data_asks_for_a_yes(retro: Retro, portal: Sandbox, tmp_path: Path) -> None:
+    retro.connect(portal)
+    file = tmp_path / "retro.zip"
+    retro("backup", str(file))
+    retro("schedule", "portal", "--stream", "deals", "--every", "15m")
+    refused = retro("restore", str(file))
+    assert refused.status == 1
+    assert "--yes" in refused.sentence
+    assert retro("restore", str(file), "--yes").status == 0
+    assert retro("schedules", "--json").document == []
+    assert retro("check", "portal").status == 0
+
+
+def test_the_audit_tells_who_changed_what_and_no_secret(
+    retro: Retro, portal: Sandbox, tmp_path: Path
+) -> None:
+    retro.connect(portal)
+    retro("schedule", "portal", "--stream", "deals", "--every", "15m")
+    retro("schedule", "portal", "--stream", "deals", "--off")
+    retro("keys", "rotate")
+    retro("connect", "bitrix24", "portal", "--set", f"webhook={webhook_of(portal)}",
+          "--set", "plan=enterprise")  # fmt: skip
+    retro("backup", str(tmp_path / "retro.zip"))
+    retro("restore", str(tmp_path / "retro.zip"), "--yes")
+    retro("disconnect", "portal", "--yes")
+    answer = retro("audit", "--json")
+    told = answer.document
+    assert [each["action"] for each in reversed(told)] == [
+        "connect",
+        "schedule",
+        "schedule",
+        "keys rotate",
+        "connect",
+        "restore",
+        "disconnect",
+    ]
+    assert {each["who"] for each in told} == {pwd.getpwuid(os.getuid()).pw_name}
+    again = told[2]
+    assert (again["before"]["settings"]["plan"], again["after"]["settings"]["plan"]) == (
+        "standard",
+        "enterprise",
+    )
+    assert told[4]["before"]["deals"]["enabled"] is True
+    assert told[4]["after"]["deals"]["enabled"] is False
+    assert webhook_of(portal).split("/")[-2] not in answer.out

@@ -1,0 +1,145 @@
+"""retro keys, backup, restore, audit."""
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from config.settings import Settings, load_settings
+from sync.store import audit, backup
+from sync.store.connections import all_connections
+from sync.store.database import Database
+from sync.vault import SecretsUnreadable
+from workers.cli.context import FILE, json_option, opened
+from workers.cli.output import Output, Status
+from workers.clock import machine_now
+from workers.errors import CannotRun
+from workers.hand import this_hand
+from workers.instance import hold
+from workers.keyring import drop_old_keys, open_vault, rotate_keys
+
+NEW_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command("keys")
+@click.argument("action", type=click.Choice(["rotate"]))
+@click.option("--drop-old", is_flag=True, help="Keep only the newest key, instead of a new one.")
+@json_option
+def keys_command(action: str, drop_old: bool, as_json: bool) -> None:
+    """`rotate` puts a new key in front of the ring and encrypts every secret again."""
+    output = Output(as_json)
+    with opened() as app:
+        change = drop_old_keys if drop_old else rotate_keys
+        count = change(app.settings, app.database, this_hand())
+    if as_json:
+        output.document({"action": action, "dropped_old": drop_old, "connections": count})
+        return
+    rest = "the older keys are gone." if drop_old else "the older keys still open old backups."
+    output.text(f"The secrets of {count} connections are under the newest key; {rest}")
+
+
+@click.command("backup")
+@click.argument("file", type=NEW_FILE)
+@json_option
+def backup_command(file: Path, as_json: bool) -> None:
+    """A consistent copy of the database, while the service runs. The key ring is not in it."""
+    output = Output(as_json)
+    if file.exists():
+        raise CannotRun(f"{file} is there already; name another file.")
+    draft = backup.draft_of(file)
+    with opened() as app:
+        try:
+            with os.fdopen(os.open(draft, os.O_CREAT | os.O_RDWR | os.O_TRUNC, 0o600), "w+b") as to:
+                made = backup.write_backup(app.database, to, machine_now())
+                to.flush()
+                os.fsync(to.fileno())
+            draft.replace(file)
+        finally:
+            draft.unlink(missing_ok=True)
+        ring = _ring(app.settings)
+    if as_json:
+        output.document({"file": str(file), "revision": made.revision, "rows": made.rows})
+    else:
+        output.text(f"{made.rows} rows are in {file}. Its secrets open with the key ring only, ")
+        output.text(f"which is not in it: keep {ring} elsewhere.")
+
+
+def _ring(settings: Settings) -> str:
+    return "RETRO_SECRET_KEYS" if settings.secret_keys else str(settings.keys_file)
+
+
+@click.command("restore")
+@click.argument("file", type=FILE)
+@click.option("--yes", is_flag=True, help="Replace what is there.")
+@json_option
+def restore_command(file: Path, yes: bool, as_json: bool) -> Status:
+    """Put a backup in place of the database, of SQLite or PostgreSQL, and bring it up to date."""
+    output = Output(as_json)
+    settings = load_settings(os.environ)
+    with hold(settings.home, "retro restore"):
+        database = Database(settings.database_url)
+        try:
+            _refuse(database, yes)
+            done = backup.restore_backup(database, file)
+            with database.writing() as session:
+                after = {"rows": done.rows, "revision": done.revision, "made_at": str(done.made_at)}
+                audit.note(session, this_hand(), "restore", file.name, after=after)
+            locked = _unreadable(settings, database)
+        finally:
+            database.close()
+    if as_json:
+        output.document({"file": str(file), "rows": done.rows, "unreadable": locked})
+    else:
+        output.text(f"{done.rows} rows of {_said(done.made_at)} are in place.")
+        for name in locked:
+            output.text(f"The secrets of {name} open with another key: bring its key ring back.")
+    return Status.WAITS_FOR_A_PERSON if locked else Status.DONE
+
+
+def _refuse(database: Database, yes: bool) -> None:
+    if not yes and not backup.is_empty(database):
+        raise CannotRun("There is data in this database; to replace all of it: retro restore --yes")
+    if others := backup.others_at_work(database):
+        raise CannotRun(f"{others} connections to this database are at work; stop every process.")
+
+
+def _unreadable(settings: Settings, database: Database) -> list[str]:
+    vault = open_vault(settings)
+    found = []
+    with database.reading() as session:
+        for row in all_connections(session):
+            try:
+                vault.open(row.secrets)
+            except SecretsUnreadable:
+                found.append(row.name)
+    return found
+
+
+def _said(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+@click.command("audit")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@json_option
+def audit_command(limit: int, as_json: bool) -> None:
+    """Who changed what, newest first."""
+    output = Output(as_json)
+    with opened() as app, app.database.reading() as session:
+        shown = [
+            {
+                "at": row.at,
+                "who": row.who,
+                "action": row.action,
+                "subject": row.subject,
+                "before": row.before,
+                "after": row.after,
+            }
+            for row in audit.audit_rows(session, limit)
+        ]
+    if as_json:
+        output.document(shown)
+    else:
+        columns = ("at", "who", "action", "subject")
+        output.table("", columns, ([row[column] for column in columns] for row in shown))
