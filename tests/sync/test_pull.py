@@ -53,7 +53,7 @@ def own(database: Database, own_portal: Sandbox) -> Mirrored:
 
 
 def certificate(count: int, **differing: int) -> dict[str, object]:
-    plain = {"set_aside": 0, "shortfall": 0, "hidden": 0, "held_back": 0}
+    plain = {"set_aside": 0, "shortfall": 0, "hidden": 0, "held_back": 0, "kept": 0}
     counts = {"remote_count": count, "mirror_count": count, "ids_match": True}
     return {**counts, **plain, **differing}
 

@@ -25,7 +25,7 @@ COMMANDS: Mapping[str, str] = {
     "sync": "runs",
     "runs": "runs",
     "outbox": "runs",
-    "quarantine": "runs",
+    "quarantine": "quarantine",
     "schedule": "schedules",
     "schedules": "schedules",
     "records": "records",

@@ -1,4 +1,4 @@
-"""retro pull, push, sync, runs, outbox, quarantine."""
+"""retro pull, push, sync, runs, outbox."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from rich.progress import (
 )
 
 from connectors.models import Stream
-from sync.store import connections, cursors, outbox, runs
+from sync.store import connections, outbox, runs
 from sync.tables.runs import Run, RunStatus
 from workers.cli.context import json_option, opened
 from workers.cli.output import Output, Status
@@ -215,30 +215,3 @@ def outbox_command(action: str | None, key: str | None, as_json: bool) -> Status
         output.table("", columns, ([row[column] for column in columns] for row in shown))
     waits = any(row["state"] in ("refused", "dead") for row in shown)
     return Status.WAITS_FOR_A_PERSON if waits else Status.DONE
-
-
-@click.command("quarantine")
-@json_option
-def quarantine_command(as_json: bool) -> Status:
-    """Records that were set aside, with the reason."""
-    output = Output(as_json)
-    with opened() as app, app.database.reading() as session:
-        names = {row.id: row.name for row in connections.all_connections(session)}
-        shown = [
-            {
-                "id": row.id,
-                "connection": names[row.connection_id],
-                "stream": row.stream,
-                "record": row.record_id,
-                "reason": row.reason,
-                "raw": row.raw,
-                "seen_at": row.seen_at,
-            }
-            for row in cursors.all_set_aside(session)
-        ]
-    if as_json:
-        output.document(shown)
-    else:
-        columns = ("id", "connection", "stream", "record", "reason")
-        output.table("", columns, ([row[column] for column in columns] for row in shown))
-    return Status.WAITS_FOR_A_PERSON if shown else Status.DONE
