@@ -5,11 +5,18 @@ refuses. We keep the same count, so we never send what would be refused. When th
 the same, somebody else draws from the account: for ten minutes we then hold back to a share of the
 rate and leave the burst to the other one.
 
+Writes go before reads: those stop while a fifth of the bucket is still free, so that a push never
+waits behind a bulk pull. A limit per day is counted by hours: no 24 hours hold more than it,
+whenever the provider's day begins.
+
 The arithmetic is here and pure; where the count is kept is the limiter's matter: Redis for all
 processes of an installation, memory for a single command.
 """
 
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from threading import Lock
 from typing import Protocol
 
 # Seconds for which a refusal makes us careful, and the share of the rate that we then take.
@@ -19,36 +26,47 @@ CAREFUL_SHARE = 0.4
 PAUSE_REQUESTS = 10.0
 # The brim we keep to, below the published one: clocks differ, requests overtake each other, and
 # when somebody else fills the bucket amid our burst all that is under way is refused at once.
+# Writes, which are few, may go nearer to it.
 BRIM = 0.8
+URGENT_BRIM = 0.95
+# The same while we are careful, in requests.
+CAREFUL_BRIM = 1.0
+CAREFUL_URGENT_BRIM = 2.0
+HOUR = 3600.0
+HOURS_A_DAY = 24
 # Seconds that are nothing but the rounding of a division.
 ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
 class Budget:
-    """`account` names whoever the provider counts; at most `burst` at once, `rate` a second."""
+    """`account` names whoever the provider counts; at most `burst` at once, `rate` a second, and
+    `per_day` in 24 hours where the provider counts those too."""
 
     account: str
     burst: int
     rate: float
+    per_day: int | None = None
 
 
 @dataclass(frozen=True)
 class Bucket:
-    """What is known of an account's bucket at `at` (seconds of the machine's clock)."""
+    """What is known of an account's bucket at `at` (seconds of the machine's clock). `hours` are
+    (number of the hour, requests in it), the latest last; only kept for a limit per day."""
 
     at: float
     level: float = 0.0
     careful_until: float = 0.0
     paused_until: float = 0.0
+    hours: tuple[tuple[int, int], ...] = ()
 
 
 class Limiter(Protocol):
     """Shared by all that call one account."""
 
-    def acquire(self) -> float:
+    def acquire(self, urgent: bool = False) -> float:
         """Take one request: 0.0 when it may be sent now, else the seconds after which to ask
-        again; nothing is taken then."""
+        again; nothing is taken then. An urgent one may use what reads leave free."""
         ...
 
     def refused(self, retry_after: float) -> None:
@@ -56,7 +74,49 @@ class Limiter(Protocol):
         ...
 
 
-def take(bucket: Bucket, budget: Budget, now: float) -> tuple[Bucket, float]:
+@dataclass(frozen=True)
+class Used:
+    """`amount` of a limit that the tool counts itself; some of it comes back in `resets_in`
+    seconds."""
+
+    amount: float
+    resets_in: float
+
+
+class Meter(Protocol):
+    """What an account has used of limits that the tool counts and tells, each by a name. Shared by
+    all that call the account."""
+
+    def note(self, name: str, used: Used) -> None: ...
+
+    def read(self, name: str) -> Used | None:
+        """None when nothing is known, or what was known has been reset since."""
+        ...
+
+
+@dataclass
+class MemoryMeter:
+    """Safe between threads. `now` is in seconds and never goes back."""
+
+    now: Callable[[], float] = time.monotonic
+    _noted: dict[str, tuple[float, float]] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def note(self, name: str, used: Used) -> None:
+        with self._lock:
+            self._noted[name] = used.amount, self.now() + used.resets_in
+
+    def read(self, name: str) -> Used | None:
+        with self._lock:
+            amount, until = self._noted.get(name, (0.0, 0.0))
+            return still_used(amount, until - self.now())
+
+
+def still_used(amount: float, resets_in: float) -> Used | None:
+    return Used(amount, resets_in) if resets_in > 0 else None
+
+
+def take(bucket: Bucket, budget: Budget, now: float, urgent: bool = False) -> tuple[Bucket, float]:
     """One more request: the bucket after it and 0.0, or the bucket as it was and the seconds after
     which to ask again.
 
@@ -64,14 +124,39 @@ def take(bucket: Bucket, budget: Budget, now: float) -> tuple[Bucket, float]:
     """
     if now < bucket.paused_until:
         return bucket, bucket.paused_until - now
+    hours, until_next_day = _day(bucket, budget, now, urgent)
+    if until_next_day > 0:
+        return bucket, until_next_day
     careful = now < bucket.careful_until
     rate = budget.rate * (CAREFUL_SHARE if careful else 1.0)
-    brim = 1.0 if careful else max(1.0, budget.burst * BRIM)
     level = max(0.0, bucket.level - max(0.0, now - bucket.at) * rate) + 1.0
-    delay = (level - brim) / rate
+    delay = (level - _brim(budget, careful, urgent)) / rate
     if delay > ROUNDING:
         return bucket, delay
-    return replace(bucket, at=max(now, bucket.at), level=level), 0.0
+    return replace(bucket, at=max(now, bucket.at), level=level, hours=hours), 0.0
+
+
+def _brim(budget: Budget, careful: bool, urgent: bool) -> float:
+    if careful:
+        return CAREFUL_URGENT_BRIM if urgent else CAREFUL_BRIM
+    return max(1.0, budget.burst * (URGENT_BRIM if urgent else BRIM))
+
+
+def _day(
+    bucket: Bucket, budget: Budget, now: float, urgent: bool
+) -> tuple[tuple[tuple[int, int], ...], float]:
+    """The hours with one more request in them, and the seconds until it is within the day's limit:
+    when the oldest hour with requests in it is 24 hours past."""
+    if budget.per_day is None:
+        return (), 0.0
+    this = int(now // HOUR)
+    hours = tuple(each for each in bucket.hours if each[0] >= this - HOURS_A_DAY)
+    limit = max(1, int(budget.per_day * (URGENT_BRIM if urgent else BRIM)))
+    if sum(count for _, count in hours) >= limit:
+        return hours, (hours[0][0] + HOURS_A_DAY + 1) * HOUR - now
+    if hours and hours[-1][0] == this:
+        return (*hours[:-1], (this, hours[-1][1] + 1)), 0.0
+    return (*hours, (this, 1)), 0.0
 
 
 def refuse(bucket: Bucket, budget: Budget, now: float, retry_after: float) -> Bucket:
@@ -85,4 +170,5 @@ def refuse(bucket: Bucket, budget: Budget, now: float, retry_after: float) -> Bu
         at=now,
         careful_until=now + CAREFUL_FOR,
         paused_until=max(bucket.paused_until, now + pause),
+        hours=bucket.hours,
     )

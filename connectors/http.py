@@ -26,7 +26,7 @@ from tenacity import (
 )
 
 from connectors.auth import TokenStore
-from connectors.budget import Budget, Limiter
+from connectors.budget import Budget, Limiter, MemoryMeter, Meter
 from connectors.errors import (
     AuthFailed,
     BadResponse,
@@ -56,14 +56,17 @@ USER_AGENT = "retro-roi/0.1"
 class Wire:
     """The effects of a connector, given by the wiring.
 
-    `limiter` gives the shared budget of an account, `tokens` where an OAuth pair is kept, and
-    `transport` replaces the network in tests or guards it.
+    `limiter` gives the shared budget of an account, `meter` what it used of the tool's own limits,
+    `tokens` where an OAuth pair is kept, and `transport` replaces the network in tests or guards
+    it. The reads of a `bulk` connector leave a reserve of the budget to everybody else.
     """
 
     limiter: Callable[[Budget], Limiter]
     sleep: Callable[[float], None]
     tokens: TokenStore | None = None
     transport: httpx.BaseTransport | None = None
+    meter: Callable[[str], Meter] = lambda _account: MemoryMeter()
+    bulk: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,7 @@ class ApiClient:
     ) -> None:
         self._sleep = wire.sleep
         self._limiter = wire.limiter(budget) if budget else None
+        self._urgent = not wire.bulk
         self._name_refusal = name_refusal
         self.moved_to: str | None = None
         self.sent = 0
@@ -228,7 +232,7 @@ class ApiClient:
 
     def _wait_for_budget(self) -> None:
         waited = 0.0
-        while self._limiter and (seconds := self._limiter.acquire()) > 0:
+        while self._limiter and (seconds := self._limiter.acquire(self._urgent)) > 0:
             if waited + seconds > LONGEST_WAIT:
                 raise RateLimited("The request budget is used up.", retry_after=seconds)
             self._sleep(seconds)

@@ -10,7 +10,7 @@ from typing import Any
 
 from connectors.capabilities import ConfirmsPresence
 from connectors.port import Connector, Presence
-from sync.store import cursors, mirror, runs
+from sync.store import cursors, deletes, mirror, runs
 from sync.store.database import Database
 from sync.store.mirror import Feed
 from sync.store.runs import Lease, Progress
@@ -30,7 +30,8 @@ class Certificate:
     nothing of: the difference of the two counts, so that an older copy of a refused record counts
     as held. A refusal without an id (a file that cannot be opened) is in `set_aside` alone.
     `ids_match` is about all others. `hidden` are records the tool has but does not show us;
-    `held_back` would have been deleted, were they not too many at once.
+    `held_back` would have been deleted, were they not too many at once; `kept` were deleted in the
+    tool, and a person said that they stay here.
     """
 
     remote_count: int
@@ -40,6 +41,7 @@ class Certificate:
     shortfall: int = 0
     hidden: int = 0
     held_back: int = 0
+    kept: int = 0
 
     @property
     def complete(self) -> bool:
@@ -65,13 +67,17 @@ def certify(
         unseen = mirror.held_but_not_seen(session, feed, lease.run_id)
         held = mirror.count_records(session, feed)
     presence = _presence(connector, feed, unseen)
-    gone = [id_ for id_ in unseen if presence[id_] is Presence.DELETED]
-    too_many = len(gone) >= FEWEST_HELD_BACK and len(gone) > MOST_GONE * held
+    absent = [id_ for id_ in unseen if presence[id_] is Presence.DELETED]
     with database.writing() as session:
         runs.hold(session, lease)
+        kept = deletes.kept(session, feed, absent)
+        gone = [id_ for id_ in absent if id_ not in kept]
+        too_many = len(gone) >= FEWEST_HELD_BACK and len(gone) > MOST_GONE * held
+        asked = gone if too_many else ()
+        deletes.hold_back(session, feed, asked, run_id=lease.run_id, at=now())
         deleted = 0 if too_many else mirror.mark_deleted(session, feed, gone, now())
         runs.advance(session, lease, Progress(deleted=deleted), now())
-        still_there = len(unseen) - len(gone)
+        still_there = len(unseen) - len(absent)
         remote = mirror.count_seen(session, lease.run_id) + still_there
         mirrored = mirror.count_records(session, feed)
         matching = mirror.count_seen_and_held(session, feed, lease.run_id) + still_there
@@ -79,11 +85,12 @@ def certify(
         return Certificate(
             remote_count=remote,
             mirror_count=mirrored,
-            ids_match=remote - lacking == mirrored == matching,
+            ids_match=remote - lacking == mirrored - len(kept) == matching,
             set_aside=cursors.count_set_aside(session, feed, lease.run_id),
             shortfall=lacking,
             hidden=sum(presence[id_] is Presence.HIDDEN for id_ in unseen),
-            held_back=len(gone) if too_many else 0,
+            held_back=len(asked),
+            kept=len(kept),
         )
 
 

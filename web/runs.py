@@ -25,6 +25,10 @@ class CertificateView:
     ids_match: bool
     findings: Sequence[tuple[str, int]]
 
+    @property
+    def held_back(self) -> bool:
+        return any(word == "held_back" for word, _ in self.findings)
+
 
 @dataclass(frozen=True)
 class RunView:
@@ -96,7 +100,9 @@ def _counts(run: Run) -> Iterator[tuple[str, int]]:
 def _certificate(given: Mapping[str, Any] | None, complete: bool | None) -> CertificateView | None:
     if given is None:
         return None
-    findings = ((word, int(given.get(word, 0))) for word in ("set_aside", "hidden", "held_back"))
+    findings = (
+        (word, int(given.get(word, 0))) for word in ("set_aside", "hidden", "held_back", "kept")
+    )
     return CertificateView(
         complete=bool(complete),
         remote=int(given["remote_count"]),

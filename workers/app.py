@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from config.settings import Settings
-from connectors.budget import Budget, Limiter
+from connectors.budget import Budget, Limiter, Meter
 from connectors.hosts import PublicHostsOnly
 from connectors.http import Wire
 from connectors.port import Connector, ConnectorConfig
@@ -24,7 +24,7 @@ from sync.vault import Vault
 from workers.clock import BusinessClock, business_clock, machine_now
 from workers.errors import CannotRun
 from workers.keyring import open_vault
-from workers.limits import MemoryLimiters, RedisLimiter
+from workers.limits import MemoryLimiters, RedisLimiter, RedisMeter
 
 POSTGRES_PORT = 5432
 
@@ -40,13 +40,22 @@ class App:
     redis: Redis | None
     memory: MemoryLimiters
 
-    def connector(self, connection: Connection) -> Connector[Any]:
-        """Raises SecretsUnreadable, SettingsOutdated when the settings do not fit this version."""
+    def connector(self, connection: Connection, *, bulk: bool = False) -> Connector[Any]:
+        """`bulk` is for pulls: they leave a reserve of the budget to what people wait for.
+
+        Raises SecretsUnreadable, SettingsOutdated when the settings do not fit this version.
+        """
         kind = tool(connection.kind)
-        return self.unstored(kind, config_of(connection, kind, self.vault), connection.id)
+        config = config_of(connection, kind, self.vault)
+        return self.unstored(kind, config, connection.id, bulk=bulk)
 
     def unstored(
-        self, kind: type[Connector[Any]], config: ConnectorConfig, connection_id: int | None = None
+        self,
+        kind: type[Connector[Any]],
+        config: ConnectorConfig,
+        connection_id: int | None = None,
+        *,
+        bulk: bool = False,
     ) -> Connector[Any]:
         """A connector for settings that are not kept, or not yet."""
         tokens = (
@@ -60,6 +69,8 @@ class App:
             config,
             Wire(
                 limiter=self.limiter,
+                meter=self.meter,
+                bulk=bulk,
                 sleep=time.sleep,
                 tokens=tokens,
                 transport=network if allowed else PublicHostsOnly(network),
@@ -70,6 +81,11 @@ class App:
         if self.redis is None:
             return self.memory.limiter(budget)
         return RedisLimiter(self.redis, budget)
+
+    def meter(self, account: str) -> Meter:
+        if self.redis is None:
+            return self.memory.meter(account)
+        return RedisMeter(self.redis, account)
 
     def close(self) -> None:
         self.database.close()

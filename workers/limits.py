@@ -11,7 +11,18 @@ from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import WatchError
 
-from connectors.budget import CAREFUL_SHARE, Bucket, Budget, refuse, take
+from connectors.budget import (
+    CAREFUL_SHARE,
+    HOUR,
+    HOURS_A_DAY,
+    Bucket,
+    Budget,
+    MemoryMeter,
+    Used,
+    refuse,
+    still_used,
+    take,
+)
 
 # A count is forgotten this many seconds after it has stopped to matter.
 FORGET_AFTER = 60.0
@@ -26,9 +37,9 @@ class MemoryLimiter:
         self._lock = threading.Lock()
         self._bucket = Bucket(at=now())
 
-    def acquire(self) -> float:
+    def acquire(self, urgent: bool = False) -> float:
         with self._lock:
-            self._bucket, delay = take(self._bucket, self._budget, self._now())
+            self._bucket, delay = take(self._bucket, self._budget, self._now(), urgent)
             return delay
 
     def refused(self, retry_after: float) -> None:
@@ -42,12 +53,17 @@ class MemoryLimiters:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._limiters: dict[str, MemoryLimiter] = {}
+        self._meters: dict[str, MemoryMeter] = {}
 
     def limiter(self, budget: Budget) -> MemoryLimiter:
         with self._lock:
             if budget.account not in self._limiters:
                 self._limiters[budget.account] = MemoryLimiter(budget)
             return self._limiters[budget.account]
+
+    def meter(self, account: str) -> MemoryMeter:
+        with self._lock:
+            return self._meters.setdefault(account, MemoryMeter())
 
 
 class RedisLimiter:
@@ -59,8 +75,8 @@ class RedisLimiter:
         self._budget = budget
         self._key = f"retro:budget:{budget.account}"
 
-    def acquire(self) -> float:
-        return self._change(lambda bucket, now: take(bucket, self._budget, now))
+    def acquire(self, urgent: bool = False) -> float:
+        return self._change(lambda bucket, now: take(bucket, self._budget, now, urgent))
 
     def refused(self, retry_after: float) -> None:
         self._change(lambda bucket, now: (refuse(bucket, self._budget, now, retry_after), 0.0))
@@ -88,5 +104,33 @@ class RedisLimiter:
 
     def _matters_for(self, bucket: Bucket, now: float) -> int:
         drained = bucket.at + bucket.level / (self._budget.rate * CAREFUL_SHARE)
-        last = max(drained, bucket.careful_until, bucket.paused_until)
+        day = (bucket.hours[-1][0] + HOURS_A_DAY + 1) * HOUR if bucket.hours else 0.0
+        last = max(drained, bucket.careful_until, bucket.paused_until, day)
         return math.ceil(max(0.0, last - now) + FORGET_AFTER)
+
+
+class RedisMeter:
+    """Safe between threads, processes and machines; the clock is the one of Redis."""
+
+    def __init__(self, redis: Redis, account: str) -> None:
+        self._redis = redis
+        self._key = f"retro:meter:{account}"
+
+    def note(self, name: str, used: Used) -> None:
+        until = self._now() + used.resets_in
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.hset(self._key, name, msgspec.json.encode((used.amount, until)))
+            # Later than any limit is counted: a name that is not noted again is read as reset.
+            pipe.expire(self._key, math.ceil(used.resets_in) + round(HOUR))
+            pipe.execute()
+
+    def read(self, name: str) -> Used | None:
+        kept = self._redis.hget(self._key, name)
+        if kept is None:
+            return None
+        amount, until = msgspec.json.decode(kept, type=tuple[float, float])
+        return still_used(amount, until - self._now())
+
+    def _now(self) -> float:
+        seconds, microseconds = self._redis.time()
+        return float(seconds + microseconds / 1e6)

@@ -86,7 +86,7 @@ def _work(
     app: App, lease: Lease, run: Run, connection: Connection, on_page: Callable[[int], None]
 ) -> RunStatus:
     with (
-        closing(_connector(app, connection)) as connector,
+        closing(_connector(app, connection, bulk=run.stream != PUSH)) as connector,
         address_kept(app, connection, connector),
     ):
         if connection.state is ConnectionState.BROKEN:
@@ -109,11 +109,11 @@ def _work(
         return status
 
 
-def _connector(app: App, connection: Connection) -> Connector[Any]:
+def _connector(app: App, connection: Connection, *, bulk: bool) -> Connector[Any]:
     """Raises AuthFailed when what is stored cannot be used."""
     step = "Connect it again."
     try:
-        return app.connector(connection)
+        return app.connector(connection, bulk=bulk)
     except SecretsUnreadable as error:
         raise AuthFailed(str(error), next_step=step) from error
     except ValueError as error:

@@ -56,7 +56,9 @@ class Bitrix24(Connector[Bitrix24Config]):
 
     def __init__(self, config: Bitrix24Config, wire: Wire) -> None:
         super().__init__(config, wire)
-        self._operating = OperatingTime()
+        # Counted per portal, method and credential.
+        user = config.user_and_code[0] if config.user_and_code else config.client_id
+        self._operating = OperatingTime(wire.meter(f"bitrix24:{config.origin}:{user}"))
 
     def base_url(self) -> str:
         return f"{self.config.origin}/rest/"

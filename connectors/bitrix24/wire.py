@@ -4,9 +4,8 @@ REST 2 and REST 3 live side by side under two paths; CRM is in 2 only.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from threading import Lock
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -15,6 +14,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from connectors.bitrix24.refusals import Fault, named, refusal
+from connectors.budget import Meter, Used
 from connectors.errors import BadResponse, ConnectorError, RateLimited
 from connectors.http import Answer, ApiClient
 
@@ -82,7 +82,8 @@ class Batch:
         if fault is None:
             return None
         method = self.commands[name].method
-        return named(fault, method, operating_wait=self.operating.wait(method))
+        error = named(fault, method, operating_wait=self.operating.wait(method))
+        return _shared(error, method, self.operating)
 
     def outcome(self, name: str) -> ConnectorError | None:
         """What a command failed with, None when it was done."""
@@ -143,42 +144,43 @@ def decode(raw: Raw | bytes, into: type[T]) -> T:
         raise BadResponse(f"The portal's answer could not be read: {error}") from error
 
 
-@dataclass
 class OperatingTime:
-    """What the portal reported of each method's server time. Page threads share it."""
+    """What the portal told of each method's server time. All processes share it by the meter."""
 
-    _reported: dict[str, Times] = field(default_factory=dict)
-    _lock: Lock = field(default_factory=Lock)
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
 
     def note(self, method: str, times: Times | None) -> None:
         if times is not None and times.operating is not None:
-            with self._lock:
-                self._reported[method] = times
+            self._meter.note(method, Used(times.operating, _until_reset(times)))
+
+    def blocked(self, method: str) -> None:
+        """The portal refuses this method: nobody reads by it until some of its time is back."""
+        self._meter.note(method, Used(OPERATING_PLAN, self.wait(method)))
 
     def wait(self, method: str) -> float:
-        """How long a blocked method stays so, as of its last answer: later it is less."""
-        with self._lock:
-            return _until_reset(self._reported.get(method))
+        """How long a blocked method stays so."""
+        used = self._meter.read(method)
+        return OPERATING_UNKNOWN if used is None else used.resets_in
 
     def mind(self, *methods: str) -> None:
-        """Raises RateLimited, once, when one of them is about to be blocked.
+        """Raises RateLimited when one of them is about to be blocked, until some of its time has
+        come back.
 
         It is for bulk reads: only they stop early, writes go on.
         """
         for method in methods:
-            with self._lock:
-                times = self._reported.get(method)
-                if times is None or times.operating is None or times.operating < OPERATING_PLAN:
-                    continue
-                del self._reported[method]
-            raise RateLimited(
-                f"The portal has almost used up its time for {method}.",
-                retry_after=_until_reset(times),
-            )
+            used = self._meter.read(method)
+            if used is not None and used.amount >= OPERATING_PLAN:
+                raise RateLimited(
+                    f"The portal has almost used up its time for {method}.",
+                    retry_after=max(1.0, used.resets_in),
+                    of_account=False,
+                )
 
 
-def _until_reset(times: Times | None) -> float:
-    if times is None or times.operating_reset_at is None:
+def _until_reset(times: Times) -> float:
+    if times.operating_reset_at is None:
         return OPERATING_UNKNOWN
     return max(1.0, times.operating_reset_at - times.start + 1.0)
 
@@ -220,8 +222,10 @@ class Portal:
         body = decode(envelope.result, BatchBody)
         results, times = _mapping(body.result), _mapping(body.result_time)
         self.operating.note("batch", envelope.time)
-        for one in commands:
-            self.operating.note(one.method, times.get(one.name))
+        # The figure of a method only grows within a batch: its last one tells it all.
+        last = {one.method: times[one.name] for one in commands if one.name in times}
+        for method, spent in last.items():
+            self.operating.note(method, spent)
         named_commands = {one.name: one for one in commands}
         faults = _mapping(body.result_error)
         return Batch(named_commands, results, faults, envelope.time, self.operating)
@@ -247,4 +251,12 @@ def _mapping(value: dict[str, T] | list[Raw]) -> Mapping[str, T]:
 
 def name_refusal(response: httpx.Response, operating: OperatingTime) -> ConnectorError | None:
     method = response.request.url.path.rsplit("/", 1)[-1]
-    return refusal(response, operating_wait=operating.wait(method))
+    error = refusal(response, operating_wait=operating.wait(method))
+    return None if error is None else _shared(error, method, operating)
+
+
+def _shared(error: ConnectorError, method: str, operating: OperatingTime) -> ConnectorError:
+    """A method that is blocked for one process is blocked for all."""
+    if isinstance(error, RateLimited) and not error.of_account:
+        operating.blocked(method)
+    return error

@@ -163,5 +163,11 @@ def _aside(feed: Feed) -> ColumnElement[bool]:
     )
 
 
+def drop_set_aside(session: Session, number: int) -> bool:
+    """False when there is none of this number."""
+    dropped = session.connection().execute(delete(SetAside).where(col(SetAside.id) == number))
+    return dropped.rowcount == 1
+
+
 def all_set_aside(session: Session) -> Sequence[SetAside]:
     return session.exec(select(SetAside).order_by(col(SetAside.id))).all()

@@ -15,7 +15,7 @@ from sqlmodel import Session
 from connectors.models import Record
 from connectors.port import RefusedRecord
 from sync.rows import columns, content_hash, values
-from sync.store import cursors, mirror
+from sync.store import cursors, deletes, mirror
 from sync.store.bulk import bound_values
 from sync.store.closings import correct_closings, meet_in_turn
 from sync.store.mirror import Feed, Saved
@@ -42,6 +42,7 @@ def take_in(
     correct_closings(session, feed, [r for r in taken if r.id in saved.written])
     cursors.set_aside(session, feed, aside, run_id=run_id, at=at)
     cursors.clear_set_aside(session, feed, [record.id for record in taken])
+    deletes.forget_alive(session, feed, [record.id for record in records])
     return Progress(
         read=len(records) + len(refused),
         created=saved.created,

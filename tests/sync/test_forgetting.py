@@ -17,7 +17,7 @@ from sync.tables.mirror import Change
 from sync.tables.outbox import Link, Operation, Outbox
 from sync.tables.people import Person, PersonId
 from sync.tables.retros import Action, Decision, Retro, Target
-from sync.tables.runs import HookEvent, Mode, RunSeen, SetAside, Trigger
+from sync.tables.runs import HeldDelete, HookEvent, Mode, RunSeen, SetAside, Trigger
 from tests.sync.conftest import NOW
 from tests.sync.test_measures import form, lead
 
@@ -61,6 +61,13 @@ def fill(session: Session, connection_id: int) -> None:
                 run_id=run.id,
                 reason="r",
                 raw="{}",
+                seen_at=NOW,
+            ),
+            HeldDelete(
+                connection_id=connection_id,
+                stream="deals",
+                record_id="2",
+                run_id=run.id,
                 seen_at=NOW,
             ),
             Change(

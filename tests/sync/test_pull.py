@@ -1,11 +1,14 @@
 """Pulls from a sandbox portal: the mirror holds what the portal holds, and knows that it does."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from connectors.bitrix24.connector import Bitrix24
+from connectors.budget import Budget
 from connectors.models import Stream
 from connectors.port import Window
 from sync.pull import PAUSES
@@ -13,6 +16,7 @@ from sync.store.database import Database
 from sync.tables.runs import Mode, RunStatus
 from tests.connectors.bitrix24.kit import Sandbox, sandbox
 from tests.portal import Mirrored, new_database, store_connection
+from workers.limits import MemoryLimiter
 
 STREAMS = (
     *(Stream.PEOPLE, Stream.PIPELINES, Stream.CONTACTS, Stream.LEADS),
@@ -53,7 +57,7 @@ def own(database: Database, own_portal: Sandbox) -> Mirrored:
 
 
 def certificate(count: int, **differing: int) -> dict[str, object]:
-    plain = {"set_aside": 0, "shortfall": 0, "hidden": 0, "held_back": 0}
+    plain = {"set_aside": 0, "shortfall": 0, "hidden": 0, "held_back": 0, "kept": 0}
     counts = {"remote_count": count, "mirror_count": count, "ids_match": True}
     return {**counts, **plain, **differing}
 
@@ -170,6 +174,22 @@ def test_a_long_wait_is_left_to_the_queue(own: Mirrored) -> None:
     own.clock.advance(run.waiting_until - own.clock.now())
     assert own.work(run.id) is RunStatus.SUCCEEDED
     assert own.run(run.id).certificate == certificate(90)
+
+
+@pytest.mark.promise("G8")
+def test_a_pull_whose_budget_is_used_up_for_long_frees_its_worker(own: Mirrored) -> None:
+    limiter = MemoryLimiter(Budget("portal", burst=50, rate=2.0), lambda: 1000.0)
+    limiter.refused(retry_after=300.0)
+    plain = own.portal.connector(plan="standard")
+    wire = replace(plain.wire, limiter=lambda _: limiter, bulk=True)
+    run_id = own.queue(Stream.DEALS)
+    asked = own.portal.requests()
+    assert own.work(run_id, Bitrix24(plain.config, wire)) is RunStatus.WAITING
+    run = own.run(run_id)
+    assert run.waiting_until == own.clock.now() + timedelta(seconds=300)
+    assert (run.lease_until, run.error, own.portal.requests()) == (None, None, asked)
+    own.clock.advance(timedelta(seconds=300))
+    assert own.work(run_id) is RunStatus.SUCCEEDED
 
 
 def test_a_command_that_fails_inside_a_batch_fails_the_run(whole: Mirrored) -> None:

@@ -102,6 +102,7 @@ def test_a_bad_record_is_set_aside_and_the_others_go_through(
         "shortfall": 1,
         "hidden": 0,
         "held_back": 0,
+        "kept": 0,
     }
     (kept,) = aside(mirrored.database)
     assert (kept.record_id, bool(kept.raw)) == (bad, True)

@@ -32,13 +32,16 @@ class ToolBucket:
 @dataclass
 class Simulation:
     """`clients` threads share one budget and send `requests` in all, each answered within twice
-    `latency` seconds; `stranger` requests a second come from elsewhere."""
+    `latency` seconds; `stranger` requests a second come from elsewhere. Every `write_every` seconds
+    somebody writes; `waits` are the seconds that each write waited for its turn."""
 
     requests: int
     clients: int
     latency: float
     seed: int
     stranger: float = 0.0
+    write_every: float = 0.0
+    waits: list[float] = field(default_factory=list)
     done: int = 0
     refused: int = 0
     now: float = 0.0
@@ -54,6 +57,8 @@ class Simulation:
             self._after(0.0, self._next_request)
         if self.stranger:
             self._after(self._random.random(), self._strange_request)
+        if self.write_every:
+            self._after(self.write_every, self._next_write)
         while self.done < self.requests:
             self.now, _, event = heapq.heappop(self._events)
             event()
@@ -61,6 +66,23 @@ class Simulation:
 
     def _after(self, seconds: float, event: Callable[[], None]) -> None:
         heapq.heappush(self._events, (self.now + seconds, next(self._order), event))
+
+    def _next_write(self) -> None:
+        self._after(self.write_every, self._next_write)
+        self._write(asked=self.now)
+
+    def _write(self, asked: float) -> None:
+        self._ours, delay = take(self._ours, BUDGET, self.now, urgent=True)
+        if delay > 0:
+            self._after(delay, lambda: self._write(asked))
+            return
+        self.waits.append(self.now - asked)
+        self._on_the_way(self._write_arrives)
+
+    def _write_arrives(self) -> None:
+        if not self._tool.admits(self.now):
+            self.refused += 1
+            self._ours = refuse(self._ours, BUDGET, self.now, RETRY_AFTER)
 
     def _on_the_way(self, event: Callable[[], None]) -> None:
         self._after(self._random.uniform(0.0, self.latency), event)

@@ -3,6 +3,7 @@ time: what the limiters promise for 400 requests."""
 
 import pytest
 
+from connectors.budget import BRIM, HOUR, URGENT_BRIM, Bucket, Budget, refuse, take
 from tests.workers.simulation import BUDGET, Simulation
 
 SEEDS = range(20)
@@ -33,3 +34,59 @@ def test_beside_a_stranger_that_takes_half_we_are_refused_at_most_three_times(
     runs = [Simulation(REQUESTS, clients, latency, seed, stranger=1.0).run() for seed in SEEDS]
     assert max(run.refused for run in runs) <= 3
     assert all(run.done == REQUESTS for run in runs)
+
+
+@pytest.mark.promise("G8")
+@pytest.mark.parametrize("latency", LATENCIES)
+@pytest.mark.parametrize("write_every", [0.6, 5.0])
+def test_a_write_does_not_wait_behind_a_bulk_pull(latency: float, write_every: float) -> None:
+    """Even where writes take most of the account's rate, and nobody is refused for it."""
+    for seed in SEEDS:
+        run = Simulation(REQUESTS, 8, latency, seed, write_every=write_every).run()
+        assert run.refused == 0
+        assert len(run.waits) > REQUESTS / BUDGET.rate / write_every / 2
+        assert max(run.waits) == 0.0
+
+
+@pytest.mark.promise("G8")
+def test_while_we_are_careful_a_write_still_goes_first() -> None:
+    careful = refuse(Bucket(at=0.0), BUDGET, 0.0, 1.0)
+    now = careful.paused_until
+    after_read, waits = take(careful, BUDGET, now)
+    assert waits == 0.0
+    assert take(after_read, BUDGET, now)[1] > 0
+    assert take(after_read, BUDGET, now, urgent=True)[1] == 0.0
+
+
+DAY = 24 * HOUR
+DAILY = Budget("portal", burst=1000, rate=1000.0, per_day=500)
+
+
+@pytest.mark.promise("G8")
+@pytest.mark.parametrize("begins", [0.0, 5 * HOUR + 7, 23 * HOUR + 3000])
+def test_no_24_hours_hold_more_than_the_limit_of_a_day(begins: float) -> None:
+    """Whenever the provider's day begins: five days of asking as often as one may."""
+    bucket, now, sent = Bucket(at=begins), begins, []
+    while now < begins + 5 * DAY:
+        bucket, delay = take(bucket, DAILY, now)
+        if delay == 0.0:
+            sent.append(now)
+        now += max(delay, 60.0)
+    for first in sent:
+        assert sum(first <= moment < first + DAY for moment in sent) <= 500 * BRIM
+    assert len(sent) > 4 * 500 * BRIM
+
+
+@pytest.mark.promise("G8")
+def test_a_day_that_is_used_up_by_reads_has_room_for_writes_and_is_not_forgotten() -> None:
+    bucket = Bucket(at=0.0)
+    for _ in range(int(500 * BRIM)):
+        bucket, delay = take(bucket, DAILY, 10.0)
+        assert delay == 0.0
+    assert take(bucket, DAILY, 20.0)[1] == DAY + HOUR - 20.0
+    bucket = refuse(bucket, DAILY, 20.0, 1.0)
+    now = bucket.careful_until + 1
+    for _ in range(int(500 * URGENT_BRIM) - int(500 * BRIM)):
+        bucket, delay = take(bucket, DAILY, now, urgent=True)
+        assert delay == 0.0
+    assert take(bucket, DAILY, now, urgent=True)[1] > 0

@@ -5,9 +5,9 @@ import msgspec
 import pytest
 from redis import Redis
 
-from connectors.budget import BRIM, CAREFUL_FOR, Bucket, Budget, Limiter
+from connectors.budget import BRIM, CAREFUL_FOR, Bucket, Budget, Limiter, Used
 from tests.workers.conftest import StartPython
-from workers.limits import MemoryLimiter, MemoryLimiters, RedisLimiter
+from workers.limits import MemoryLimiter, MemoryLimiters, RedisLimiter, RedisMeter
 
 # So slow that nothing drains while a test runs.
 SLOW = Budget("portal", burst=10, rate=0.001)
@@ -101,3 +101,38 @@ def test_an_emptied_redis_starts_a_new_count(redis: Redis) -> None:
         limiter.acquire()
     redis.flushall()
     assert limiter.acquire() == 0.0
+
+
+@pytest.mark.promise("G8")
+def test_the_pause_that_a_tool_asks_for_is_obeyed_by_all(redis: Redis) -> None:
+    first, second = RedisLimiter(redis, ROOMY), RedisLimiter(redis, ROOMY)
+    first.refused(retry_after=50_000.0)
+    assert second.acquire() == pytest.approx(50_000, abs=60)
+    assert second.acquire(urgent=True) == pytest.approx(50_000, abs=60)
+
+
+@pytest.mark.promise("G8")
+def test_reads_leave_room_for_writes(slow_limiter: Limiter) -> None:
+    while slow_limiter.acquire() == 0.0:
+        pass
+    assert slow_limiter.acquire(urgent=True) == 0.0
+
+
+@pytest.mark.promise("G8")
+def test_what_a_tool_told_of_its_own_limits_is_known_to_all_until_it_is_reset(redis: Redis) -> None:
+    first, second = RedisMeter(redis, "portal"), RedisMeter(redis, "portal")
+    first.note("crm.item.list", Used(410.0, resets_in=300.0))
+    first.note("crm.item.get", Used(1.0, resets_in=-1.0))
+    used = second.read("crm.item.list")
+    assert used is not None
+    assert (used.amount, used.resets_in) == (410.0, pytest.approx(300, abs=5))
+    assert second.read("crm.item.get") is None
+    assert second.read("tasks.task.list") is None
+    assert RedisMeter(redis, "other").read("crm.item.list") is None
+
+
+def test_the_clients_of_one_process_share_what_a_tool_told() -> None:
+    limiters = MemoryLimiters()
+    limiters.meter("portal").note("crm.item.list", Used(410.0, resets_in=300.0))
+    assert limiters.meter("portal").read("crm.item.list") is not None
+    assert limiters.meter("other").read("crm.item.list") is None

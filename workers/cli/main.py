@@ -29,7 +29,7 @@ COMMANDS: Mapping[str, str] = {
     "runs": "runs",
     "outbox": "pushing",
     "conflicts": "agreements",
-    "quarantine": "runs",
+    "quarantine": "quarantine",
     "schedule": "schedules",
     "schedules": "schedules",
     "records": "records",

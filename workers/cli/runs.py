@@ -1,4 +1,4 @@
-"""retro pull, sync, runs, quarantine."""
+"""retro pull, sync, runs."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from rich.progress import (
 from sqlmodel import Session
 
 from connectors.models import Stream
-from sync.store import agreements, connections, cursors, outbox, retros, runs
+from sync.store import agreements, connections, outbox, retros, runs
 from sync.tables.runs import PUSH, Run, RunStatus
 from workers.app import App
 from workers.cli.context import json_option, opened
@@ -207,52 +207,3 @@ def _still_to_come(run: Mapping[str, Any]) -> str:
     left = progress["seconds_left"]
     told = "" if left is None else f", {left:.0f} s left"
     return f"of about {progress['expected']:,}{told}"
-
-
-@click.command("quarantine")
-@json_option
-def quarantine_command(as_json: bool) -> Status:
-    """Records that were set aside, with the reason."""
-    output = Output(as_json)
-    with opened() as app, app.database.reading() as session:
-        names = {row.id: row.name for row in connections.all_connections(session)}
-        shown = [
-            {
-                "id": row.id,
-                "connection": names[row.connection_id],
-                "stream": row.stream,
-                "record": row.record_id,
-                "reason": row.reason,
-                "raw": row.raw,
-                "seen_at": row.seen_at,
-            }
-            for row in cursors.all_set_aside(session)
-        ]
-    if as_json:
-        output.document(shown)
-    else:
-        columns = ("id", "connection", "stream", "record", "reason")
-        output.table("", columns, _told_once(shown))
-    return Status.WAITS_FOR_A_PERSON if shown else Status.DONE
-
-
-def _told_once(shown: Sequence[dict[str, Any]]) -> list[list[str]]:
-    """A file that feeds several streams is set aside in each, for one reason."""
-    found: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
-    for row in shown:
-        found.setdefault((row["connection"], row["record"], row["reason"]), []).append(row)
-    return [
-        [
-            ", ".join(str(row["id"]) for row in rows),
-            connection,
-            ", ".join(row["stream"] for row in rows),
-            *_place_and_reason(record, reason),
-        ]
-        for (connection, record, reason), rows in found.items()
-    ]
-
-
-def _place_and_reason(record: str, reason: str) -> tuple[str, str]:
-    """What has no id is kept under its whole reason, which begins with its place."""
-    place, colon, rest = reason.partition(": ")
-    return (place, rest) if colon and record == reason else (record, reason)

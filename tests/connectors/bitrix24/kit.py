@@ -36,7 +36,7 @@ class Unlimited:
     taken: int = 0
     refusals: list[float] = field(default_factory=list)
 
-    def acquire(self) -> float:
+    def acquire(self, urgent: bool = False) -> float:
         self.taken += 1
         return 0.0
 

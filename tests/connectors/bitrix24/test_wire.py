@@ -1,8 +1,11 @@
 """The dialect: envelopes, refusals by name, batches, encoding, operating time."""
 
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Barrier
 from typing import Any
@@ -13,6 +16,7 @@ from msgspec import Raw
 
 from connectors.bitrix24.connector import Bitrix24
 from connectors.bitrix24.wire import Batch, Command, OperatingTime, Ref, Times, query_string
+from connectors.budget import MemoryMeter
 from connectors.errors import (
     AuthFailed,
     BadResponse,
@@ -232,8 +236,27 @@ def test_a_bulk_read_stops_before_its_method_is_blocked_and_writes_go_on() -> No
     connector._portal.write("crm.item.get", {}, Raw)
 
 
-def test_of_several_page_threads_one_stops_for_a_method_that_is_about_to_be_blocked() -> None:
-    operating = OperatingTime()
+@pytest.mark.promise("G8")
+@pytest.mark.parametrize(
+    "answer",
+    [good([], operating=410.0), bad(429, "OPERATION_TIME_LIMIT")],
+    ids=["almost used up", "blocked"],
+)
+def test_what_one_process_learns_of_a_methods_time_stops_the_reads_of_all(answer: Answer) -> None:
+    meters: defaultdict[str, MemoryMeter] = defaultdict(MemoryMeter)
+    plain = Script(lambda _: answer).connector()
+    wire = replace(plain.wire, meter=lambda account: meters[account])
+    first, second = Bitrix24(plain.config, wire), Bitrix24(plain.config, wire)
+    with suppress(RateLimited):
+        read(first)
+    with pytest.raises(RateLimited) as stopped:
+        second._portal.operating.mind("crm.item.get")
+    assert stopped.value.retry_after > 60
+    second._portal.operating.mind("tasks.task.list")
+
+
+def test_all_page_threads_stop_for_a_method_that_is_about_to_be_blocked() -> None:
+    operating = OperatingTime(MemoryMeter())
     gate = Barrier(8)
     used_up = Times(start=0.0, operating=410.0, operating_reset_at=600.0)
 
@@ -256,7 +279,7 @@ def test_of_several_page_threads_one_stops_for_a_method_that_is_about_to_be_bloc
             stopped = [name for found in pool.map(mind, range(8)) for name in found]
     finally:
         sys.setswitchinterval(before)
-    assert stopped == ["RateLimited"] * 300
+    assert stopped == ["RateLimited"] * 300 * 8
 
 
 def test_operating_times_may_be_missing_or_text() -> None:

@@ -1,0 +1,102 @@
+"""Many deletes at once wait for a person, who accepts them or keeps what is here (G4, G11)."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from connectors.models import Deal, Stream
+from sync.rows import from_row
+from sync.store import deletes
+from sync.store.deletes import HeldSet
+from sync.store.intake import take_in
+from sync.tables.runs import Run, RunStatus
+from tests.connectors.bitrix24.kit import Sandbox, sandbox
+from tests.portal import Mirrored, new_database, store_connection
+
+GONE = 20
+
+
+@pytest.fixture
+def portal() -> Iterator[Sandbox]:
+    with sandbox(seed=11, records=90) as running:
+        yield running
+
+
+@pytest.fixture
+def mirrored(tmp_path: Path, portal: Sandbox) -> Iterator[Mirrored]:
+    database = new_database(tmp_path / "retro.db")
+    yield Mirrored(database, portal, store_connection(database, portal))
+    database.close()
+
+
+def delete_many(mirrored: Mirrored) -> tuple[list[str], Run]:
+    """After a first pull: what is gone from the portal, and the full pull that held it back."""
+    mirrored.pull(Stream.DEALS)
+    gone = sorted(mirrored.truth(Stream.DEALS))[:GONE]
+    for id_ in gone:
+        mirrored.portal.edit("deals", id_, {"delete": True})
+    return gone, mirrored.pull(Stream.DEALS)
+
+
+def waiting(mirrored: Mirrored) -> list[HeldSet]:
+    with mirrored.database.reading() as session:
+        return list(deletes.held_sets(session))
+
+
+@pytest.mark.promise("G4")
+@pytest.mark.promise("G11")
+def test_the_certificate_says_what_the_tool_has_and_what_is_held_back(mirrored: Mirrored) -> None:
+    gone, run = delete_many(mirrored)
+    assert (run.status, run.complete, run.certificate) == (
+        RunStatus.INCOMPLETE,
+        False,
+        {"remote_count": 70, "mirror_count": 90, "ids_match": False, "held_back": GONE}
+        | {"set_aside": 0, "shortfall": 0, "hidden": 0, "kept": 0},
+    )
+    (held,) = waiting(mirrored)
+    assert (held.id, held.stream, list(held.records)) == (run.id, "deals", gone)
+
+
+@pytest.mark.promise("G4")
+def test_deletes_that_are_accepted_are_done_and_the_next_pull_is_whole(mirrored: Mirrored) -> None:
+    _, run = delete_many(mirrored)
+    assert run.id is not None
+    with mirrored.database.writing() as session:
+        assert deletes.accept(session, run.id, mirrored.clock.now()) == GONE
+        assert deletes.accept(session, run.id, mirrored.clock.now()) is None
+    assert set(mirrored.records(Stream.DEALS)) == set(mirrored.truth(Stream.DEALS))
+    again = mirrored.pull(Stream.DEALS)
+    assert (again.complete, again.deleted, waiting(mirrored)) == (True, 0, [])
+
+
+@pytest.mark.promise("G4")
+def test_what_a_person_keeps_is_not_asked_about_again(mirrored: Mirrored) -> None:
+    gone, run = delete_many(mirrored)
+    assert run.id is not None
+    with mirrored.database.writing() as session:
+        assert deletes.keep(session, run.id) == GONE
+    again = mirrored.pull(Stream.DEALS)
+    assert again.certificate is not None
+    assert (again.status, again.complete, again.deleted) == (RunStatus.SUCCEEDED, True, 0)
+    assert (again.certificate["kept"], again.certificate["held_back"]) == (GONE, 0)
+    assert set(gone) < set(mirrored.records(Stream.DEALS))
+    other = next(iter(mirrored.truth(Stream.DEALS)))
+    mirrored.portal.edit("deals", other, {"delete": True})
+    one_more = mirrored.pull(Stream.DEALS)
+    assert (one_more.complete, one_more.deleted, waiting(mirrored)) == (True, 1, [])
+
+
+@pytest.mark.promise("G4")
+def test_a_record_that_shows_again_is_no_longer_asked_about(mirrored: Mirrored) -> None:
+    """It was restored from the recycle bin, say; to accept the set must not delete it."""
+    gone, first = delete_many(mirrored)
+    again = mirrored.pull(Stream.DEALS)
+    assert [held.id for held in waiting(mirrored)] == [again.id] != [first.id]
+    assert again.id is not None
+    back = from_row(Deal, mirrored.rows(Stream.DEALS)[gone[0]])
+    with mirrored.database.writing() as session:
+        feed, at = mirrored.feed(Stream.DEALS), mirrored.clock.now()
+        take_in(session, feed, [back], (), run_id=again.id, at=at)
+        assert deletes.accept(session, again.id, at) == GONE - 1
+    assert gone[0] in mirrored.records(Stream.DEALS)

@@ -1,0 +1,54 @@
+"""`retro quarantine`: what waits for a person, and how it is settled."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.connectors.bitrix24.kit import Sandbox, sandbox
+from tests.workers.cli.kit import Retro
+
+
+@pytest.fixture
+def own() -> Iterator[Sandbox]:
+    with sandbox(seed=11, records=60) as running:
+        yield running
+
+
+def delete_many(retro: Retro, portal: Sandbox) -> str:
+    """The id under which the deletes wait."""
+    retro.connect(portal)
+    retro("pull", "portal", "--stream", "deals")
+    for record in sorted(portal.records("deals"), key=lambda one: int(one["id"]))[:20]:
+        portal.edit("deals", record["id"], {"delete": True})
+    assert retro("pull", "portal", "--stream", "deals", "--full").status == 3
+    (held,) = retro("quarantine", "--json").document
+    assert (held["kind"], held["stream"], len(held["records"])) == ("deletes", "deals", 20)
+    return str(held["id"])
+
+
+def alive(retro: Retro) -> int:
+    rows = retro("records", "deals", "--json").document
+    return sum(row["deleted_at"] is None for row in rows)
+
+
+@pytest.mark.promise("G4")
+@pytest.mark.parametrize(("word", "left"), [("accept", 40), ("drop", 60)])
+def test_held_back_deletes_are_accepted_or_dropped(
+    retro: Retro, own: Sandbox, word: str, left: int
+) -> None:
+    waiting = delete_many(retro, own)
+    assert retro("quarantine").status == 3
+    settled = retro("quarantine", word, waiting, "--json")
+    assert (settled.status, settled.document) == (0, [])
+    again = retro("pull", "portal", "--stream", "deals", "--full", "--json")
+    assert (again.status, again.document["runs"][0]["complete"]) == (0, True)
+    assert alive(retro) == left
+    missing = retro("quarantine", word, waiting)
+    assert (missing.status, missing.sentence) == (1, f"No deletes wait under {waiting}.")
+
+
+def test_what_is_asked_wrongly_is_told(retro: Retro) -> None:
+    assert retro("quarantine", "accept").status == 2
+    assert "is no id" in retro("quarantine", "drop", "x").sentence
+    assert "correct it in the tool" in retro("quarantine", "accept", "7").sentence
+    assert retro("quarantine", "drop", "7").sentence == "No record was set aside under 7."
