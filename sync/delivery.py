@@ -20,7 +20,7 @@ from connectors.models import KpiTarget, Task, TaskStatus
 from connectors.port import Connector
 from sync import images, undoing
 from sync.store import outbox, runs
-from sync.store.agreements import CHANGES, note_written, take_back
+from sync.store.agreements import CHANGES, change_key, note_written, take_back
 from sync.store.database import Database
 from sync.store.outbox import Claimed, Intention
 from sync.store.runs import Lease, Progress
@@ -111,7 +111,14 @@ class Delivery:
         }[self._write.operation]
         try:
             write()
-        except Overtaken:
+        except Overtaken as error:
+            if not self._write.key.startswith(
+                change_key(self._write.operation, self._write.subject)
+            ):
+                raise Rejected(
+                    f"The {error} of this task was changed in the tool since it was read.",
+                    next_step="Pull the tasks, look at both sides, then retry this write.",
+                ) from error
             # The pull that reads the other change brings both together, and intends what is left.
             with self._database.writing() as session:
                 runs.advance(session, self._lease, Progress(read=1), self._now())

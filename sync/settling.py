@@ -29,6 +29,9 @@ def settle(
     Raises CannotSettle.
     """
     row = agreements.conflict_with(session, conflict_id)
+    if row is not None:
+        agreements.tied_tasks(session, row.connection_id, row.action_key)
+        row = agreements.conflict_with(session, conflict_id)
     if row is None or row.state is not ConflictState.OPEN:
         raise CannotSettle(f"There is no open conflict {conflict_id}.")
     if row.field == WHOLE_TASK:

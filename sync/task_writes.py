@@ -11,7 +11,7 @@ from sqlmodel import Session
 from connectors.models import ActionStatus
 from sync.merge import TaskField, Values
 from sync.store import outbox
-from sync.store.agreements import withdraw
+from sync.store.agreements import change_key, withdraw
 from sync.store.outbox import Intention
 from sync.tables.outbox import Link, Operation, Outbox
 from sync.task_values import COLUMNS, in_columns
@@ -60,5 +60,5 @@ def _intention(
 ) -> Intention:
     content = msgspec.json.encode(fields, order="sorted")
     digest = hashlib.sha256(content).hexdigest()[:12]
-    key = f"{operation.value}:{link.key}:{link.revision}:{digest}"
+    key = f"{change_key(operation, link.key)}{link.revision}:{digest}"
     return Intention(key, link.connection_id, operation, link.key, payload, because=[])

@@ -48,6 +48,7 @@ def edit_action(app: App, key: str, edit: Edit) -> Action:
     meaning = meaning_of(app, known.connection_id)
     now = this_moment(app)
     with app.database.writing() as session:
+        agreements.tied_tasks(session, known.connection_id, key)
         action = session.get_one(Action, key)
         if action.status == ActionStatus.LOST:
             raise CannotRun(f"The task of {key} was deleted; settle that first: retro conflicts")

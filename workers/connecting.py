@@ -10,7 +10,9 @@ from typing import Any
 from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
+from connectors.capabilities import ListsFields
 from connectors.errors import ConnectorError
+from connectors.models import Stream
 from connectors.port import Connector, ConnectorConfig
 from connectors.registry import tool
 from sync import health
@@ -52,9 +54,33 @@ def connect(app: App, kind: str, name: str, given: Mapping[str, str]) -> Connect
 
     Raises UnknownTool, BadSettings, OtherAccount, ConnectorError; then nothing is stored.
     """
+    return connect_as(app, kind, name, read_config(tool(kind), given))
+
+
+def map_fields(app: App, name: str, stream: Stream, wanted: Mapping[str, str]) -> Connected:
+    """Add custom fields, ours to the tool's, to those that are read; the next pull is full.
+
+    Raises UnknownConnection, BadSettings for a field that the tool does not have, ConnectorError.
+    """
+    with app.database.reading() as session:
+        row = connections.connection_named(session, name)
+    with closing(app.connector(row)) as connector:
+        known = getattr(connector.config, "fields", None)
+        if known is None or not isinstance(connector, ListsFields):
+            raise BadSettings(f"{connector.label} has no custom fields to map.")
+        there = {each.name for each in connector.fields(stream)}
+        for remote in wanted.values():
+            if remote not in there:
+                step = f"retro fields {name} {stream.value} lists them."
+                raise BadSettings(f"{stream.value} have no field {remote!r} in {name}; {step}")
+        config = connector.config.model_copy(update={"fields": {**known, **wanted}})
+    return connect_as(app, row.kind, name, config)
+
+
+def connect_as(app: App, kind: str, name: str, config: ConnectorConfig) -> Connected:
+    """The same with settings that were read already."""
     tool_class = tool(kind)
     _check_name(app, name)
-    config = read_config(tool_class, given)
     with closing(app.unstored(tool_class, config)) as connector:
         account = connector.check()
         sandbox = connector.is_sandbox()

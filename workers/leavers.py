@@ -14,6 +14,7 @@ from rules.workspace import Workspace
 from sync.reconcile_tasks import reconcile_tasks
 from sync.store import outbox, people, retros
 from sync.tables.retros import UNFINISHED, Action, Problem
+from sync.vault import SecretsUnreadable
 from workers.actions import Edit, apply_edit, meaning_of, this_moment
 from workers.app import App
 from workers.intentions import intentions
@@ -52,11 +53,13 @@ def hand_over(app: App, now: datetime) -> list[Problem]:
             notices = owner_left(each.action.key, each.choice, because, space, now)
             told = intentions(session, Plan(notices=tuple(notices)), space, there)
             outbox.intend(session, told, now)
-    for each in found:
-        meaning = meaning_of(app, each.action.connection_id)
+    for connection_id in {each.action.connection_id for each in found}:
+        try:
+            meaning = meaning_of(app, connection_id)
+        except (SecretsUnreadable, ValueError):
+            continue  # what is stored of it cannot be used; the first pull that can does the rest
         with app.database.writing() as session:
-            key, moment = each.action.key, this_moment(app)
-            reconcile_tasks(session, each.action.connection_id, meaning, moment, key)
+            reconcile_tasks(session, connection_id, meaning, this_moment(app))
     return problems
 
 

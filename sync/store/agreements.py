@@ -23,7 +23,8 @@ Tied = tuple[Action, Link, RemoteTaskRow | None]
 def tied_tasks(session: Session, connection_id: int, key: str | None = None) -> Sequence[Tied]:
     """Actions whose task is in the tool, with the task as it was last read; one, or all by key.
 
-    The links are locked until the unit of work ends: what both sides agree on moves in one place.
+    Both are locked until the unit of work ends. Whoever changes an action, its link or a conflict
+    about it locks them here first, so that two of them wait for each other in one order.
     """
     statement = (
         select(Action, Link, RemoteTaskRow)
@@ -35,7 +36,7 @@ def tied_tasks(session: Session, connection_id: int, key: str | None = None) -> 
         )
         .where(Link.connection_id == connection_id, Link.kind == LinkKind.TASK)
         .order_by(col(Action.key))
-        .with_for_update(of=Link)
+        .with_for_update(of=(Link, Action))
     )
     if key is not None:
         statement = statement.where(Action.key == key)
@@ -99,7 +100,7 @@ def all_conflicts(
 
 
 def conflict_with(session: Session, conflict_id: int) -> Conflict | None:
-    return session.get(Conflict, conflict_id, with_for_update=True)
+    return session.get(Conflict, conflict_id, populate_existing=True)
 
 
 def open_conflicts(session: Session, connection_id: int) -> dict[str, dict[str, Conflict]]:
@@ -165,14 +166,21 @@ def unsent_changes(session: Session, connection_id: int) -> dict[str, list[Outbo
     return found
 
 
+def change_key(operation: Operation, subject: str) -> str:
+    """How the keys of the changes begin that a merge plans for an action."""
+    return f"{operation.value}:{subject}:"
+
+
 def take_back(session: Session, key: str) -> None:
     """A write that was found not to be wanted any more right before it was sent."""
     session.delete(session.get_one(Outbox, key))
 
 
 def withdraw(session: Session, rows: Sequence[Outbox]) -> None:
-    """Writes that did not go out and are not wanted any more. One that is being sent is left."""
+    """What a merge planned, did not go out and is not wanted any more. One that is being sent is
+    left, and so is what was not planned by a merge."""
     for row in rows:
-        if row.state is OutboxState.PLANNED:
+        is_merged = row.key.startswith(change_key(row.operation, row.subject))
+        if is_merged and row.state is OutboxState.PLANNED:
             session.delete(row)
     session.flush()

@@ -10,6 +10,7 @@ from connectors.models import ActionStatus
 from rules.words import DecisionStatus
 from sync.merge import Contract, TaskField
 from sync.store import outbox
+from sync.store.outbox import Intention
 from sync.tables.agreements import Outcome, Reason
 from sync.tables.outbox import Operation, OutboxState
 from sync.tables.people import Person
@@ -175,6 +176,25 @@ def test_edits_before_a_push_go_out_as_one_write(sides: TwoWay) -> None:
     sides.edit_here(title="Bouton vert")
     sides.push()
     assert sides.task()["title"] == "Bouton vert"
+
+
+@pytest.mark.promise("G6")
+def test_a_write_no_merge_planned_is_refused_where_it_would_overwrite(sides: TwoWay) -> None:
+    sides.edit_there(TITLE="Bouton rouge")
+    payload = {"title": "Bouton vert", "description": "", "owner": NADIA, "only": ["title"]}
+    payload |= {"key": DESIGNER, "due_at": DUE.isoformat()}
+    wanted = Intention(
+        "by-hand", sides.connection_id, Operation.UPDATE_TASK, DESIGNER, payload, because=[]
+    )
+    with sides.app.database.writing() as session:
+        outbox.intend(session, [wanted], sides.now)
+    run = sides.push()
+    assert (run.status, run.error and run.error["message"]) == (
+        "incomplete",
+        f"Not delivered: 1. update_task {DESIGNER}: The title of this task was changed in the tool "
+        "since it was read.",
+    )
+    assert sides.task()["title"] == "Bouton rouge"
 
 
 @pytest.mark.promise("G6")

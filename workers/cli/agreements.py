@@ -13,6 +13,7 @@ from workers.actions import Edit, edit_action, settle_conflict
 from workers.agreements import conflict_reports, set_contracts
 from workers.cli.context import json_option, opened
 from workers.cli.output import Output, Status
+from workers.connecting import map_fields
 from workers.doorbell import ring_for_pushes
 from workers.reports import action_report
 
@@ -108,6 +109,7 @@ def conflicts_command(
 @click.command("map")
 @click.argument("name")
 @click.argument("stream", type=click.Choice([stream.value for stream in Stream]))
+@click.argument("mapped", nargs=-1, metavar="[FIELD=REMOTE]...")
 @click.option(
     "--contract",
     "pairs",
@@ -116,28 +118,43 @@ def conflicts_command(
     help=f"Whose change of a field stands when both sides changed it: {CONTRACTS}; repeatable.",
 )
 @json_option
-def map_command(name: str, stream: str, pairs: tuple[str, ...], as_json: bool) -> None:
-    """The contracts of the fields that both sides may change; sets those that are given."""
+def map_command(
+    name: str, stream: str, mapped: tuple[str, ...], pairs: tuple[str, ...], as_json: bool
+) -> None:
+    """Read custom fields of the tool under names of ours, and set the contracts of the fields of
+    tasks that both sides may change."""
     output = Output(as_json)
-    if stream != Stream.TASKS.value:
-        raise click.UsageError(
-            "only tasks are changed on both sides; custom fields of leads and "
-            "deals are mapped by retro connect --set fields.NAME=…"
-        )
+    is_tasks = stream == Stream.TASKS.value
+    if pairs and not is_tasks:
+        raise click.UsageError("only tasks are changed on both sides, so only they have contracts")
+    if mapped and is_tasks:
+        raise click.UsageError("the fields of tasks are mapped already; give --contract")
     with opened() as app:
         if pairs:
             set_contracts(app, name, dict(_contract(pair) for pair in pairs))
+        if mapped:
+            map_fields(app, name, Stream(stream), dict(_pair(each) for each in mapped))
         with app.database.reading() as session:
             row = connections.connection_named(session, name)
             assert row.id is not None
-            shown: list[dict[str, Any]] = [
-                {"field": field.value, "contract": contract.value}
-                for field, contract in agreements.contracts(session, row.id).items()
-            ]
+            contracts = agreements.contracts(session, row.id) if is_tasks else {}
+            remote = {} if is_tasks else row.settings.get("fields", {})
+    shown: list[dict[str, Any]] = [
+        *({"field": each.value, "contract": word.value} for each, word in contracts.items()),
+        *({"field": each, "remote": word} for each, word in remote.items()),
+    ]
     if as_json:
         output.document({"connection": name, "stream": stream, "fields": shown})
     else:
-        output.table("", ("field", "contract"), ([*row.values()] for row in shown))
+        columns = ("field", "contract" if is_tasks else "remote")
+        output.table("", columns, ([*row.values()] for row in shown))
+
+
+def _pair(text: str) -> tuple[str, str]:
+    field, _, remote = text.partition("=")
+    if not field or not remote:
+        raise click.UsageError(f"{text!r} is no FIELD=REMOTE")
+    return field, remote
 
 
 def _contract(pair: str) -> tuple[TaskField, Contract]:

@@ -78,7 +78,22 @@ def test_a_mistake_is_named(retro: Retro, sides: TwoWay) -> None:
         (("map", "portal", "tasks", "--contract", "due=mine"), 2, "'mine' is no contract"),
         (("map", "portal", "tasks", "--contract", "colour=ask"), 2, "no field 'colour'"),
         (("map", "portal", "deals", "--contract", "title=ask"), 2, "only tasks"),
+        (("map", "portal", "tasks", "score=UF_X"), 2, "give --contract"),
+        (("map", "portal", "deals", "score"), 2, "no FIELD=REMOTE"),
+        (("map", "portal", "deals", "score=UF_X"), 1, "retro fields portal deals lists them"),
     ):
         answer = retro(*arguments)
         assert answer.status == status, arguments
         assert told in answer.sentence
+
+
+def test_a_custom_field_is_mapped_and_read_at_the_next_pull(retro: Retro, sides: TwoWay) -> None:
+    offered = retro("fields", "portal", "deals", "--json").document
+    custom = next(each["name"] for each in offered if each["custom"])
+    mapped = retro("map", "portal", "deals", f"score={custom}", "--json")
+    assert mapped.document["fields"] == [{"field": "score", "remote": custom}]
+    pulled = retro("pull", "portal", "--stream", "deals", "--json").document
+    assert pulled["runs"][0]["mode"] == "full"
+    assert sides.portal.records("deals")
+    (record,) = retro("records", "deals", "--limit", "1").out.splitlines()
+    assert "score" in record
