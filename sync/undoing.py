@@ -24,7 +24,8 @@ from sync.tables.outbox import LinkKind, Operation, Outbox
 
 LEAVE = "Settle it in the tool, or leave it as it is: it was not touched."
 NOT_UNDONE = {
-    Operation.COMPLETE_TASK: "the tool offers no way to open a task again",
+    Operation.COMPLETE_TASK: "the end of a task is news for people; open it again in the tool",
+    Operation.REOPEN_TASK: "that a task goes on is news for people; end it again in the tool",
     Operation.COMMENT: "a comment that was read cannot be taken back",
     Operation.CREATE_TARGET: "a KPI target is kept, with the figures people added to it",
     Operation.UPDATE_TARGET: "a KPI target is kept, with the figures people added to it",

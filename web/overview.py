@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from connectors.files.connector import Files
 from connectors.registry import tools
-from sync.store import people, retros, runs, schedules
+from sync.store import past_runs, people, retros, schedules
 from sync.store.freshness import connections_with_freshness
 from sync.tables.connections import Connection, ConnectionState
 from sync.tables.runs import RunStatus
@@ -119,7 +119,7 @@ def read_decision(session: Session, moments: Moments, decision_id: str) -> Decis
 def read_overview(session: Session, moments: Moments) -> Overview:
     rows = connections_with_freshness(session)
     names = {row.id: row.name for row, _ in rows}
-    recent = runs.latest_by_stream(session, MOST_RUNS)
+    recent = past_runs.latest_by_stream(session, MOST_RUNS)
     decisions = list(reversed(retros.decisions(session)))
     persons, today = _names(session), _today(moments)
     return Overview(

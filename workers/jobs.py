@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from config.settings import load_settings
 from connectors.errors import ConnectorError
 from rules.yaml_file import FileProblem
-from sync.store import runs
+from sync.store import past_runs, runs
 from sync.store.connections import SettingsOutdated, connection_with
 from sync.store.database import DATABASE_AWAY
 from sync.tables.runs import RunStatus
@@ -99,7 +99,7 @@ def note_killed(job_path: str, *ids: int) -> None:
 
 def _is_last_to_change(app: App, run_id: int) -> bool:
     with app.database.reading() as session:
-        return not runs.any_active(session) and runs.changed_lately(session, run_id)
+        return not past_runs.any_active(session) and past_runs.changed_lately(session, run_id)
 
 
 def _work_on(app: App, run_id: int) -> RunStatus | None:

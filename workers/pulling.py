@@ -7,7 +7,7 @@ from datetime import datetime
 from connectors.models import Stream
 from connectors.port import readable_streams
 from connectors.registry import tool
-from sync.store import by_hand, connections, cursors, freshness, runs
+from sync.store import by_hand, connections, cursors, freshness, past_runs, runs
 from sync.store.mirror import Feed
 from sync.tables.runs import ACTIVE_STATUSES, PUSH, Mode, Run, RunStatus, Trigger
 from workers.app import App
@@ -107,7 +107,7 @@ def cancel(app: App, run_id: int) -> None:
     Raises NotThere, CannotRun for a push: what it would send is in the outbox, not in the run.
     """
     with app.database.writing() as session:
-        run = runs.find_run(session, run_id)
+        run = past_runs.find_run(session, run_id)
         if run is None:
             raise NotThere(f"There is no run {run_id}.")
         if run.stream == PUSH:

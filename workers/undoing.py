@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sync.store import outbox, runs, undone
+from sync.store import outbox, past_runs, undone
 from sync.tables.outbox import Outbox, OutboxState
 from sync.tables.runs import ACTIVE_STATUSES, PUSH
 from sync.undoing import Left, plan_undo
@@ -33,7 +33,7 @@ class Undone:
 def undo_now(app: App, run_id: int) -> Undone:
     """Doing it again changes nothing. Raises NotThere, CannotRun when the run is no push."""
     with app.database.writing() as session:
-        run = runs.find_run(session, run_id)
+        run = past_runs.find_run(session, run_id)
         if run is None:
             raise NotThere(f"There is no run {run_id}.")
         if run.stream != PUSH:

@@ -56,7 +56,7 @@ class FusedDatabase(Database):
     def sharing(cls, database: Database, fuse: Fuse) -> "FusedDatabase":
         """With the engine of another one, which remembers how statements are compiled."""
         fused = cls.__new__(cls)
-        fused.url, fused.engine, fused._fuse = database.url, database.engine, fuse
+        vars(fused).update(vars(database), _fuse=fuse)
         return fused
 
     def commit(self, session: Session) -> None:

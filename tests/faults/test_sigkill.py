@@ -109,8 +109,8 @@ def test_a_second_pull_finds_each_change_once_after_a_kill_behind_its_first_page
         pytest.param(V3, "after tasks.task.add", 1, 1, id="task made, answer lost"),
         # The first of the two went to REST 3, which is not there.
         pytest.param(V2, "after tasks.task.add", 2, 1, id="task made, answer lost, REST 2 only"),
-        pytest.param(V3, "before tasks.task.update", 1, 1, id="between create and stamp"),
-        pytest.param(V3, "after tasks.task.update", 2, 2, id="stamped and not noted"),
+        pytest.param(V3, "before batch", 1, 2, id="between create and stamp"),
+        pytest.param(V3, "after batch", 1, 2, id="stamped and not noted"),
         pytest.param(V3, "after tasks.task.chat.message.send", 1, 2, id="commented, answer lost"),
     ],
 )

@@ -44,6 +44,16 @@ def updated(mirrored: Mirrored, key: str, **fields: Any) -> Run:
     return mirrored.finish(mirrored.queue(PUSH, Mode.PUSH))
 
 
+def agree_on(mirrored: Mirrored, key: str, **fields: Any) -> None:
+    """As if a pull had read it: what the tool says is what both sides know."""
+    ours = mirrored.connection_id
+    with mirrored.database.writing() as session:
+        base = {**outbox.base(session, ours, LinkKind.TASK, key), **fields}
+        remote_id = outbox.linked_id(session, ours, LinkKind.TASK, key)
+        assert remote_id is not None
+        outbox.link(session, ours, LinkKind.TASK, key, remote_id, base, NOW)
+
+
 def take_back(mirrored: Mirrored, run: Run) -> list[Left]:
     """Plans it, and works on it once; what is left from the start."""
     assert run.id is not None
@@ -102,6 +112,7 @@ def test_an_update_is_written_back_to_what_was_there_before(mirrored: Mirrored) 
     pushed(mirrored)
     task = tasks(mirrored.portal)[DESIGNER]["id"]
     mirrored.portal.call("tasks.task.update", {"taskId": task, "fields": {"TITLE": "Le leur"}})
+    agree_on(mirrored, DESIGNER, title="Le leur")
     run = updated(mirrored, DESIGNER, title="Le nôtre", description="autre")
     kept = row(mirrored, f"update:{DESIGNER}").before
     assert kept is not None

@@ -9,7 +9,7 @@ import pytest
 from config.settings import load_settings
 from connectors.bitrix24.sandbox import settings
 from connectors.models import Stream
-from sync.store import connections, runs, schedules
+from sync.store import connections, past_runs, runs, schedules
 from sync.store.runs import LEASE, Worker
 from sync.store.schedules import Timing
 from sync.tables.runs import Mode, Run, RunStatus, Trigger
@@ -67,7 +67,7 @@ def begin(app: App, trigger: Trigger, ago: timedelta = timedelta(0)) -> int:
 
 def all_runs(app: App) -> list[Run]:
     with app.database.reading() as session:
-        return list(reversed(runs.recent_runs(session)))
+        return list(reversed(past_runs.recent_runs(session)))
 
 
 @pytest.mark.promise("G9")
@@ -166,9 +166,9 @@ def test_a_pull_stopped_by_hand_says_so_and_the_next_one_goes_on_with_it(app: Ap
     with pytest.raises(KeyboardInterrupt):
         pull_now(app, "portal", [Stream.DEALS], on_page=stop)
     (stopped,) = all_runs(app)
-    told = run_history(stopped, "portal")
+    told = run_history(stopped, "portal", machine_now())
     assert (told["status"], told["worker"]) == ("queued", None)
     assert told["error"]["kind"] == "Interrupted"
     (run,) = pull_now(app, "portal", [Stream.DEALS])
     assert (run.id, run.status, run.error) == (stopped.id, RunStatus.SUCCEEDED, None)
-    assert run_history(run, "portal")["worker"] is not None
+    assert run_history(run, "portal", machine_now())["worker"] is not None

@@ -10,7 +10,7 @@ import pytest
 
 from config.settings import load_settings
 from connectors.models import Stream
-from sync.store import runs, schedules
+from sync.store import past_runs, schedules
 from sync.store.schedules import Timing
 from sync.tables.connections import Connection
 from sync.tables.runs import Mode, Run, Trigger
@@ -60,7 +60,7 @@ def connect(app: App, late: timedelta = timedelta(0)) -> None:
 
 def all_runs(app: App) -> list[Run]:
     with app.database.reading() as session:
-        return list(runs.recent_runs(session))
+        return list(past_runs.recent_runs(session))
 
 
 @pytest.mark.promise("G10")

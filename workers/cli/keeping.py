@@ -121,7 +121,9 @@ def _said(moment: datetime) -> str:
 
 
 @click.command("audit")
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(1), default=50, show_default=True, help="How many, newest first."
+)
 @json_option
 def audit_command(limit: int, as_json: bool) -> None:
     """Who changed what, newest first."""

@@ -18,7 +18,7 @@ from rich.progress import (
 from sqlmodel import Session
 
 from connectors.models import Stream
-from sync.store import agreements, connections, outbox, retros, runs
+from sync.store import agreements, connections, outbox, past_runs, retros
 from sync.tables.runs import PUSH, Run, RunStatus
 from workers.app import App
 from workers.cli.context import json_option, opened
@@ -175,7 +175,9 @@ def runs_command(words: tuple[str, ...], as_json: bool) -> None:
         with app.database.reading() as session:
             names = {row.id: row.name for row in connections.all_connections(session)}
             found = (
-                runs.recent_runs(session) if run_id is None else [runs.find_run(session, run_id)]
+                past_runs.recent_runs(session)
+                if run_id is None
+                else [past_runs.find_run(session, run_id)]
             )
             now = machine_now()
             shown = [run_history(run, names[run.connection_id], now) for run in found if run]

@@ -19,7 +19,7 @@ from workers.queues import QUEUES, QueueName, build_worker
 
 
 @click.command("worker")
-@click.option("--queue", type=click.Choice(QUEUES), required=True)
+@click.option("--queue", type=click.Choice(QUEUES), required=True, help="Whose work it does.")
 @json_option
 def worker_command(queue: QueueName, as_json: bool) -> None:
     """One worker of one queue."""

@@ -17,7 +17,7 @@ from rules.retro_file import parse_retro
 from rules.sample_size import needed_per_group
 from rules.words import Hypothesis, Observation
 from rules.yaml_document import Refused
-from sync.store import hooks, mirror, outbox, people, retros, runs
+from sync.store import hooks, mirror, outbox, past_runs, people, retros
 from sync.tables.mirror import MIRROR
 from sync.tables.outbox import Operation
 from sync.tables.retros import Action, Decision, Target
@@ -214,7 +214,9 @@ def after_hook(app: App, action_key: str) -> dict[str, Any]:
     with app.database.reading() as session:
         events = hooks.all_hints(session)
         read_again = [
-            run for run in runs.recent_runs(session) if run.trigger is Trigger.HOOK and run.read
+            run
+            for run in past_runs.recent_runs(session)
+            if run.trigger is Trigger.HOOK and run.read
         ]
     return {
         **task_state(app, action_key),

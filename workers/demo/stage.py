@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 
 from config.settings import Settings, load_settings
 from connectors.sandbox.runner import free_port
-from sync.store import hooks, outbox, runs, schedules
+from sync.store import hooks, outbox, past_runs, schedules
 from workers.app import App, open_app
 from workers.clock import machine_now
 from workers.demo.later import LaterEvent
@@ -95,7 +95,7 @@ class Stage:
         """What is still going on, empty when nothing is."""
         with self.app.database.reading() as session:
             # What is seen most often is asked first.
-            if runs.any_active(session):
+            if past_runs.any_active(session):
                 return "a run is active"
             # The portal is asked: our own clock may be a moment old.
             if schedules.any_due(session, self._now()):

@@ -148,6 +148,6 @@ def test_the_audit_tells_who_changed_what_and_no_secret(
         "standard",
         "enterprise",
     )
-    assert told[4]["before"]["deals"]["enabled"] is True
-    assert told[4]["after"]["deals"]["enabled"] is False
+    assert told[4]["before"]["deals incremental"]["enabled"] is True
+    assert told[4]["after"]["deals incremental"]["enabled"] is False
     assert webhook_of(portal).split("/")[-2] not in answer.out

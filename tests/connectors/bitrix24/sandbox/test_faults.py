@@ -123,19 +123,18 @@ def test_a_plan_can_be_there_from_the_start(start: Start) -> None:
 
 
 @pytest.mark.parametrize(
-    ("verb", "route", "status"),
+    ("verb", "route", "body", "status"),
     [
-        ("GET", "records/nothing", 404),
-        ("POST", "records/deals/1", 404),
-        ("GET", "nowhere", 404),
-        ("PUT", "clock", 400),
+        ("GET", "records/nothing", {}, 404),
+        ("POST", "records/deals/1", {"set": {"title": "Affaire"}}, 404),
+        ("GET", "nowhere", {}, 404),
+        ("PUT", "clock", {"now": "2026-11-23T08:00:00"}, 400),
     ],
 )
 def test_control_routes_name_what_they_cannot_do(
-    start: Start, verb: str, route: str, status: int
+    start: Start, verb: str, route: str, body: dict[str, Any], status: int
 ) -> None:
     client = start()
-    body = {"now": "2026-11-23T08:00:00"}
     answer = client.http.request(verb, f"{client.base}/_sandbox/{route}", json=body)
     assert answer.status_code == status
     assert answer.json()["error"]
