@@ -36,7 +36,7 @@ def correct_closings(session: Session, feed: Feed, records: Sequence[Record]) ->
         if (isinstance(record, Deal) and record.stage_kind is not StageKind.OPEN)
         or (isinstance(record, StageChange) and record.entity == Stream.DEALS)
     }
-    if not ids:
+    if not ids or not _any_moves(session, feed):
         return
     later = MOVE.alias("later")
     reopened = exists().where(
@@ -67,3 +67,11 @@ def correct_closings(session: Session, feed: Feed, records: Sequence[Record]) ->
         )
         .values(final_at=ended)
     )
+
+
+def _any_moves(session: Session, feed: Feed) -> bool:
+    """A first pull of deals comes before their moves: then there is nothing to look up for each."""
+    held = select(MOVE.c.id).where(
+        MOVE.c.connection_id == feed.connection_id, MOVE.c.entity == Stream.DEALS.value
+    )
+    return session.execute(held.limit(1)).first() is not None
