@@ -240,11 +240,3 @@ def test_markers_name_promises_requirements_and_quirks_that_exist() -> None:
     assert set(used["promise"]) <= promises
     assert set(used["requirement"]) <= requirements
     assert {int(each) for each in used["quirk"]} <= set(range(1, 40))
-
-
-# Promises of the loop that is built now; the others come with later work.
-@pytest.mark.parametrize(
-    "promise", ["G1", "G2", "G3", "G5", "G6", "G7", "G9", "G11", "G12", "G14", "G16"]
-)
-def test_a_promise_has_a_test_that_names_it(promise: str) -> None:
-    assert promise in used_markers()["promise"]
