@@ -207,6 +207,8 @@ class ApiClient:
         self._follow_rename(request, response)
         error = self._name_refusal(response)
         if error is None:
+            # Its stream knows the response: the two would keep megabytes until a collection.
+            response.stream = httpx.ByteStream(b"")
             return Answer(response.content, response.headers)
         if isinstance(error, RateLimited) and error.of_account and self._limiter:
             self._limiter.refused(error.retry_after)
@@ -284,11 +286,15 @@ def side_by_side(sources: Iterable[Iterator[T]], width: int = SIDE_BY_SIDE) -> G
     idle = deque(sources)
     asked: dict[Future[T | _End], Iterator[T]] = {}
     ready: deque[tuple[Future[T | _End], Iterator[T]]] = deque()
+
+    def ask() -> None:
+        while idle and len(asked) + len(ready) < width:
+            source = idle.popleft()
+            asked[pool.submit(_step, turns, source)] = source
+
     try:
         while idle or asked or ready:
-            while idle and len(asked) + len(ready) < width:
-                source = idle.popleft()
-                asked[pool.submit(_step, turns, source)] = source
+            ask()
             if not ready:
                 wait(asked, return_when=FIRST_COMPLETED)
                 for future in [future for future in asked if future.done()]:
@@ -298,6 +304,8 @@ def side_by_side(sources: Iterable[Iterator[T]], width: int = SIDE_BY_SIDE) -> G
             item = future.result()
             if not isinstance(item, _End):
                 idle.append(source)
+                # Before the caller works on it: the next answer takes its time meanwhile.
+                ask()
                 yield item
     finally:
         turns.end()

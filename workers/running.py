@@ -27,7 +27,7 @@ from sync.vault import SecretsUnreadable
 from workers.actions import this_moment
 from workers.app import App
 from workers.clock import machine_now
-from workers.memory import collecting_by_page, page_done
+from workers.memory import collecting_rarely
 from workers.moves import address_kept
 from workers.queues import TimedOut
 
@@ -96,11 +96,10 @@ def _work(
         feed = Feed(run.connection_id, Stream(run.stream))
 
         def paged(read: int) -> None:
-            page_done()
             on_page(run.read + read)
 
         pull = Pull(app.database, connector, feed, lease, machine_now, on_page=paged)
-        with collecting_by_page():
+        with collecting_rarely():
             status = run_pull(pull)
         if status in FINISHED and feed.stream is Stream.TASKS:
             with app.database.writing() as session:

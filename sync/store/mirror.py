@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Select, Table, bindparam, exists, func, insert, literal, select, update
+from sqlalchemy import Select, Table, bindparam, func, insert, literal, select, update
+from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlmodel import Session
 
 from connectors.models import DailyStats, Record, Stream
@@ -207,10 +208,13 @@ def count_records(session: Session, feed: Feed) -> int:
 def remember_seen(session: Session, run_id: int, ids: Sequence[str]) -> None:
     """Note the ids of a page of a full pull; a page that is saved again is noted once."""
     given = listed(session, ids).subquery()
-    # Looked up one by one by their key: `NOT IN` would read the whole enumeration at every page.
-    known = exists().where(SEEN.c.run_id == run_id, SEEN.c.record_id == given.c.value)
-    new = select(literal(run_id), given.c.value).where(~known).distinct()
-    session.execute(insert(SEEN).from_select(["run_id", "record_id"], new))
+    rows = select(literal(run_id), given.c.value)
+    names = ["run_id", "record_id"]
+    if session.connection().dialect.name == "sqlite":
+        # Its parser takes `ON CONFLICT` after a select for a join; the prefix says the same.
+        session.execute(insert(SEEN).prefix_with("OR IGNORE").from_select(names, rows))
+    else:
+        session.execute(pg_insert(SEEN).from_select(names, rows).on_conflict_do_nothing())
 
 
 def count_seen(session: Session, run_id: int) -> int:

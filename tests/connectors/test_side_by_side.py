@@ -60,6 +60,14 @@ def test_answers_are_waited_for_side_by_side_and_items_made_in_turn() -> None:
         assert not pages.reach(taken + 2, within=0.002)
 
 
+def test_a_source_is_asked_for_its_next_item_while_the_reader_works_on_this_one() -> None:
+    pages = Pages()
+    items = side_by_side([pages.source(0)])
+    assert next(items) == (0, 0)
+    assert pages.reach(2, within=20)
+    items.close()
+
+
 def test_a_reader_that_goes_away_leaves_nobody_waiting_for_a_turn() -> None:
     def source() -> Iterator[int]:
         for number in range(PAGES):
