@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from uuid import uuid4
@@ -22,6 +22,26 @@ NOBODY = "nobody"
 # Nothing has to survive a test run.
 CARELESS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=")
 SECONDS_TO_START = 30.0
+# Most tests leave most tables empty, and emptying one makes new files.
+EMPTY = """
+SET lock_timeout = '5s';
+DO $$
+DECLARE name text; held boolean;
+BEGIN
+    FOR name IN SELECT tablename FROM pg_tables
+        WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+    LOOP
+        EXECUTE format('SELECT EXISTS (SELECT FROM %I)', name) INTO held;
+        IF held THEN
+            EXECUTE format('TRUNCATE %I CASCADE', name);
+        END IF;
+    END LOOP;
+    FOR name IN SELECT sequencename FROM pg_sequences WHERE last_value IS NOT NULL
+    LOOP
+        EXECUTE format('ALTER SEQUENCE %I RESTART', name);
+    END LOOP;
+END $$
+"""
 
 
 @dataclass
@@ -32,6 +52,7 @@ class Postgres:
     binaries: Path
     user: str | None
     process: subprocess.Popen[bytes]
+    free: list[str] = field(default_factory=list)
 
     def restart(self) -> None:
         """As an admin does: whoever is connected is thrown out."""
@@ -43,17 +64,35 @@ class Postgres:
     def url(self, database: str = "postgres") -> str:
         return f"postgresql+psycopg://postgres@/{database}?host={self.folder}"
 
-    def execute(self, statement: str) -> None:
+    def execute(self, statement: str, database: str = "postgres") -> None:
         with psycopg.connect(
-            f"host={self.folder} user=postgres dbname=postgres", autocommit=True
+            f"host={self.folder} user=postgres dbname={database}", autocommit=True
         ) as connection:
             connection.execute(statement.encode())
 
+    @contextmanager
+    def lent_database(self) -> Iterator[Database]:
+        """As a new one, but emptied after use and lent again: making one takes longer than most
+        tests."""
+        name = self.free.pop() if self.free else self._copy_of_migrated()
+        database = Database(self.url(name))
+        try:
+            yield database
+        finally:
+            database.close()
+        # One that somebody still holds a lock in is left alone.
+        with suppress(psycopg.Error):
+            self.execute(EMPTY, name)
+            self.free.append(name)
+
     def new_database(self) -> Database:
         """Migrated: a copy of one that is migrated once for each server."""
+        return Database(self.url(self._copy_of_migrated()))
+
+    def _copy_of_migrated(self) -> str:
         name = f"test_{uuid4().hex}"
         self.execute(f"CREATE DATABASE {name} TEMPLATE migrated")
-        return Database(self.url(name))
+        return name
 
     def empty_database(self) -> Database:
         name = f"test_{uuid4().hex}"

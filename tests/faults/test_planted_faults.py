@@ -9,6 +9,8 @@ import pytest
 
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 PATCHES = sorted((Path(__file__).parent / "patches").glob("*.patch"))
 HEADER = "# turns red: "
 TESTS_FAILED = 1

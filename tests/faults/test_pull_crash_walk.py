@@ -19,6 +19,8 @@ from tests.faults.pull_case import (
 from tests.faults.walk import walk
 from tests.portal import Mirrored, new_database, store_connection
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def portal() -> Iterator[Sandbox]:

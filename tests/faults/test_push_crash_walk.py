@@ -17,6 +17,8 @@ from tests.faults.push_case import V2, V3, assert_delivered_once, queue_push
 from tests.faults.walk import walk
 from tests.portal import ENDED, Mirrored, new_database, store_connection
 
+pytestmark = pytest.mark.slow
+
 
 class Office:
     """One address behind which a fresh portal stands for every point of a walk."""

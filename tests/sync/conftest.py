@@ -17,10 +17,11 @@ NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    if request.param == "sqlite":
-        database = new_database(tmp_path / "retro.db")
-    else:
-        database = request.getfixturevalue("postgres_server").new_database()
+    if request.param == "postgresql":
+        with request.getfixturevalue("postgres_server").lent_database() as database:
+            yield database
+        return
+    database = new_database(tmp_path / "retro.db")
     yield database
     database.close()
 

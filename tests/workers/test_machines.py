@@ -27,6 +27,8 @@ from tests.workers.test_service import retro
 from workers.clock import machine_now
 from workers.embedded import embedded_redis
 
+pytestmark = pytest.mark.slow
+
 # Seven interpreters start at once, on a machine that may be busy.
 UP_WITHIN = 240.0
 NEXT_PULL_WITHIN = 60.0

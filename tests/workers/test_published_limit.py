@@ -23,6 +23,8 @@ from workers.app import App, open_app
 from workers.connecting import connect
 from workers.pulling import pull_now
 
+pytestmark = pytest.mark.slow
+
 # Each is read by a worker of its own, whole, again and again: many small requests side by side.
 STREAMS = (
     Stream.DEALS,

@@ -9,6 +9,8 @@ from tests.workers.demo.test_story import run_demo
 from workers.demo.counts import Clicks, perturbed
 from workers.demo.world import story_counts
 
+pytestmark = pytest.mark.slow
+
 
 def wilson(clicks: Clicks) -> tuple[float, float]:
     low, high = proportion_confint(clicks.clicked, clicks.delivered, method="wilson")

@@ -13,6 +13,8 @@ import pytest
 
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 STEPS = ("S01", "S02", "S03", "S10", "S11", "S12", "S12b", "S13", "S14", "S15")
 # Sentences and descriptions of the story; the figures in them are compared on their own.
 IN_WORDS = {
