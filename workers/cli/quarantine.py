@@ -7,11 +7,12 @@ from typing import Any
 import click
 from sqlmodel import Session
 
-from sync.store import connections, cursors, deletes
+from sync.store import audit, connections, cursors, deletes
 from workers.cli.context import json_option, opened
 from workers.cli.output import Output, Status
 from workers.clock import machine_now
 from workers.errors import CannotRun, NotThere
+from workers.hand import this_hand
 
 
 @click.command("quarantine")
@@ -32,6 +33,7 @@ def quarantine_command(action: str | None, which: str | None, as_json: bool) -> 
         if action is not None and which is not None:
             with app.database.writing() as session:
                 _settle(session, action, which)
+                audit.note(session, this_hand(), f"quarantine {action}", which)
         with app.database.reading() as session:
             names = {row.id: row.name for row in connections.all_connections(session)}
             shown = [*_deletes(session, names), *_records(session, names)]

@@ -40,6 +40,8 @@ def test_held_back_deletes_are_accepted_or_dropped(
     assert retro("quarantine").status == 3
     settled = retro("quarantine", word, waiting, "--json")
     assert (settled.status, settled.document) == (0, [])
+    change = retro("audit", "--json").document[0]
+    assert (change["action"], change["subject"]) == (f"quarantine {word}", waiting)
     again = retro("pull", "portal", "--stream", "deals", "--full", "--json")
     assert (again.status, again.document["runs"][0]["complete"]) == (0, True)
     assert alive(retro) == left
