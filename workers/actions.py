@@ -10,7 +10,7 @@ from connectors.models import ActionStatus
 from sync.merge import TaskField
 from sync.reconcile_tasks import Now, reconcile_tasks
 from sync.settling import CannotSettle, settle
-from sync.store import agreements, connections, people
+from sync.store import agreements, audit, connections, people
 from sync.tables.agreements import Conflict, Outcome
 from sync.tables.people import Person
 from sync.tables.retros import Action
@@ -19,6 +19,7 @@ from workers import library
 from workers.app import App
 from workers.clock import machine_now
 from workers.errors import CannotRun, NotThere
+from workers.hand import this_hand
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,12 @@ def edit_action(app: App, key: str, edit: Edit) -> Action:
             raise CannotRun(f"The task of {key} was deleted; settle that first: retro conflicts")
         if edit.owner is not None:
             _check_owner(session, action, edit.owner)
+        before = told_of_action(action)
         apply_edit(app, action, edit, now.business)
         session.add(action)
         session.flush()
+        after = told_of_action(action)
+        audit.note(session, this_hand(), "action", key, before=before, after=after)
         reconcile_tasks(session, action.connection_id, meaning, now, key)
         return session.get_one(Action, key)
 
@@ -97,9 +101,25 @@ def settle_conflict(app: App, conflict_id: int, outcome: Outcome) -> Conflict:
     meaning = meaning_of(app, row.connection_id)
     try:
         with app.database.writing() as session:
-            return settle(session, conflict_id, outcome, meaning, this_moment(app))
+            settled = settle(session, conflict_id, outcome, meaning, this_moment(app))
+            values = {"ours": row.ours, "theirs": row.theirs}
+            after = {"outcome": outcome.value, "field": row.field}
+            subject = f"{conflict_id}: {row.action_key}"
+            audit.note(session, this_hand(), "settle", subject, before=values, after=after)
+            return settled
     except CannotSettle as error:
         raise CannotRun(str(error)) from error
+
+
+def told_of_action(action: Action) -> dict[str, str]:
+    """What people may change of it, for the audit."""
+    return {
+        "title": action.title,
+        "description": action.description,
+        "owner": action.owner,
+        "due_at": action.due_at.isoformat(),
+        "status": action.status,
+    }
 
 
 def meaning_of(app: App, connection_id: int) -> Meaning:

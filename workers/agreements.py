@@ -7,11 +7,12 @@ from sqlmodel import Session
 
 from sync.merge import Contract, TaskField
 from sync.reconcile_tasks import reconcile_tasks
-from sync.store import agreements, connections, people
+from sync.store import agreements, audit, connections, people
 from sync.tables.agreements import Conflict, Reason
 from sync.tables.retros import Action
 from workers.actions import meaning_of, this_moment
 from workers.app import App
+from workers.hand import this_hand
 
 QUESTIONS: Mapping[Reason, str] = {
     Reason.CLASH: "Both sides changed it. ours is written to the tool, theirs is taken here.",
@@ -29,8 +30,17 @@ def set_contracts(app: App, name: str, wanted: Mapping[TaskField, Contract]) -> 
     with app.database.writing() as session:
         row = connections.connection_named(session, name)
         assert row.id is not None
+        before = agreements.contracts(session, row.id)
         for field, contract in wanted.items():
             agreements.set_contract(session, row.id, field, contract)
+        audit.note(
+            session,
+            this_hand(),
+            "contracts",
+            name,
+            before={field.value: before[field].value for field in wanted},
+            after={field.value: contract.value for field, contract in wanted.items()},
+        )
     meaning = meaning_of(app, row.id)
     with app.database.writing() as session:
         reconcile_tasks(session, row.id, meaning, this_moment(app))

@@ -7,18 +7,13 @@ from contextlib import closing
 from connectors.capabilities import ReceivesHooks
 from connectors.errors import AuthFailed, ConnectorError, TryLater
 from connectors.models import Stream
-from sync import health
-from sync.hints import read_again
-from sync.reconcile_tasks import reconcile_tasks
-from sync.store import connections, hooks, runs
+from sync.store import connections, hooks
 from sync.store.mirror import Feed
-from sync.store.runs import LeaseLost
-from sync.tables.runs import HookState, Mode, RunStatus, Trigger
+from sync.tables.runs import HookState, Trigger
 from workers import doorbell
-from workers.actions import this_moment
 from workers.app import App
 from workers.clock import machine_now
-from workers.running import this_worker
+from workers.rereading import reread
 
 log = logging.getLogger(__name__)
 
@@ -49,44 +44,19 @@ def receive(app: App, name: str, headers: Mapping[str, str], body: bytes) -> int
 def apply_hint(app: App, event_id: int) -> None:
     """Read again what the event named. While a pull of that stream runs the event stays stored,
     and the reconciler rings for it later."""
-    now = machine_now()
-    with app.database.writing() as session:
+    with app.database.reading() as session:
         event = hooks.hint_with(session, event_id)
-        if event.state is not HookState.STORED:
-            return
-        run = runs.queue_run(
-            session,
-            event.connection_id,
-            event.stream,
-            mode=Mode.INCREMENTAL,
-            trigger=Trigger.HOOK,
-            at=now,
-        )
-        if run.trigger is not Trigger.HOOK or run.id is None:
-            return
-        lease = runs.take_run(session, run.id, this_worker(), now)
-        if lease is None:
-            return
-        connection = connections.connection_with(session, event.connection_id)
+    if event.state is not HookState.STORED:
+        return
     feed = Feed(event.connection_id, Stream(event.stream))
-    with closing(app.connector(connection)) as connector:
-        try:
-            read_again(app.database, connector, feed, lease, event.record_ids, machine_now)
-        except LeaseLost:
+    try:
+        if not reread(app, feed, event.record_ids, Trigger.HOOK):
             return
-        except ConnectorError as error:
+    except ConnectorError as error:
+        if not isinstance(error, TryLater):
             with app.database.writing() as session:
-                told = health.describe(session, feed.connection_id, error)
-                health.note_failure(session, feed.connection_id, error)
-                runs.finish(
-                    session, lease, RunStatus.FAILED, machine_now(), seconds=0.0, error=told
-                )
-                if not isinstance(error, TryLater):
-                    hooks.note_failed(session, event_id, machine_now())
-            return
-        with app.database.writing() as session:
-            hooks.note_applied(session, event_id, machine_now())
-            if feed.stream is Stream.TASKS:
-                meaning = connector.config.task_statuses
-                reconcile_tasks(session, feed.connection_id, meaning, this_moment(app))
+                hooks.note_failed(session, event_id, machine_now())
+        return
+    with app.database.writing() as session:
+        hooks.note_applied(session, event_id, machine_now())
     doorbell.ring_for_rules(app)

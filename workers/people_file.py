@@ -3,9 +3,10 @@
 from rules.people import Person
 from rules.yaml_document import YamlDocument
 from rules.yaml_file import Entry
-from sync.store import retros
+from sync.store import audit, retros
 from sync.tables.people import Person as PersonRow
 from workers.app import App
+from workers.hand import this_hand
 
 
 class PeopleFile(Entry):
@@ -20,4 +21,7 @@ def import_people(app: App, text: str, source: str) -> tuple[Person, ...]:
             session,
             (PersonRow(**person.model_dump(exclude={"manager"})) for person in people),
         )
+        # Their ids alone: what is known of a person is kept in one place, where it can be deleted.
+        ids = [person.id for person in people]
+        audit.note(session, this_hand(), "people import", source, after={"people": ids})
     return people

@@ -85,6 +85,7 @@ class Scheduler:
         """Ring again for everything that is due in the database and that nobody works on (G10)."""
         now = machine_now()
         with self.app.database.writing() as session:
+            schedules.bring_back(session, self.app.clock.now())
             for connection_id in outbox.pending_connections(session, now):
                 # A broken one heals by a pull or a check, not by a failing push every 15 seconds.
                 if session.get_one(Connection, connection_id).state is ConnectionState.ACTIVE:

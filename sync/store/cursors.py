@@ -163,6 +163,10 @@ def _aside(feed: Feed) -> ColumnElement[bool]:
     )
 
 
+def set_aside_with(session: Session, number: int) -> SetAside | None:
+    return session.get(SetAside, number)
+
+
 def drop_set_aside(session: Session, number: int) -> bool:
     """False when there is none of this number."""
     dropped = session.connection().execute(delete(SetAside).where(col(SetAside.id) == number))

@@ -17,6 +17,7 @@ from sync.tables.columns import UtcDateTime
 from sync.tables.runs import ACTIVE_STATUSES, PUSH, Mode, Run, RunStatus, Trigger
 
 LEASE = timedelta(seconds=20)
+TOO_LONG = 3 * LEASE  # given by no clock that is right: one was set back
 
 
 class LeaseLost(Exception):
@@ -198,7 +199,10 @@ def _nobodys(now: datetime) -> ColumnElement[bool]:
     return or_(
         col(Run.status) == RunStatus.QUEUED,
         and_(col(Run.status) == RunStatus.WAITING, col(Run.waiting_until) <= now),
-        and_(col(Run.status) == RunStatus.RUNNING, col(Run.lease_until) < now),
+        and_(
+            col(Run.status) == RunStatus.RUNNING,
+            ~col(Run.lease_until).between(now, now + TOO_LONG),
+        ),
     )
 
 

@@ -167,6 +167,16 @@ def due_now(session: Session, now: datetime, stream: str | None = None) -> None:
     session.execute(statement)
 
 
+def bring_back(session: Session, now: datetime) -> None:
+    """Interval schedules that are due later than they can be, since the clock was set back, are due
+    at once: otherwise nothing would run for as long as it was set back."""
+    for row in session.exec(select_model(Schedule).where(col(Schedule.every_seconds).is_not(None))):
+        longest = _interval(row) + timedelta(seconds=row.jitter_seconds) + GRACE
+        if row.next_run_at > now + longest:
+            row.next_run_at = row.regular_at = now
+            session.add(row)
+
+
 def any_due(session: Session, now: datetime) -> bool:
     """A look that takes no lock, for the many ticks at which nothing is due."""
     return session.execute(select(SCHEDULE.c.id).where(_due(now)).limit(1)).first() is not None

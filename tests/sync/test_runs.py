@@ -63,6 +63,21 @@ def test_a_lease_that_ran_out_goes_to_the_next_worker(database: Database, deals:
     assert take(database, run_id, BORIS, later) == Lease(run_id, fence=2)
 
 
+@pytest.mark.promise("G10")
+def test_a_clock_set_back_by_an_hour_does_not_keep_a_lost_run_for_an_hour(
+    database: Database, deals: Feed
+) -> None:
+    run_id = queue(database, deals)
+    take(database, run_id, ANNA)
+    back = NOW - timedelta(hours=1)
+    with database.reading() as session:
+        assert [run.id for run in runs.runs_to_enqueue(session, back)] == [run_id]
+    lease = take(database, run_id, BORIS, back)
+    assert lease == Lease(run_id, fence=2)
+    # Of two machines one is ahead: that alone takes no run away.
+    assert take(database, run_id, ANNA, back - timedelta(seconds=30)) is None
+
+
 @pytest.mark.promise("G9")
 def test_a_worker_that_lost_its_lease_cannot_write(database: Database, deals: Feed) -> None:
     run_id = queue(database, deals)

@@ -212,3 +212,19 @@ def test_a_stream_has_a_schedule_for_what_changed_and_one_for_everything(
     with database.writing() as session:
         claimed = [(due.mode, due.run) for due in schedules.claim_due(session, night)]
     assert claimed == [(Mode.INCREMENTAL, True), (Mode.FULL, True)]
+
+
+@pytest.mark.promise("G15")
+def test_a_clock_set_back_by_an_hour_costs_no_hour_of_an_interval(
+    database: Database, connection_id: int
+) -> None:
+    back = NOW - timedelta(hours=1)
+    with database.writing() as session:
+        quarter = Timing(every=timedelta(minutes=15))
+        schedules.set_schedule(session, connection_id, "deals", quarter, NOW)
+        schedules.set_schedule(session, connection_id, "leads", Timing(cron="30 9 * * *"), NOW)
+        schedules.claim_due(session, NOW)
+        schedules.bring_back(session, NOW)
+        assert schedules.claim_due(session, NOW) == []
+        schedules.bring_back(session, back)
+        assert [each.stream for each in schedules.claim_due(session, back)] == ["deals"]

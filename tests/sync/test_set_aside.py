@@ -1,7 +1,7 @@
 """One bad record is set aside with its reason; the others go through (G12)."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,18 +21,18 @@ from tests.portal import Mirrored, new_database, store_connection
 DEALS = 120
 
 
-class OddRow(httpx.BaseTransport):
-    """Answers as the portal does, but for one field of one deal."""
+class OddRows(httpx.BaseTransport):
+    """Answers as the portal does, but for one field of some deals."""
 
-    def __init__(self, id_: str, field: str, value: Any) -> None:
+    def __init__(self, ids: Collection[str], field: str, value: Any) -> None:
         self._inner = httpx.HTTPTransport()
-        self._id, self._field, self._value = int(id_), field, value
+        self._ids, self._field, self._value = set(map(int, ids)), field, value
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         body = json.loads(self._inner.handle_request(request).read())
         for page in body["result"]["result"].values():
             for item in page["items"] if isinstance(page, dict) else ():
-                if item["id"] == self._id and self._field in item:
+                if item["id"] in self._ids and self._field in item:
                     item[self._field] = self._value
         return httpx.Response(200, json=body)
 
@@ -54,7 +54,11 @@ def mirrored(tmp_path: Path, portal: Sandbox) -> Iterator[Mirrored]:
 
 
 def odd(mirrored: Mirrored, id_: str, field: str, value: Any) -> Bitrix24:
-    connector = mirrored.connector(OddRow(id_, field, value))
+    return odd_ones(mirrored, [id_], field, value)
+
+
+def odd_ones(mirrored: Mirrored, ids: Collection[str], field: str, value: Any) -> Bitrix24:
+    connector = mirrored.connector(OddRows(ids, field, value))
     # The mapped fields are asked for by another call, so none is mapped here.
     connector.config.fields.clear()
     return connector
@@ -110,6 +114,30 @@ def test_a_bad_record_is_set_aside_and_the_others_go_through(
     mirrored.pull(Stream.DEALS)
     assert mirrored.rows(Stream.DEALS).keys() == truth.keys()
     assert aside(mirrored.database) == []
+
+
+@pytest.mark.promise("G12")
+@pytest.mark.parametrize(("field", "value"), [("createdTime", "hier"), ("opportunity", 33.333333)])
+def test_one_bad_record_in_a_hundred_is_set_aside_with_its_reason_and_its_answer(
+    tmp_path: Path, field: str, value: Any
+) -> None:
+    """Spread over the pages of the portal and the requests that hold several of them."""
+    with sandbox(seed=3, records=3000) as large:
+        database = new_database(tmp_path / "retro.db")
+        many = Mirrored(database, large, store_connection(database, large))
+        truth = many.truth(Stream.DEALS)
+        bad = set(sorted(truth, key=int)[::100])
+        run = pull(many, odd_ones(many, bad, field, value))
+        assert (run.status, run.complete) == (RunStatus.SUCCEEDED, True)
+        assert (run.read, run.set_aside) == (len(truth), len(bad))
+        assert many.rows(Stream.DEALS).keys() == truth.keys() - bad
+        kept = {one.record_id: one for one in aside(database)}
+        assert kept.keys() == bad
+        assert all(one.reason and id_ in one.raw for id_, one in kept.items())
+        again = pull(many, many.connector())
+        assert (again.created, again.set_aside, aside(database)) == (len(bad), 0, [])
+        assert many.rows(Stream.DEALS).keys() == truth.keys()
+        database.close()
 
 
 @pytest.mark.promise("G12")

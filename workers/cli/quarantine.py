@@ -7,11 +7,13 @@ from typing import Any
 import click
 from sqlmodel import Session
 
-from sync.store import connections, cursors, deletes
+from sync.store import audit, connections, cursors, deletes
 from workers.cli.context import json_option, opened
 from workers.cli.output import Output, Status
 from workers.clock import machine_now
-from workers.errors import CannotRun, NotThere
+from workers.errors import NotThere
+from workers.hand import this_hand
+from workers.rereading import replay
 
 
 @click.command("quarantine")
@@ -22,16 +24,20 @@ def quarantine_command(action: str | None, which: str | None, as_json: bool) -> 
     """What waits for a person: records that could not be taken, and deletes that were too many.
 
     The deletes of a stream have one id, such as d12. `accept` deletes them here too; `drop` keeps
-    them here, and they are not asked about again. `drop` forgets a record that was set aside, until
-    a pull meets it again.
+    them here, and they are not asked about again. A record that was set aside is read again by
+    `accept`, once it was corrected in the tool; `drop` forgets it, until a pull meets it again.
     """
     output = Output(as_json)
     if (action is None) != (which is None):
         raise click.UsageError("give nothing, or accept or drop with an id")
     with opened() as app:
         if action is not None and which is not None:
+            number = _number(which)
+            if action == "accept" and not which.startswith("d"):
+                replay(app, number)
             with app.database.writing() as session:
-                _settle(session, action, which)
+                _settle(session, action, which, number)
+                audit.note(session, this_hand(), f"quarantine {action}", which)
         with app.database.reading() as session:
             names = {row.id: row.name for row in connections.all_connections(session)}
             shown = [*_deletes(session, names), *_records(session, names)]
@@ -65,28 +71,25 @@ def _place_and_reason(record: str, reason: str) -> tuple[str, str]:
     return (place, rest) if colon and record == reason else (record, reason)
 
 
-def _settle(session: Session, action: str, which: str) -> None:
-    found = re.fullmatch(r"(d?)([0-9]{1,18})", which)
+def _number(which: str) -> int:
+    found = re.fullmatch(r"d?([0-9]{1,18})", which)
     if found is None:
         raise click.UsageError(f"{which!r} is no id; retro quarantine shows them")
-    number = int(found[2])
-    if found[1]:
-        accepts = action == "accept"
-        done = (
-            deletes.accept(session, number, machine_now())
-            if accepts
-            else deletes.keep(session, number)
-        )
-        if done is None:
-            raise NotThere(f"No deletes wait under {which}.")
+    return int(found[1])
+
+
+def _settle(session: Session, action: str, which: str, number: int) -> None:
+    if not which.startswith("d"):
+        if action == "drop" and not cursors.drop_set_aside(session, number):
+            raise NotThere(f"No record was set aside under {which}.")
         return
-    if action == "accept":
-        raise CannotRun(
-            f"Record {which} cannot be taken as it is; correct it in the tool, and the next full "
-            "pull takes it."
-        )
-    if not cursors.drop_set_aside(session, number):
-        raise NotThere(f"No record was set aside under {which}.")
+    done = (
+        deletes.accept(session, number, machine_now())
+        if action == "accept"
+        else deletes.keep(session, number)
+    )
+    if done is None:
+        raise NotThere(f"No deletes wait under {which}.")
 
 
 def _deletes(session: Session, names: dict[int | None, str]) -> Iterator[dict[str, Any]]:

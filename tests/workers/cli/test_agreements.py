@@ -46,6 +46,15 @@ def test_a_conflict_is_shown_side_by_side_and_settled(retro: Retro, sides: TwoWa
         ("settled", "ours"),
         ("settled", "theirs"),
     ]
+    by_owner, by_title, edit = (
+        each for each in retro("audit", "--json").document if each["action"] in ("action", "settle")
+    )
+    assert (edit["action"], edit["subject"]) == ("action", DESIGNER)
+    assert edit["before"]["title"] == f"Nouveau gabarit ({DESIGNER})"
+    assert edit["after"]["title"] == "Bouton vert"
+    assert by_title["before"] == {"ours": "Bouton vert", "theirs": "Bouton rouge"}
+    assert by_title["after"] == {"outcome": "theirs", "field": "title"}
+    assert (by_owner["action"], by_owner["after"]["outcome"]) == ("settle", "ours")
 
 
 def test_whose_change_stands_is_set_by_field(retro: Retro, sides: TwoWay) -> None:
@@ -58,6 +67,8 @@ def test_whose_change_stands_is_set_by_field(retro: Retro, sides: TwoWay) -> Non
         "status": "theirs",
     }
     assert retro("map", "portal", "tasks", "--contract", "title=latest").status == 0
+    change = retro("audit", "--json").document[0]
+    assert (change["before"], change["after"]) == ({"title": "ask"}, {"title": "latest"})
     retro.monkeypatch.setenv("RETRO_CLOCK", f"{sides.portal.base}/_sandbox")
     sides.edit_there(TITLE="Bouton rouge")
     sides.pass_time()

@@ -40,6 +40,8 @@ def test_held_back_deletes_are_accepted_or_dropped(
     assert retro("quarantine").status == 3
     settled = retro("quarantine", word, waiting, "--json")
     assert (settled.status, settled.document) == (0, [])
+    change = retro("audit", "--json").document[0]
+    assert (change["action"], change["subject"]) == (f"quarantine {word}", waiting)
     again = retro("pull", "portal", "--stream", "deals", "--full", "--json")
     assert (again.status, again.document["runs"][0]["complete"]) == (0, True)
     assert alive(retro) == left
@@ -47,8 +49,27 @@ def test_held_back_deletes_are_accepted_or_dropped(
     assert (missing.status, missing.sentence) == (1, f"No deletes wait under {waiting}.")
 
 
+@pytest.mark.promise("G12")
+def test_a_record_that_was_set_aside_is_read_again_when_it_was_corrected(
+    retro: Retro, own: Sandbox
+) -> None:
+    retro.connect(own)
+    bad = own.records("deals")[7]["id"]
+    own.edit("deals", bad, {"set": {"opportunity": 33.333333}})
+    assert retro("pull", "portal", "--stream", "deals").status == 3
+    (waiting,) = retro("quarantine", "--json").document
+    assert (waiting["kind"], waiting["record"]) == ("record", str(bad))
+    still = retro("quarantine", "accept", str(waiting["id"]), "--json")
+    assert (still.status, [row["id"] for row in still.document]) == (3, [waiting["id"]])
+    own.edit("deals", bad, {"set": {"opportunity": 33.33}})
+    taken = retro("quarantine", "accept", str(waiting["id"]), "--json")
+    assert (taken.status, taken.document) == (0, [])
+    amounts = {row["id"]: row["amount"] for row in retro("records", "deals", "--json").document}
+    assert float(amounts[str(bad)]) == 33.33
+
+
 def test_what_is_asked_wrongly_is_told(retro: Retro) -> None:
     assert retro("quarantine", "accept").status == 2
     assert "is no id" in retro("quarantine", "drop", "x").sentence
-    assert "correct it in the tool" in retro("quarantine", "accept", "7").sentence
+    assert retro("quarantine", "accept", "7").sentence == "No record was set aside under 7."
     assert retro("quarantine", "drop", "7").sentence == "No record was set aside under 7."

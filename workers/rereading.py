@@ -1,0 +1,82 @@
+"""Single records read again now: what a webhook named, and what was set aside."""
+
+from collections.abc import Sequence
+from contextlib import closing
+
+from connectors.capabilities import ReadsById
+from connectors.errors import ConnectorError
+from connectors.models import Stream
+from sync import health
+from sync.hints import read_again
+from sync.reconcile_tasks import reconcile_tasks
+from sync.store import connections, cursors, runs
+from sync.store.mirror import Feed
+from sync.store.runs import LeaseLost
+from sync.tables.runs import Mode, RunStatus, Trigger
+from workers.actions import this_moment
+from workers.app import App
+from workers.clock import machine_now
+from workers.errors import CannotRun, NotThere
+from workers.running import this_worker
+
+
+def reread(app: App, feed: Feed, ids: Sequence[str], trigger: Trigger) -> bool:
+    """False when nothing was read, since another run of the stream is active.
+
+    Raises ConnectorError, when the run has failed with it.
+    """
+    now = machine_now()
+    with app.database.writing() as session:
+        run = runs.queue_run(
+            session,
+            feed.connection_id,
+            feed.stream.value,
+            mode=Mode.INCREMENTAL,
+            trigger=trigger,
+            at=now,
+        )
+        if run.trigger is not trigger or run.queued_at != now or run.id is None:
+            return False
+        lease = runs.take_run(session, run.id, this_worker(), now)
+        if lease is None:
+            return False
+        connection = connections.connection_with(session, feed.connection_id)
+    with closing(app.connector(connection)) as connector:
+        try:
+            read_again(app.database, connector, feed, lease, ids, machine_now)
+        except LeaseLost:
+            return False
+        except ConnectorError as error:
+            with app.database.writing() as session:
+                told = health.describe(session, feed.connection_id, error)
+                health.note_failure(session, feed.connection_id, error)
+                runs.finish(
+                    session, lease, RunStatus.FAILED, machine_now(), seconds=0.0, error=told
+                )
+            raise
+        if feed.stream is Stream.TASKS:
+            with app.database.writing() as session:
+                meaning = connector.config.task_statuses
+                reconcile_tasks(session, feed.connection_id, meaning, this_moment(app))
+    return True
+
+
+def replay(app: App, number: int) -> None:
+    """Read a record again that was set aside; it is taken, or set aside anew with its reason.
+
+    Raises NotThere, CannotRun, ConnectorError.
+    """
+    with app.database.reading() as session:
+        row = cursors.set_aside_with(session, number)
+        if row is None:
+            raise NotThere(f"No record was set aside under {number}.")
+        connection = connections.connection_with(session, row.connection_id)
+    with closing(app.connector(connection)) as connector:
+        if not isinstance(connector, ReadsById):
+            raise CannotRun(
+                f"{connector.label} is not asked for single records; correct {row.record_id} "
+                f"there, and the next pull of {connection.name} takes it."
+            )
+    feed = Feed(row.connection_id, Stream(row.stream))
+    if not reread(app, feed, [row.record_id], Trigger.MANUAL):
+        raise CannotRun(f"A pull of {row.stream} is running; try again when it is over.")
