@@ -188,9 +188,8 @@ def take_run(session: Session, run_id: int, worker: Worker, now: datetime) -> Le
         return None
     fence, started_at = taken
     if started_at is None:
-        session.connection().execute(
-            update(Run).where(col(Run.id) == run_id).values(started_at=now)
-        )
+        begun = update(Run).where(col(Run.id) == run_id).values(started_at=now)
+        session.connection().execute(begun)
     return Lease(run_id, fence)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
 from config.settings import load_settings
 from connectors.files.settings import FilesConfig
@@ -293,12 +294,11 @@ def test_a_database_that_does_not_answer_is_told_in_plain_words(
     app: App, client: httpx.Client
 ) -> None:
     def refuse(*_: object) -> None:
-        raise app.database.engine.dialect.loaded_dbapi.OperationalError("gone")
+        raise OperationalError("connect", {}, ConnectionError("gone"))
 
-    app.database.close()
-    event.listen(app.database.engine, "do_connect", refuse)
+    event.listen(app.database.engine, "engine_connect", refuse)
     answer = client.get("/?lang=fr")
-    event.remove(app.database.engine, "do_connect", refuse)
+    event.remove(app.database.engine, "engine_connect", refuse)
     assert answer.status_code == 503
     assert "La base de données ne répond pas" in Reader(answer.text).text
 
