@@ -3,12 +3,14 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import certifi
 import pytest
 from sqlalchemy import URL, Dialect, Engine, create_engine
+from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
     from tests.postgres import Postgres
@@ -42,8 +44,16 @@ def statements_compiled_once() -> Iterator[None]:
 
     def create(url: URL, **options: Any) -> Engine:
         engine = create_engine(url, **options)
+        name = url.get_backend_name()
+        if name not in dialects:
+            # A dialect is whole when one of its engines has been connected.
+            first = create_engine(url, **options)
+            with suppress(DBAPIError):
+                first.connect().close()
+                dialects[name] = first.dialect
+            first.dispose()
         # What is compiled is kept by dialect, so that must be the same object.
-        engine.dialect = dialects.setdefault(url.get_backend_name(), engine.dialect)
+        engine.dialect = dialects.get(name, engine.dialect)
         engine.update_execution_options(compiled_cache=compiled)
         return engine
 

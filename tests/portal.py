@@ -50,8 +50,10 @@ class Clock:
 
 
 def new_database(path: Path) -> Database:
+    # The file is made as in the product, for nobody else to read.
+    database = Database(f"sqlite:///{path}")
     path.write_bytes(_empty())
-    return Database(f"sqlite:///{path}")
+    return database
 
 
 @cache

@@ -6,9 +6,16 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
-from sync.store.database import Database, NewerTables
+from sync.store.database import (
+    MIGRATIONS,
+    Database,
+    NewerTables,
+    knows_revision,
+    newest_revision,
+)
 from sync.tables import metadata
 from sync.tables.connections import Connection
 from sync.tables.mirror import DealRow
@@ -19,6 +26,13 @@ from tests.sync.conftest import NOW
 def test_the_migrations_make_the_tables_that_the_code_declares(database: Database) -> None:
     with database.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_the_newest_migration_is_known_without_loading_any() -> None:
+    scripts = ScriptDirectory(str(MIGRATIONS))
+    assert newest_revision() == scripts.get_current_head()
+    assert all(knows_revision(each.revision) for each in scripts.walk_revisions())
+    assert not knows_revision("9999")
 
 
 def rows_of_0001() -> dict[str, list[dict[str, object]]]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.connectors.bitrix24.kit import Sandbox, sandbox
+from tests.portal import new_database
 from tests.workers.cli.kit import Retro
 
 
@@ -23,4 +24,5 @@ def retro(
         monkeypatch.delenv(name)
     monkeypatch.setenv("RETRO_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("RETRO_ALLOW_PRIVATE_HOSTS", "1")
+    new_database(tmp_path / "home" / "retro.db").close()
     return Retro(tmp_path / "home", capsys, monkeypatch)
