@@ -194,8 +194,11 @@ def test_ctrl_c_ends_a_pull_in_one_sentence_and_the_next_one_goes_on(retro: Retr
         run = eventually(lambda: running(database), within=20)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
-        assert (process.returncode, out) == (1, "")
-        assert err.strip() == "retro: Stopped. Run the command again."
+        assert (process.returncode, out, err.strip()) == (
+            1,
+            "",
+            "retro: Stopped. Run the command again.",
+        )
         database.close()
         portal.faults()
         (again,) = retro("pull", "portal", "--stream", "deals", "--json").document["runs"]
