@@ -182,6 +182,7 @@ def test_ctrl_c_ends_a_pull_in_one_sentence_and_the_next_one_goes_on(retro: Retr
     with sandbox(seed=7, records=60) as portal:
         retro.connect(portal)
         portal.faults({"do": "slow", "seconds": 2})
+        before = portal.requests()
         process = subprocess.Popen(
             [sys.executable, "-m", "workers", "pull", "portal", "--stream", "deals"],
             env=dict(os.environ),
@@ -192,6 +193,8 @@ def test_ctrl_c_ends_a_pull_in_one_sentence_and_the_next_one_goes_on(retro: Retr
         )
         database = Database(f"sqlite:///{retro.home / 'retro.db'}")
         run = eventually(lambda: running(database), within=20)
+        # In the middle of the pull: it reads the second answer of its run.
+        eventually(lambda: portal.requests() > before, within=20)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
         assert (process.returncode, out, err.strip()) == (
