@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import psycopg
 
-from sync.store.database import Database
+from sync.store.database import Database, newest_revision
 
 # The server refuses to run as root; then it runs as somebody who owns nothing.
 NOBODY = "nobody"
@@ -28,6 +28,9 @@ SET lock_timeout = '5s';
 DO $$
 DECLARE name text; held boolean;
 BEGIN
+    IF (SELECT version_num FROM alembic_version) <> '{revision}' THEN
+        RAISE 'its tables are of another version';
+    END IF;
     FOR name IN SELECT tablename FROM pg_tables
         WHERE schemaname = 'public' AND tablename <> 'alembic_version'
     LOOP
@@ -80,9 +83,9 @@ class Postgres:
             yield database
         finally:
             database.close()
-        # One that somebody still holds a lock in is left alone.
+        # One of other tables, or in which somebody still holds a lock, is left alone.
         with suppress(psycopg.Error):
-            self.execute(EMPTY, name)
+            self.execute(EMPTY.replace("{revision}", newest_revision()), name)
             self.free.append(name)
 
     def new_database(self) -> Database:

@@ -1,7 +1,7 @@
 """Single records read again now: what a webhook named, and what was set aside."""
 
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 
 from connectors.capabilities import ReadsById
 from connectors.errors import ConnectorError
@@ -13,6 +13,7 @@ from sync.store import connections, cursors, runs
 from sync.store.mirror import Feed
 from sync.store.runs import LeaseLost
 from sync.tables.runs import Mode, RunStatus, Trigger
+from workers import doorbell
 from workers.actions import this_moment
 from workers.app import App
 from workers.clock import machine_now
@@ -54,6 +55,11 @@ def reread(app: App, feed: Feed, ids: Sequence[str], trigger: Trigger) -> bool:
                     session, lease, RunStatus.FAILED, machine_now(), seconds=0.0, error=told
                 )
             raise
+        except KeyboardInterrupt:
+            # Whoever pulls next need not wait for the lease to run out.
+            with suppress(LeaseLost), app.database.writing() as session:
+                runs.release(session, lease, seconds=0.0)
+            raise
         if feed.stream is Stream.TASKS:
             with app.database.writing() as session:
                 meaning = connector.config.task_statuses
@@ -71,6 +77,11 @@ def replay(app: App, number: int) -> None:
         if row is None:
             raise NotThere(f"No record was set aside under {number}.")
         connection = connections.connection_with(session, row.connection_id)
+    if row.record_id == row.reason:
+        raise CannotRun(
+            f"Record {number} has no id by which it could be asked for; correct it in the tool, "
+            "and the next full pull takes it."
+        )
     with closing(app.connector(connection)) as connector:
         if not isinstance(connector, ReadsById):
             raise CannotRun(
@@ -78,5 +89,6 @@ def replay(app: App, number: int) -> None:
                 f"there, and the next pull of {connection.name} takes it."
             )
     feed = Feed(row.connection_id, Stream(row.stream))
-    if not reread(app, feed, [row.record_id], Trigger.MANUAL):
+    if not reread(app, feed, [row.record_id], Trigger.REPLAY):
         raise CannotRun(f"A pull of {row.stream} is running; try again when it is over.")
+    doorbell.ring_for_rules(app)

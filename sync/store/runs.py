@@ -93,9 +93,9 @@ def queue_run(
 
 
 def serves(run: Run, mode: Mode, since: datetime | None = None) -> bool:
-    """Whether this run brings what a request for `mode` and `since` wants. A read that a webhook
-    asked for is of a few records only; a full pull brings whatever was asked for."""
-    if run.trigger is Trigger.HOOK:
+    """Whether this run brings what a request for `mode` and `since` wants. What a webhook or a
+    replay asked for is a few records only; a full pull brings whatever was asked for."""
+    if run.trigger in (Trigger.HOOK, Trigger.REPLAY):
         return False
     if run.since is None and run.mode in (Mode.FULL, Mode.PUSH):
         return True

@@ -35,6 +35,7 @@ class Trigger(StrEnum):
     SCHEDULE = "schedule"
     HOOK = "hook"
     PLAN = "plan"
+    REPLAY = "replay"
 
 
 class Run(SQLModel, table=True):

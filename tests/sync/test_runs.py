@@ -158,6 +158,7 @@ def asked(mode: Mode, trigger: Trigger = Trigger.SCHEDULE, since: datetime | Non
         (asked(Mode.INCREMENTAL, since=NOW), Mode.INCREMENTAL, None, False),
         (asked(Mode.FULL, since=NOW), Mode.FULL, None, False),
         (asked(Mode.INCREMENTAL, Trigger.HOOK), Mode.INCREMENTAL, None, False),
+        (asked(Mode.INCREMENTAL, Trigger.REPLAY), Mode.INCREMENTAL, None, False),
     ],
 )
 def test_a_run_serves_a_request_for_no_more_than_it_brings(

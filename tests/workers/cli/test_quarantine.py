@@ -1,11 +1,18 @@
 """`retro quarantine`: what waits for a person, and how it is settled."""
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
+from connectors.models import Stream
+from connectors.port import RefusedRecord
+from sync.store import cursors
+from sync.store.database import Database
+from sync.store.mirror import Feed
 from tests.connectors.bitrix24.kit import Sandbox, sandbox
 from tests.workers.cli.kit import Retro
+from workers.clock import machine_now
 
 
 @pytest.fixture
@@ -66,6 +73,25 @@ def test_a_record_that_was_set_aside_is_read_again_when_it_was_corrected(
     assert (taken.status, taken.document) == (0, [])
     amounts = {row["id"]: row["amount"] for row in retro("records", "deals", "--json").document}
     assert float(amounts[str(bad)]) == 33.33
+
+
+@pytest.mark.promise("G12")
+def test_a_record_without_an_id_is_not_asked_for_by_its_reason(retro: Retro, own: Sandbox) -> None:
+    retro.connect(own)
+    (run,) = retro("pull", "portal", "--stream", "deals", "--json").document["runs"]
+    reason = "Expected `int`, got `null` - at `$.id`"
+    database = Database(f"sqlite:///{retro.home / 'retro.db'}")
+    lost = RefusedRecord(None, reason, "{}")
+    with closing(database), database.writing() as session:
+        cursors.set_aside(
+            session, Feed(1, Stream.DEALS), [lost], run_id=run["run"], at=machine_now()
+        )
+    (waiting,) = retro("quarantine", "--json").document
+    before = own.requests()
+    refused = retro("quarantine", "accept", str(waiting["id"]))
+    assert (refused.status, own.requests()) == (1, before)
+    assert "has no id" in refused.sentence
+    assert [row["reason"] for row in retro("quarantine", "--json").document] == [reason]
 
 
 def test_what_is_asked_wrongly_is_told(retro: Retro) -> None:
