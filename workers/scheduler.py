@@ -83,9 +83,9 @@ class Scheduler:
 
     def reconcile(self) -> None:
         """Ring again for everything that is due in the database and that nobody works on (G10)."""
-        now = machine_now()
+        now, business = machine_now(), self.app.clock.now()
         with self.app.database.writing() as session:
-            schedules.bring_back(session, self.app.clock.now())
+            schedules.bring_back(session, business)
             for connection_id in outbox.pending_connections(session, now):
                 # A broken one heals by a pull or a check, not by a failing push every 15 seconds.
                 if session.get_one(Connection, connection_id).state is ConnectionState.ACTIVE:

@@ -170,7 +170,10 @@ def due_now(session: Session, now: datetime, stream: str | None = None) -> None:
 def bring_back(session: Session, now: datetime) -> None:
     """Interval schedules that are due later than they can be, since the clock was set back, are due
     at once: otherwise nothing would run for as long as it was set back."""
-    for row in session.exec(select_model(Schedule).where(col(Schedule.every_seconds).is_not(None))):
+    intervals = select_model(Schedule).where(
+        col(Schedule.every_seconds).is_not(None), col(Schedule.enabled).is_(True)
+    )
+    for row in session.exec(intervals.with_for_update(skip_locked=True)):
         longest = _interval(row) + timedelta(seconds=row.jitter_seconds) + GRACE
         if row.next_run_at > now + longest:
             row.next_run_at = row.regular_at = now
