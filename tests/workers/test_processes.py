@@ -115,9 +115,11 @@ def test_a_program_that_does_not_end_when_asked_is_killed(tmp_path: Path) -> Non
 
 
 def test_redis_ends_last_so_that_a_worker_can_sign_off(
-    home: Path, start_service: StartService
+    home: Path, tmp_path: Path, client: Redis, start_service: StartService
 ) -> None:
     service = start_service()
+    # A worker is known before it minds signals; one that has worked does.
+    eventually(lambda: job_gets_done(client, tmp_path / "done"))
     service.ask_to_end()
     assert service.ended_within(10)
     with embedded_redis(home) as url, closing(Redis.from_url(url)) as redis:
