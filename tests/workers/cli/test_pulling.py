@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -183,14 +185,15 @@ def test_ctrl_c_ends_a_pull_in_one_sentence_and_the_next_one_goes_on(retro: Retr
         retro.connect(portal)
         portal.faults({"do": "slow", "seconds": 2})
         before = portal.requests()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "workers", "pull", "portal", "--stream", "deals"],
-            env=dict(os.environ),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            process_group=0,
-        )
+        with interruptible():
+            process = subprocess.Popen(
+                [sys.executable, "-m", "workers", "pull", "portal", "--stream", "deals"],
+                env=dict(os.environ),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                process_group=0,
+            )
         database = Database(f"sqlite:///{retro.home / 'retro.db'}")
         run = eventually(lambda: running(database), within=20)
         eventually(lambda: portal.requests() > before, within=20)
@@ -206,6 +209,17 @@ def test_ctrl_c_ends_a_pull_in_one_sentence_and_the_next_one_goes_on(retro: Retr
         assert (again["run"], again["status"], again["complete"]) == (run, "succeeded", True)
         # It was let go at once: no waiting for a lease of 20 seconds.
         assert again["seconds"] < 10
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Where the tests run in the background of a script, SIGINT is ignored, and what they start
+    inherits that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def running(database: Database) -> int | None:
