@@ -1,5 +1,6 @@
 """`python -m web`: the pages and webhooks as a process of the service."""
 
+import gc
 import os
 import sys
 
@@ -17,6 +18,8 @@ def main() -> None:
     settings = load_settings(os.environ)
     app = open_app(settings, Redis.from_url(settings.redis_url or redis_url(settings.home)))
     log_for(app)
+    # What is loaded stays: each collection would look through all of it in vain.
+    gc.freeze()
     try:
         serve(app, port=settings.port, host=settings.host)
     finally:

@@ -131,11 +131,15 @@ def _claimed(session: Session, row: Outbox) -> Claimed:
 
 
 def _may_go(now: datetime | None = None) -> Sequence[ColumnElement[bool]]:
-    """What goes out by itself, now or at any time.
+    """What goes out by itself, now or at any time."""
+    if now is None:
+        return _IN_TURN
+    return (*_IN_TURN, or_(col(Outbox.not_before).is_(None), col(Outbox.not_before) <= now))
 
-    Writes to one subject keep their order: a later one waits until the earlier ones ended, and
-    behind a create that was refused until somebody has settled it.
-    """
+
+def _in_turn() -> Sequence[ColumnElement[bool]]:
+    """Writes to one subject keep their order: a later one waits until the earlier ones ended, and
+    behind a create that was refused until somebody has settled it."""
     before = aliased(Outbox)
     stands = or_(
         col(before.state).in_(PENDING),
@@ -151,10 +155,11 @@ def _may_go(now: datetime | None = None) -> Sequence[ColumnElement[bool]]:
         )
         .exists()
     )
-    pending = (col(Outbox.state).in_(PENDING), not_(held_back))
-    if now is None:
-        return pending
-    return (*pending, or_(col(Outbox.not_before).is_(None), col(Outbox.not_before) <= now))
+    return (col(Outbox.state).in_(PENDING), not_(held_back))
+
+
+# Made once: putting it together takes longer than the database takes to answer.
+_IN_TURN = _in_turn()
 
 
 def _intention(row: Outbox) -> Intention:

@@ -9,6 +9,9 @@ import httpx
 
 from connectors.sandbox.asgi import App
 
+# The address of an app that is not behind a socket.
+NOWHERE = "http://127.0.0.1:1"
+
 
 class InProcess(httpx.BaseTransport):
     """One request at a time, whichever thread it comes from."""

@@ -1,20 +1,17 @@
 """A world for random schedules: a portal that people edit and that fails, a worker that dies, and
 what must be true when the faults stop and one clean run follows."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-import httpx
 import msgspec
 from sqlmodel import col, select
 
 from connectors.bitrix24.connector import Bitrix24
 from connectors.bitrix24.portal.options import SandboxOptions
-from connectors.bitrix24.sandbox import create_app, settings
+from connectors.bitrix24.sandbox import create_app
 from connectors.models import Stream, Task
 from sync.store import outbox
 from sync.store.database import Database
@@ -24,10 +21,9 @@ from sync.tables.outbox import Operation, OutboxState
 from sync.tables.runs import PUSH, Mode, Run, RunStatus
 from tests.connectors.bitrix24.kit import Hands, Sandbox
 from tests.faults.fuse import Fuse, FusedDatabase, FusedTransport, Killed
-from tests.faults.in_process import InProcess
+from tests.faults.in_process import NOWHERE, InProcess
 from tests.portal import CUSTOM, NOW, QUALIFIED, Clock, Mirrored, store_connection
 
-BASE = "http://127.0.0.1:1"
 DEALS = 12
 # Of Bitrix24: one portal with both ways of making a task, one that has only the older.
 SCOPES = {
@@ -35,39 +31,6 @@ SCOPES = {
     2: ("crm", "task", "user_brief", "userfieldconfig", "im"),
 }
 MOST_ROUNDS = 40
-
-
-@dataclass
-class Portal(Sandbox):
-    """A sandbox in this process; the base class speaks to one behind a socket."""
-
-    transport: InProcess = field(kw_only=True)
-
-    def __post_init__(self) -> None:
-        self.http = httpx.Client(transport=self.transport, base_url=self.base)
-
-    def connector(self, **config: Any) -> Bitrix24:
-        parsed = Bitrix24.Config.model_validate({**settings(self.options, self.base), **config})
-        return Bitrix24(parsed, self.hands.wire(self.transport))
-
-    def records(self, stream: str, query: str = "") -> list[dict[str, Any]]:
-        answer = self.http.get(f"/_sandbox/records/{stream}{query}").raise_for_status()
-        return [json.loads(line) for line in answer.text.splitlines()]
-
-    def edit(self, stream: str, record_id: str, change: Mapping[str, Any]) -> str:
-        route = f"/_sandbox/records/{stream}/{record_id}"
-        return str(self.http.post(route, json=change).raise_for_status().json()["id"])
-
-    def faults(self, *plan: Mapping[str, Any]) -> None:
-        self.http.put("/_sandbox/faults", json=list(plan)).raise_for_status()
-
-    def call(self, method: str, params: Mapping[str, Any]) -> Any:
-        webhook = settings(self.options, self.base)["webhook"]
-        return self.http.post(f"{webhook}{method}", json=params).raise_for_status().json()["result"]
-
-    def set_clock(self, clock: Clock) -> None:
-        moment = {"now": clock.moment.isoformat(), "running": False}
-        self.http.put("/_sandbox/clock", json=moment).raise_for_status()
 
 
 class World:
@@ -79,7 +42,7 @@ class World:
             records=DEALS, seed=seed, limit="off", scopes=SCOPES[rest], start_at=NOW, frozen=True
         )
         self.transport = InProcess(create_app(options))
-        self.portal = Portal(options, BASE, transport=self.transport)
+        self.portal = Sandbox(options, NOWHERE, transport=self.transport)
         self.database = database
         self.clock = Clock()
         self.connection_id = store_connection(database, self.portal)
@@ -137,7 +100,8 @@ class World:
 
     def wait(self, by: timedelta) -> None:
         self.clock.advance(by)
-        self.portal.set_clock(self.clock)
+        moment = {"now": self.clock.moment.isoformat(), "running": False}
+        self.portal.http.put("/_sandbox/clock", json=moment).raise_for_status()
 
     def work(self, stream: str, mode: Mode, killed_at: int | None) -> RunStatus | None:
         """One slice of a run, by a worker that dies at a point, or not; None when it died."""

@@ -1,37 +1,21 @@
 """Pushes that are killed at every commit and call: see `walk`."""
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from connectors.bitrix24.portal.options import SandboxOptions
 from connectors.bitrix24.sandbox import create_app
-from connectors.sandbox.asgi import App, Receive, Send
-from connectors.sandbox.runner import serving
 from sync.store.runs import LEASE
 from sync.tables.runs import RunStatus
 from tests.connectors.bitrix24.kit import Sandbox, sandbox
+from tests.faults.in_process import NOWHERE, InProcess
 from tests.faults.push_case import V2, V3, assert_delivered_once, queue_push
 from tests.faults.walk import walk
 from tests.portal import ENDED, Mirrored, new_database, store_connection
 
 pytestmark = pytest.mark.slow
-
-
-class Office:
-    """One address behind which a fresh portal stands for every point of a walk."""
-
-    def __init__(self, options: SandboxOptions) -> None:
-        self.options = options
-        self._app: App = create_app(options)
-
-    def renew(self) -> None:
-        self._app = create_app(self.options)
-
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        await self._app(scope, receive, send)
 
 
 def look_up_in_vain(mirrored: Mirrored, run_id: int) -> None:
@@ -54,21 +38,23 @@ def test_a_push_delivers_each_write_once_wherever_it_is_killed(
     tmp_path: Path, scopes: tuple[str, ...], next_slice: Callable[[Mirrored, int], None]
 ) -> None:
     options = SandboxOptions(records=4, seed=5, limit="off", scopes=scopes)
-    office = Office(options)
-    with serving(office) as base:
+    transport = InProcess(create_app(options))
 
-        def prepare() -> tuple[Mirrored, int]:
-            office.renew()
-            database = new_database(tmp_path / "retro.db")
-            portal = Sandbox(options, base)
-            mirrored = Mirrored(database, portal, store_connection(database, portal))
-            return mirrored, queue_push(mirrored)
+    def prepare() -> tuple[Mirrored, int]:
+        database = new_database(tmp_path / "retro.db")
+        transport.app = create_app(options)
+        portal = Sandbox(options, NOWHERE, transport=transport)
+        mirrored = Mirrored(database, portal, store_connection(database, portal))
+        return mirrored, queue_push(mirrored)
 
-        def check(mirrored: Mirrored, run_id: int) -> None:
-            assert mirrored.run(run_id).status is RunStatus.SUCCEEDED
-            assert_delivered_once(mirrored)
+    def check(mirrored: Mirrored, run_id: int) -> None:
+        assert mirrored.run(run_id).status is RunStatus.SUCCEEDED
+        assert_delivered_once(mirrored)
 
+    try:
         points = walk(prepare, check, next_slice)
+    finally:
+        transport.end()
     print(f"push: {points} points")  # noqa: T201
     assert points >= 50
 

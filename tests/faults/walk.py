@@ -13,16 +13,15 @@ from tests.portal import Mirrored
 def kill(mirrored: Mirrored, run_id: int, at: int) -> str | None:
     """Work on the run with a fuse; what it was killed at, None when it was not."""
     fuse = Fuse(at)
-    database = FusedDatabase(mirrored.database.url, fuse)
+    database = FusedDatabase.sharing(mirrored.database, fuse)
     doomed = Mirrored(database, mirrored.portal, mirrored.connection_id, mirrored.clock)
-    connector = doomed.connector(FusedTransport(fuse))
+    connector = doomed.connector(FusedTransport(fuse, mirrored.portal.transport))
     try:
         doomed.work(run_id, connector)
     except Killed as killed:
         return str(killed)
     finally:
         connector.close()
-        database.close()
     return None
 
 

@@ -65,6 +65,8 @@ class LazyCommands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = import_module(f"workers.cli.{COMMANDS[cmd_name]}")
+        # What is loaded stays: each collection would look through all of it in vain.
+        gc.freeze()
         gc.enable()
         command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         return command

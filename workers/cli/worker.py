@@ -38,6 +38,8 @@ def worker_command(queue: QueueName, as_json: bool) -> None:
 
 def _preload(queue: QueueName, settings: Settings) -> None:
     import_module("workers.jobs")
+    # httpx loads it with its first client.
+    import_module("httpcore")
     configure_mappers()
     trusted()
     if queue == "rules":
@@ -47,6 +49,8 @@ def _preload(queue: QueueName, settings: Settings) -> None:
         with suppress(FileProblem):
             library.catalogue(settings)
             library.rules_in_force(settings)
+        # The holidays of all countries are loaded with the first one.
+        library.calendar(settings)
     # What is here stays here: without this, each horse would copy most of it to look for garbage.
     gc.collect()
     gc.freeze()

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import httpx
@@ -129,44 +130,48 @@ def batched(
 
 @dataclass
 class Sandbox:
-    """A running sandbox portal."""
+    """A running sandbox portal: at `base`, or behind a `transport` of its own."""
 
     options: SandboxOptions
     base: str
     hands: Hands = field(default_factory=Hands)
     made: list[Bitrix24] = field(default_factory=list)
+    transport: httpx.BaseTransport | None = None
+
+    @cached_property
+    def http(self) -> httpx.Client:
+        # It keeps no connection open, so nobody has to close it.
+        alone = httpx.Limits(max_keepalive_connections=0)
+        return httpx.Client(base_url=self.base, transport=self.transport, limits=alone)
 
     def connector(self, **config: Any) -> Bitrix24:
         parsed = Bitrix24.Config.model_validate({**settings(self.options, self.base), **config})
-        self.made.append(Bitrix24(parsed, self.hands.wire()))
+        self.made.append(Bitrix24(parsed, self.hands.wire(self.transport)))
         return self.made[-1]
 
     def records(self, stream: str, query: str = "") -> list[dict[str, Any]]:
         """What a right connector must hold."""
-        answer = httpx.get(f"{self.base}/_sandbox/records/{stream}{query}")
-        answer.raise_for_status()
+        answer = self.http.get(f"/_sandbox/records/{stream}{query}").raise_for_status()
         return [json.loads(line) for line in answer.text.splitlines()]
 
     def edit(self, stream: str, record_id: str, change: Mapping[str, Any]) -> str:
-        answer = httpx.post(f"{self.base}/_sandbox/records/{stream}/{record_id}", json=change)
-        answer.raise_for_status()
-        return str(answer.json()["id"])
+        route = f"/_sandbox/records/{stream}/{record_id}"
+        return str(self.http.post(route, json=change).raise_for_status().json()["id"])
 
     def faults(self, *plan: Mapping[str, Any]) -> None:
-        httpx.put(f"{self.base}/_sandbox/faults", json=list(plan)).raise_for_status()
+        self.http.put("/_sandbox/faults", json=list(plan)).raise_for_status()
 
     def call(self, method: str, params: Mapping[str, Any]) -> Any:
         """As another client of the portal."""
         webhook = settings(self.options, self.base)["webhook"]
-        answer = httpx.post(f"{webhook}{method}", json=params)
-        answer.raise_for_status()
+        answer = self.http.post(f"{webhook}{method}", json=params).raise_for_status()
         return answer.json()["result"]
 
     def requests(self) -> int:
-        return int(httpx.get(f"{self.base}/_sandbox/log/summary").json()["requests"])
+        return int(self.http.get("/_sandbox/log/summary").json()["requests"])
 
     def log(self) -> list[dict[str, Any]]:
-        answer = httpx.get(f"{self.base}/_sandbox/log")
+        answer = self.http.get("/_sandbox/log")
         return [json.loads(line) for line in answer.text.splitlines()]
 
 
