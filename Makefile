@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check bench clean
+.PHONY: help setup demo run test lab check bench clean
 
 help:
 	@echo "make demo   play the main loop once on a sandbox portal"
 	@echo "make run    the service: web page, scheduler and workers on 127.0.0.1:8400"
-	@echo "make test   every check and test that CI runs"
+	@echo "make test   every check and test but the fault lab"
+	@echo "make lab    the fault lab: random schedules of faults and kills, and planted faults"
 	@echo "make bench  the benchmarks"
 
 $(VENV)/.ready: pyproject.toml constraints.txt
@@ -32,8 +33,13 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+PYTEST := $(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
+
 test: check
-	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(PYTEST) -m 'not lab'
+
+lab: setup
+	$(PYTEST) -m lab
 
 bench: setup
 	$(BIN)/python -m tests.bench

@@ -4,6 +4,7 @@ planted against them, and how they last went; `python -m tests.guarantees` write
 import ast
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 from tests.conftest import RESULTS, ROOT
@@ -36,6 +37,7 @@ Each promise has tests that carry its number, and faults planted against it that
 """
 
 
+@cache
 def tests_by_promise() -> dict[str, list[str]]:
     """Promise → tests as pytest names them, without parameters, in order."""
     found: dict[str, list[str]] = {promise: [] for promise in PROMISES}

@@ -24,7 +24,9 @@ from sync.tables.runs import PUSH, Mode
 from tests.faults.lab import World
 from tests.portal import new_database
 
-SCHEDULES = int(os.environ.get("RETRO_LAB_SCHEDULES", "40"))
+pytestmark = pytest.mark.lab
+
+SCHEDULES = int(os.environ.get("RETRO_LAB_SCHEDULES", "2000"))
 FIRST_SEED = int(os.environ.get("RETRO_LAB_SEED", "1"))
 SHARES = 4
 STEPS = 8
