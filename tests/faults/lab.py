@@ -13,6 +13,8 @@ from connectors.bitrix24.connector import Bitrix24
 from connectors.bitrix24.portal.options import SandboxOptions
 from connectors.bitrix24.sandbox import create_app
 from connectors.models import Stream, Task
+from sync.merge import DEFAULTS, Contract, TaskField
+from sync.reconcile_tasks import Now, reconcile_tasks
 from sync.store import outbox
 from sync.store.database import Database
 from sync.store.outbox import Intention
@@ -22,6 +24,7 @@ from sync.tables.runs import PUSH, Mode, Run, RunStatus
 from tests.connectors.bitrix24.kit import Hands, Sandbox
 from tests.faults.fuse import Fuse, FusedDatabase, FusedTransport, Killed
 from tests.faults.in_process import NOWHERE, InProcess
+from tests.faults.two_sides import DUE, TEXT, TwoSides
 from tests.portal import CUSTOM, NOW, QUALIFIED, Clock, Mirrored, store_connection
 
 DEALS = 12
@@ -31,13 +34,20 @@ SCOPES = {
     2: ("crm", "task", "user_brief", "userfieldconfig", "im"),
 }
 MOST_ROUNDS = 40
+DONE = (RunStatus.SUCCEEDED, RunStatus.INCOMPLETE)
 
 
 class World:
     """`rest` is the newest REST version that the portal offers. Worlds follow each other in one
     file of `database`, whose engine remembers how statements are compiled."""
 
-    def __init__(self, database: Database, seed: int, rest: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        seed: int,
+        rest: int,
+        contracts: Mapping[TaskField, Contract] = DEFAULTS,
+    ) -> None:
         options = SandboxOptions(
             records=DEALS, seed=seed, limit="off", scopes=SCOPES[rest], start_at=NOW, frozen=True
         )
@@ -46,6 +56,9 @@ class World:
         self.database = database
         self.clock = Clock()
         self.connection_id = store_connection(database, self.portal)
+        self.meaning = self.portal.connector().config.task_statuses
+        self.sides = TwoSides(database, self.portal, self.connection_id, self.meaning)
+        self.sides.begin(contracts)
         self.keys: list[str] = []
         self.comments: Counter[str] = Counter()
         self.kills = 0
@@ -70,6 +83,18 @@ class World:
         if ids:
             self.portal.edit("deals", ids[number % len(ids)], {"delete": True})
 
+    def edit_a_task(self, number: int, name: TaskField, *, here: bool) -> None:
+        if self.keys:
+            key = self.keys[number % len(self.keys)]
+            if here:
+                self.sides.edit_here(key, name, number, self.clock.now())
+            else:
+                self.sides.edit_there(key, name, number)
+
+    def delete_a_task(self, number: int) -> None:
+        if self.keys:
+            self.sides.delete_there(self.keys[number % len(self.keys)])
+
     # What is intended here.
 
     def plan_a_task(self) -> None:
@@ -77,11 +102,12 @@ class World:
         task = Task(
             key=key,
             title=f"Travail {len(self.keys)}",
-            description="Parce que",
+            description=TEXT,
             owner="7",
-            due_at=NOW + timedelta(days=20),
+            due_at=DUE,
         )
         self.keys.append(key)
+        self.sides.add(key, task.title)
         self._intend(key, Operation.CREATE_TASK, key, msgspec.to_builtins(task))
 
     def comment_on_a_task(self, number: int) -> None:
@@ -114,7 +140,12 @@ class World:
         try:
             run_id = mirrored.queue(stream, mode)
             lease = mirrored.take_if_free(run_id)
-            return None if lease is None else mirrored.work(run_id, connector, lease)
+            status = None if lease is None else mirrored.work(run_id, connector, lease)
+            if stream == Stream.TASKS and status in DONE:
+                with database.writing() as session:
+                    now = Now(self.clock.now(), self.clock.now())
+                    reconcile_tasks(session, self.connection_id, self.meaning, now)
+            return status
         except Killed:
             self.kills += 1
             return None
@@ -127,18 +158,20 @@ class World:
     def settle(self) -> None:
         """Faults stop; workers go on until nothing is left to do."""
         self.portal.faults()
-        for stream, mode in (
-            (PUSH, Mode.PUSH),
-            (Stream.DEALS, Mode.FULL),
-            (Stream.TASKS, Mode.FULL),
-        ):
-            self._finish(stream, mode)
+        self._finish(Stream.DEALS, Mode.FULL)
+        for _ in range(MOST_ROUNDS):
+            self._finish(PUSH, Mode.PUSH)
+            self._finish(Stream.TASKS, Mode.FULL)
+            with self.database.reading() as session:
+                if not outbox.has_unsent(session, self.connection_id):
+                    return
+        raise AssertionError("there is always something left to send")
 
     def _finish(self, stream: str, mode: Mode) -> None:
         for _ in range(MOST_ROUNDS):
             self.wait(LEASE * 4 + timedelta(minutes=11))
             status = self.work(stream, mode, None)
-            if status in (RunStatus.SUCCEEDED, RunStatus.INCOMPLETE) and self._was(stream, mode):
+            if status in DONE and self._was(stream, mode):
                 return
         raise AssertionError(f"{stream} does not come to an end")
 
@@ -157,15 +190,17 @@ class World:
         assert mirrored.records(Stream.TASKS) == mirrored.truth(Stream.TASKS)
         with self.database.reading() as session:
             rows = outbox.outbox_rows(session, self.connection_id)
-        assert {row.state for row in rows} <= {OutboxState.DONE}, _told(rows)
+        stuck = [row for row in rows if row.state not in (OutboxState.DONE, OutboxState.SUPERSEDED)]
+        assert {row.subject for row in stuck} <= self.sides.deleted, _told(stuck)
         wanted = {"start": -1, "select": ["ID", "XML_ID", "CHAT_ID"]}
         tasks = self.portal.call("tasks.task.list", wanted)["tasks"]
-        assert sorted(task["xmlId"] for task in tasks) == sorted(self.keys)
+        assert sorted(task["xmlId"] for task in tasks) == sorted({*self.keys} - self.sides.deleted)
         for task in tasks:
             assert self._notes(task["id"]) == {
                 f"[rr:{task['xmlId']}:note-{number}]": 1
                 for number in range(1, self.comments[task["xmlId"]] + 1)
             }
+        self.sides.check(self.keys)
 
     def _notes(self, task_id: str) -> Mapping[str, int]:
         wanted = {"taskId": task_id, "select": ["ID", "CHAT_ID"]}
@@ -176,4 +211,4 @@ class World:
 
 
 def _told(rows: Any) -> list[tuple[str, str, Any]]:
-    return [(row.key, row.state, row.error) for row in rows if row.state is not OutboxState.DONE]
+    return [(row.key, row.state, row.error) for row in rows]

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from connectors.models import Stream
+from sync.merge import Contract, TaskField
 from sync.store.database import Database
 from sync.tables.runs import PUSH, Mode
 from tests.faults.lab import World
@@ -33,6 +34,8 @@ STEPS = 8
 NUMBERS = st.integers(0, 50)
 # Where the worker dies: most runs have fewer points than the largest number, and are not killed.
 KILLED = st.none() | st.integers(1, 40)
+FIELDS = st.sampled_from(TaskField)
+CONTRACTS = st.fixed_dictionaries({name: st.sampled_from(Contract) for name in TaskField})
 METHODS = ("batch", "crm.item.add", "tasks.task.add", "tasks.task.update", "task.commentitem.add")
 FAULTS = st.fixed_dictionaries(
     {
@@ -68,9 +71,9 @@ def fresh_database() -> Database:
 
 
 class Schedules(RuleBasedStateMachine):
-    @initialize(portal=st.integers(1, 5), rest=st.sampled_from([2, 3]))
-    def begin(self, portal: int, rest: int) -> None:
-        self.world = World(fresh_database(), portal, rest)
+    @initialize(portal=st.integers(1, 5), rest=st.sampled_from([2, 3]), contracts=CONTRACTS)
+    def begin(self, portal: int, rest: int, contracts: dict[TaskField, Contract]) -> None:
+        self.world = World(fresh_database(), portal, rest, contracts)
 
     @rule(plan=st.lists(FAULTS, max_size=3))
     def faults(self, plan: list[dict[str, object]]) -> None:
@@ -87,6 +90,18 @@ class Schedules(RuleBasedStateMachine):
     @rule(number=NUMBERS)
     def somebody_deletes_a_deal(self, number: int) -> None:
         self.world.delete_a_deal(number)
+
+    @rule(number=NUMBERS, name=FIELDS)
+    def somebody_edits_a_task_there(self, number: int, name: TaskField) -> None:
+        self.world.edit_a_task(number, name, here=False)
+
+    @rule(number=NUMBERS, name=FIELDS)
+    def somebody_edits_an_action_here(self, number: int, name: TaskField) -> None:
+        self.world.edit_a_task(number, name, here=True)
+
+    @rule(number=NUMBERS)
+    def somebody_deletes_a_task(self, number: int) -> None:
+        self.world.delete_a_task(number)
 
     @rule()
     def a_task_is_planned(self) -> None:

@@ -1,0 +1,238 @@
+"""Edits of one task on both sides, and what must have become of them: in the end both sides agree
+or a conflict shows the difference, and an edit that lost was seen by whoever wrote over it, or is
+shown in a conflict."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlmodel import col, select
+
+from connectors.models import ActionStatus
+from sync.merge import Contract, TaskField, differ
+from sync.reconcile_tasks import Now, reconcile_tasks
+from sync.store import agreements, outbox, retros
+from sync.store.database import Database
+from sync.tables.agreements import WHOLE_TASK, Conflict, ConflictState
+from sync.tables.outbox import LinkKind
+from sync.tables.people import Person, PersonId
+from sync.tables.retros import Action, Decision, Retro
+from sync.task_values import COLUMNS, Meaning, ours_of
+from tests.connectors.bitrix24.kit import Sandbox
+from tests.portal import NOW
+
+PEOPLE = {"p_mkt": "7", "p_des": "8"}
+DECISION = "D"
+TEXT = "Parce que"
+DUE = NOW + timedelta(days=20)
+# Of the portal: its own names, and what it understands.
+THERE = {
+    TaskField.TITLE: "TITLE",
+    TaskField.DESCRIPTION: "DESCRIPTION",
+    TaskField.OWNER: "RESPONSIBLE_ID",
+    TaskField.DUE: "DEADLINE",
+    TaskField.STATUS: "STATUS",
+}
+STATUS_THERE = {ActionStatus.OPEN: 2, ActionStatus.DONE: 5}
+
+
+class SideName(StrEnum):
+    HERE = "here"
+    THERE = "there"
+
+
+@dataclass(frozen=True)
+class Edited:
+    """`saw` is what stood there before, `order` when it was written among all edits."""
+
+    side: SideName
+    value: str
+    saw: str
+    order: int
+
+
+@dataclass
+class TwoSides:
+    """The actions of one connection, and their tasks in the portal."""
+
+    database: Database
+    portal: Sandbox
+    connection_id: int
+    meaning: Meaning
+    edits: dict[tuple[str, TaskField], list[Edited]] = field(default_factory=dict)
+    deleted: set[str] = field(default_factory=set)
+    count: int = 0
+
+    def begin(self, contracts: Mapping[TaskField, Contract]) -> None:
+        """The people, whose change of a field stands, and the retro that all actions are of."""
+        with self.database.writing() as session:
+            for name, contract in contracts.items():
+                agreements.set_contract(session, self.connection_id, name, contract)
+            retros.save_rows(
+                session,
+                [
+                    *(Person(id=name, name=name, role="marketer") for name in PEOPLE),
+                    Retro(id="R", held_at=NOW, status="open", participants=[], imported_at=NOW),
+                    Decision(
+                        id=DECISION,
+                        retro_id="R",
+                        type="task",
+                        text=TEXT,
+                        accountable="p_mkt",
+                        due_on=NOW.date(),
+                        status="open",
+                        details={},
+                        created_at=NOW,
+                    ),
+                    *(
+                        PersonId(person_id=name, connection_id=self.connection_id, remote_id=id_)
+                        for name, id_ in PEOPLE.items()
+                    ),
+                ],
+            )
+
+    def add(self, key: str, title: str) -> None:
+        with self.database.writing() as session:
+            session.add(
+                Action(
+                    key=key,
+                    decision_id=DECISION,
+                    connection_id=self.connection_id,
+                    role="marketer",
+                    title=title,
+                    description=TEXT,
+                    owner="p_mkt",
+                    owner_reason="",
+                    due_at=DUE,
+                    status=ActionStatus.OPEN,
+                    because=[],
+                )
+            )
+
+    # What people do.
+
+    def edit_here(self, key: str, name: TaskField, number: int, at: datetime) -> None:
+        """A task that was deleted has to be settled first, and is left."""
+        with self.database.writing() as session:
+            tied = agreements.tied_tasks(session, self.connection_id, key)
+            if not tied or tied[0][0].status == ActionStatus.LOST:
+                return
+            action = tied[0][0]
+            saw = _ours(action)[name]
+            value = self._new_value(name, number)
+            if not differ(name, value, saw):
+                return
+            _set(action, name, value, at)
+            session.add(action)
+            session.flush()
+            reconcile_tasks(session, self.connection_id, self.meaning, Now(at, at), key)
+        self._note(key, name, SideName.HERE, value, saw)
+
+    def edit_there(self, key: str, name: TaskField, number: int) -> None:
+        remote_id = self._remote_id(key)
+        if remote_id is None or key in self.deleted:
+            return
+        saw = self._there(remote_id)[name]
+        value = self._new_value(name, number)
+        if not differ(name, value, saw):
+            return
+        self.portal.edit(
+            "tasks", remote_id, {"set": {THERE[name]: _as_the_portal_says(name, value)}}
+        )
+        self._note(key, name, SideName.THERE, value, saw)
+
+    def delete_there(self, key: str) -> None:
+        remote_id = self._remote_id(key)
+        if remote_id is not None and key not in self.deleted:
+            self.portal.edit("tasks", remote_id, {"delete": True})
+            self.deleted.add(key)
+
+    # What must be true in the end.
+
+    def check(self, keys: Sequence[str]) -> None:
+        with self.database.reading() as session:
+            actions = {key: session.get_one(Action, key) for key in keys}
+            conflicts = list(session.exec(select(Conflict).order_by(col(Conflict.id))).all())
+        for key, action in actions.items():
+            shown = [each for each in conflicts if each.action_key == key]
+            if key in self.deleted:
+                assert action.status in (ActionStatus.LOST, ActionStatus.DONE), key
+                continue
+            remote_id = self._remote_id(key)
+            assert remote_id is not None
+            ours, theirs = _ours(action), self._there(remote_id)
+            for name in TaskField:
+                about = [each for each in shown if each.field in (name, WHOLE_TASK)]
+                told = f"{key} {name}: {ours[name]!r} here, {theirs[name]!r} there; {shown}"
+                if differ(name, ours[name], theirs[name]):
+                    assert any(each.state is ConflictState.OPEN for each in about), told
+                elif not about:
+                    self._check_nothing_was_lost(key, name, ours[name])
+
+    def _check_nothing_was_lost(self, key: str, name: TaskField, final: str) -> None:
+        """No conflict was ever shown: then what stands is the last word, said by somebody who saw
+        the one before."""
+        said = self.edits.get((key, name), [])
+        last = {side: [each for each in said if each.side is side][-1:] for side in SideName}
+        words = [each for found in last.values() for each in found]
+        stands = [each for each in words if not differ(name, each.value, final)]
+        assert stands or not words, f"{key} {name}: {final!r} was said by nobody; {said}"
+        lost = [each for each in words if each not in stands]
+        for loser in lost:
+            seen = any(not differ(name, each.saw, loser.value) for each in stands)
+            assert seen, f"{key} {name}: {loser} is lost under {stands}, and no conflict shows it"
+
+    def _new_value(self, name: TaskField, number: int) -> str:
+        """Texts and dates are new each time, so that whoever saw one saw that edit."""
+        self.count += 1
+        if name is TaskField.OWNER:
+            return list(PEOPLE.values())[number % 2]
+        if name is TaskField.STATUS:
+            return list(STATUS_THERE)[number % 2].value
+        if name is TaskField.DUE:
+            return (DUE + timedelta(minutes=self.count)).astimezone(UTC).isoformat()
+        return f"{name} {self.count}"
+
+    def _note(self, key: str, name: TaskField, side: SideName, value: str, saw: str) -> None:
+        known = self.edits.setdefault((key, name), [])
+        known.append(Edited(side, value, saw, self.count))
+
+    def _remote_id(self, key: str) -> str | None:
+        with self.database.reading() as session:
+            return outbox.linked_id(session, self.connection_id, LinkKind.TASK, key)
+
+    def _there(self, remote_id: str) -> Mapping[TaskField, str]:
+        wanted = {"taskId": remote_id, "select": ["ID", *THERE.values()]}
+        task = self.portal.call("tasks.task.get", wanted)["task"]
+        done = str(task["status"]) == "5"
+        return {
+            TaskField.TITLE: task["title"],
+            TaskField.DESCRIPTION: task["description"],
+            TaskField.OWNER: str(task["responsibleId"]),
+            TaskField.DUE: datetime.fromisoformat(task["deadline"]).astimezone(UTC).isoformat(),
+            TaskField.STATUS: (ActionStatus.DONE if done else ActionStatus.OPEN).value,
+        }
+
+
+def _ours(action: Action) -> Mapping[TaskField, str]:
+    return ours_of(action, PEOPLE).values
+
+
+def _set(action: Action, name: TaskField, value: str, at: datetime) -> None:
+    if name is TaskField.OWNER:
+        action.owner = next(person for person, id_ in PEOPLE.items() if id_ == value)
+    elif name is TaskField.DUE:
+        action.due_at = datetime.fromisoformat(value)
+    else:
+        setattr(action, COLUMNS[name], value)
+    if name is TaskField.STATUS:
+        action.done_at = at if value == ActionStatus.DONE else None
+    action.edited = {**(action.edited or {}), name.value: at.isoformat()}
+
+
+def _as_the_portal_says(name: TaskField, value: str) -> Any:
+    if name is TaskField.STATUS:
+        return STATUS_THERE[ActionStatus(value)]
+    return int(value) if name is TaskField.OWNER else value
