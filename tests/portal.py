@@ -67,14 +67,17 @@ def _empty() -> bytes:
         return path.read_bytes()
 
 
-def store_connection(database: Database, portal: Sandbox) -> int:
-    """The connection to this portal, as `retro connect` would leave it; its id."""
+def store_connection(
+    database: Database, portal: Sandbox, name: str = "portal", key: str | None = None
+) -> int:
+    """The connection to this portal, as `retro connect` would leave it, sealed under `key`; its
+    id."""
     with database.writing() as session:
         row = connections.save_connection(
             session,
-            Vault([new_key()]),
+            Vault([key or new_key()]),
             kind="bitrix24",
-            name="portal",
+            name=name,
             config=portal.connector(fields=CUSTOM, qualified_stages=[QUALIFIED]).config,
             account="sandbox",
             sandbox=True,
@@ -170,7 +173,7 @@ class Mirrored:
     def rows(self, stream: Stream) -> dict[str, Any]:
         """Mirror rows by id, deleted ones too."""
         with self.database.reading() as session:
-            return {row.id: row for row in mirror.iterate_rows(session, stream)}
+            return {row.id: row for row in mirror.iterate_rows(session, stream, self.connection_id)}
 
     def count_changes(self) -> int:
         with self.database.reading() as session:

@@ -19,8 +19,8 @@ from sync.store.database import Database, newest_revision
 
 # The server refuses to run as root; then it runs as somebody who owns nothing.
 NOBODY = "nobody"
-# Nothing has to survive a test run.
-CARELESS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=")
+# Nothing has to survive the end of the machine.
+CARELESS = ("fsync=off", "full_page_writes=off", "listen_addresses=")
 SECONDS_TO_START = 30.0
 # Most tests leave most tables empty, and emptying one makes new files.
 EMPTY = """
@@ -55,13 +55,30 @@ class Postgres:
     binaries: Path
     user: str | None
     process: subprocess.Popen[bytes]
+    settings: tuple[str, ...]
     free: list[str] = field(default_factory=list)
 
     def restart(self) -> None:
         """As an admin does: whoever is connected is thrown out."""
         self.process.send_signal(signal.SIGINT)
         self.process.wait(SECONDS_TO_START)
-        self.process = _process(self.binaries, self.folder, self.user)
+        self._start_again()
+
+    def kill_and_start(self) -> None:
+        """Its parts notice that their parent is gone; until then it does not start."""
+        self.process.kill()
+        self.process.wait()
+        deadline = time.monotonic() + SECONDS_TO_START
+        while True:
+            try:
+                self._start_again()
+                return
+            except RuntimeError:
+                if time.monotonic() > deadline:
+                    raise
+
+    def _start_again(self) -> None:
+        self.process = _process(self.binaries, self.folder, self.user, self.settings)
         _wait(self)
 
     def url(self, database: str = "postgres") -> str:
@@ -104,7 +121,9 @@ class Postgres:
 
 
 @contextmanager
-def postgres() -> Iterator[Postgres]:
+def postgres(*, survives: bool = False) -> Iterator[Postgres]:
+    """`survives` keeps what was committed when the server is killed."""
+    settings = CARELESS if survives else (*CARELESS, "synchronous_commit=off")
     folder = Path(tempfile.mkdtemp(prefix="pg"))
     try:
         binaries = _binaries(folder)
@@ -112,7 +131,7 @@ def postgres() -> Iterator[Postgres]:
         if user:
             shutil.chown(folder, user)
         _run(binaries / "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", user=user)
-        server = _start(binaries, folder, user)
+        server = _start(binaries, folder, user, settings)
         try:
             _wait(server)
             server.execute("CREATE DATABASE migrated")
@@ -126,15 +145,18 @@ def postgres() -> Iterator[Postgres]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _start(binaries: Path, folder: Path, user: str | None) -> Postgres:
-    return Postgres(folder, binaries, user, _process(binaries, folder, user))
+def _start(binaries: Path, folder: Path, user: str | None, settings: tuple[str, ...]) -> Postgres:
+    process = _process(binaries, folder, user, settings)
+    return Postgres(folder, binaries, user, process, settings)
 
 
-def _process(binaries: Path, folder: Path, user: str | None) -> subprocess.Popen[bytes]:
-    settings = [part for each in CARELESS for part in ("-c", each)]
+def _process(
+    binaries: Path, folder: Path, user: str | None, settings: tuple[str, ...]
+) -> subprocess.Popen[bytes]:
+    options = [part for each in settings for part in ("-c", each)]
     with (folder / "log").open("wb") as log:
         return subprocess.Popen(
-            [binaries / "postgres", "-D", folder / "data", "-k", folder, *settings],
+            [binaries / "postgres", "-D", folder / "data", "-k", folder, *options],
             stdout=log,
             stderr=log,
             user=user,

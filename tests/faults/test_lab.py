@@ -22,7 +22,7 @@ from connectors.models import Stream
 from sync.merge import Contract, TaskField
 from sync.store.database import Database
 from sync.tables.runs import PUSH, Mode
-from tests.faults.lab import World
+from tests.faults.lab import WorldInProcess
 from tests.portal import new_database
 
 pytestmark = pytest.mark.lab
@@ -73,7 +73,7 @@ def fresh_database() -> Database:
 class Schedules(RuleBasedStateMachine):
     @initialize(portal=st.integers(1, 5), rest=st.sampled_from([2, 3]), contracts=CONTRACTS)
     def begin(self, portal: int, rest: int, contracts: dict[TaskField, Contract]) -> None:
-        self.world = World(fresh_database(), portal, rest, contracts)
+        self.world = WorldInProcess(fresh_database(), portal, rest, contracts)
 
     @rule(plan=st.lists(FAULTS, max_size=3))
     def faults(self, plan: list[dict[str, object]]) -> None:

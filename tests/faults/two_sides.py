@@ -23,8 +23,8 @@ from sync.task_values import COLUMNS, Meaning, ours_of
 from tests.connectors.bitrix24.kit import Sandbox
 from tests.portal import NOW
 
-PEOPLE = {"p_mkt": "7", "p_des": "8"}
-DECISION = "D"
+# Accounts of the portal, and who they are here.
+ACCOUNTS = {"mkt": "7", "des": "8"}
 TEXT = "Parce que"
 DUE = NOW + timedelta(days=20)
 # Of the portal: its own names, and what it understands.
@@ -61,9 +61,18 @@ class TwoSides:
     portal: Sandbox
     connection_id: int
     meaning: Meaning
+    name: str
     edits: dict[tuple[str, TaskField], list[Edited]] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
     count: int = 0
+
+    @property
+    def people(self) -> Mapping[str, str]:
+        return {f"{self.name}:{person}": account for person, account in ACCOUNTS.items()}
+
+    @property
+    def owner(self) -> str:
+        return next(iter(self.people))
 
     def begin(self, contracts: Mapping[TaskField, Contract]) -> None:
         """The people, whose change of a field stands, and the retro that all actions are of."""
@@ -73,14 +82,16 @@ class TwoSides:
             retros.save_rows(
                 session,
                 [
-                    *(Person(id=name, name=name, role="marketer") for name in PEOPLE),
-                    Retro(id="R", held_at=NOW, status="open", participants=[], imported_at=NOW),
+                    *(Person(id=name, name=name, role="marketer") for name in self.people),
+                    Retro(
+                        id=self.name, held_at=NOW, status="open", participants=[], imported_at=NOW
+                    ),
                     Decision(
-                        id=DECISION,
-                        retro_id="R",
+                        id=self.name,
+                        retro_id=self.name,
                         type="task",
                         text=TEXT,
-                        accountable="p_mkt",
+                        accountable=self.owner,
                         due_on=NOW.date(),
                         status="open",
                         details={},
@@ -88,7 +99,7 @@ class TwoSides:
                     ),
                     *(
                         PersonId(person_id=name, connection_id=self.connection_id, remote_id=id_)
-                        for name, id_ in PEOPLE.items()
+                        for name, id_ in self.people.items()
                     ),
                 ],
             )
@@ -98,12 +109,12 @@ class TwoSides:
             session.add(
                 Action(
                     key=key,
-                    decision_id=DECISION,
+                    decision_id=self.name,
                     connection_id=self.connection_id,
                     role="marketer",
                     title=title,
                     description=TEXT,
-                    owner="p_mkt",
+                    owner=self.owner,
                     owner_reason="",
                     due_at=DUE,
                     status=ActionStatus.OPEN,
@@ -120,11 +131,11 @@ class TwoSides:
             if not tied or tied[0][0].status == ActionStatus.LOST:
                 return
             action = tied[0][0]
-            saw = _ours(action)[name]
+            saw = self._ours(action)[name]
             value = self._new_value(name, number)
             if not differ(name, value, saw):
                 return
-            _set(action, name, value, at)
+            self._set(action, name, value, at)
             session.add(action)
             session.flush()
             reconcile_tasks(session, self.connection_id, self.meaning, Now(at, at), key)
@@ -162,7 +173,7 @@ class TwoSides:
                 continue
             remote_id = self._remote_id(key)
             assert remote_id is not None
-            ours, theirs = _ours(action), self._there(remote_id)
+            ours, theirs = self._ours(action), self._there(remote_id)
             for name in TaskField:
                 about = [each for each in shown if each.field in (name, WHOLE_TASK)]
                 told = f"{key} {name}: {ours[name]!r} here, {theirs[name]!r} there; {shown}"
@@ -188,7 +199,7 @@ class TwoSides:
         """Texts and dates are new each time, so that whoever saw one saw that edit."""
         self.count += 1
         if name is TaskField.OWNER:
-            return list(PEOPLE.values())[number % 2]
+            return list(ACCOUNTS.values())[number % 2]
         if name is TaskField.STATUS:
             return list(STATUS_THERE)[number % 2].value
         if name is TaskField.DUE:
@@ -203,6 +214,20 @@ class TwoSides:
         with self.database.reading() as session:
             return outbox.linked_id(session, self.connection_id, LinkKind.TASK, key)
 
+    def _ours(self, action: Action) -> Mapping[TaskField, str]:
+        return ours_of(action, self.people).values
+
+    def _set(self, action: Action, name: TaskField, value: str, at: datetime) -> None:
+        if name is TaskField.OWNER:
+            action.owner = next(one for one, account in self.people.items() if account == value)
+        elif name is TaskField.DUE:
+            action.due_at = datetime.fromisoformat(value)
+        else:
+            setattr(action, COLUMNS[name], value)
+        if name is TaskField.STATUS:
+            action.done_at = at if value == ActionStatus.DONE else None
+        action.edited = {**(action.edited or {}), name.value: at.isoformat()}
+
     def _there(self, remote_id: str) -> Mapping[TaskField, str]:
         wanted = {"taskId": remote_id, "select": ["ID", *THERE.values()]}
         task = self.portal.call("tasks.task.get", wanted)["task"]
@@ -214,22 +239,6 @@ class TwoSides:
             TaskField.DUE: datetime.fromisoformat(task["deadline"]).astimezone(UTC).isoformat(),
             TaskField.STATUS: (ActionStatus.DONE if done else ActionStatus.OPEN).value,
         }
-
-
-def _ours(action: Action) -> Mapping[TaskField, str]:
-    return ours_of(action, PEOPLE).values
-
-
-def _set(action: Action, name: TaskField, value: str, at: datetime) -> None:
-    if name is TaskField.OWNER:
-        action.owner = next(person for person, id_ in PEOPLE.items() if id_ == value)
-    elif name is TaskField.DUE:
-        action.due_at = datetime.fromisoformat(value)
-    else:
-        setattr(action, COLUMNS[name], value)
-    if name is TaskField.STATUS:
-        action.done_at = at if value == ActionStatus.DONE else None
-    action.edited = {**(action.edited or {}), name.value: at.isoformat()}
 
 
 def _as_the_portal_says(name: TaskField, value: str) -> Any:
