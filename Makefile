@@ -7,13 +7,14 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test lab check bench clean
+.PHONY: help setup demo run test lab soak check bench clean
 
 help:
 	@echo "make demo   play the main loop once on a sandbox portal"
 	@echo "make run    the service: web page, scheduler and workers on 127.0.0.1:8400"
 	@echo "make test   every check and test but the fault lab"
 	@echo "make lab    the fault lab: random schedules of faults and kills, and planted faults"
+	@echo "make soak   the fault lab ten times as long"
 	@echo "make bench  the benchmarks"
 
 $(VENV)/.ready: pyproject.toml constraints.txt
@@ -45,6 +46,9 @@ test: check
 
 lab: setup
 	$(PYTEST) -m lab
+
+soak: setup
+	RETRO_LAB_SCHEDULES=20000 RETRO_LAB_KILLS=600 $(PYTEST) -m lab
 
 bench: setup
 	$(BIN)/python -m tests.bench
