@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import msgspec
+from sqlmodel import col, select
 
 from connectors.bitrix24.connector import Bitrix24
 from connectors.models import RECORDS, Record, Stream
@@ -22,9 +23,10 @@ from sync.store import connections, mirror, runs
 from sync.store.database import Database
 from sync.store.mirror import Feed
 from sync.store.runs import LEASE, Lease, Worker
-from sync.tables.runs import PUSH, Mode, Run, RunStatus, Trigger
+from sync.tables.runs import ACTIVE_STATUSES, PUSH, Mode, Run, RunStatus, Trigger
 from sync.vault import Vault, new_key
 from tests.connectors.bitrix24.kit import Hands, Sandbox
+from workers.clock import machine_now
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 WORKER = Worker("anna", 1)
@@ -47,6 +49,18 @@ class Clock:
 
     def advance(self, by: timedelta) -> None:
         self.moment += by
+
+
+class MachineClock(Clock):
+    """Where the product itself is at work."""
+
+    def now(self) -> datetime:
+        return machine_now()
+
+
+def active_runs(database: Database) -> list[Run]:
+    with database.reading() as session:
+        return list(session.exec(select(Run).where(col(Run.status).in_(ACTIVE_STATUSES))).all())
 
 
 def new_database(path: Path) -> Database:

@@ -1,6 +1,7 @@
-"""The product with a lease of two seconds in place of twenty, a reconciler that comes every second
-and short pauses after a failure: what a kill costs at full length is measured elsewhere, here it is
-the number of kills that counts.
+"""The product with shorter waits, for tests that count kills and not the minutes each may cost.
+
+LAB_LEASE: seconds of a lease (20 in the product); then the reconciler comes every second and pauses
+after a failure are short. LAB_BUCKET: how many times faster the bucket of an account drains.
 
 `python -m tests.faults.quick run`, and what that starts: `worker …`, `schedule-loop`.
 """
@@ -12,20 +13,27 @@ from itertools import chain
 
 from sync.store import runs
 
+LEASE = float(os.environ.get("LAB_LEASE", "20"))
+BUCKET = float(os.environ.get("LAB_BUCKET", "1"))
 # Before it is imported by whoever keeps a copy.
-runs.LEASE = timedelta(seconds=2)
+runs.LEASE = timedelta(seconds=LEASE)
 
 from config.log import configure_logging  # noqa: E402
 from config.settings import load_settings  # noqa: E402
+from connectors.bitrix24 import connector  # noqa: E402
 from sync import pull, push  # noqa: E402
 from workers import scheduler  # noqa: E402
 from workers.cli import main  # noqa: E402
 from workers.processes import Supervisor  # noqa: E402
 from workers.service import stages  # noqa: E402
 
-scheduler.RECONCILE_SECONDS = 1.0
-push.FIRST_PAUSE = timedelta(seconds=0.5)
-pull.PAUSES = (timedelta(seconds=0.5),) * 5
+connector.BUDGETS = {
+    plan: (burst, rate * BUCKET) for plan, (burst, rate) in connector.BUDGETS.items()
+}
+if LEASE < scheduler.RECONCILE_SECONDS:
+    scheduler.RECONCILE_SECONDS = 1.0
+    push.FIRST_PAUSE = timedelta(seconds=0.5)
+    pull.PAUSES = (timedelta(seconds=0.5),) * 5
 THIS = "tests.faults.quick"
 
 

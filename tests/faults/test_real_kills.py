@@ -11,24 +11,23 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import datetime
 from pathlib import Path
 
 import pytest
-from sqlmodel import col, select, update
+from sqlmodel import col, update
 
 from connectors.models import Stream
 from connectors.sandbox.runner import free_port
 from sync.merge import Contract, TaskField
-from sync.store import outbox, runs
+from sync.store import outbox
 from sync.store.database import Database
 from sync.tables.outbox import Outbox
-from sync.tables.runs import ACTIVE_STATUSES, PUSH, Mode, Run, RunStatus, Trigger
+from sync.tables.runs import PUSH, Mode, Run, RunStatus
 from sync.vault import new_key
 from tests.connectors.bitrix24.kit import sandbox
 from tests.faults.cluster import WEIGHTS, Cluster, Part
 from tests.faults.world import DEALS, SCOPES, World
-from tests.portal import Clock, store_connection
+from tests.portal import MachineClock, active_runs, store_connection
 from tests.postgres import postgres
 from tests.waiting import eventually
 from workers.clock import machine_now
@@ -47,11 +46,6 @@ FAULTS = ("503", "html", "cut", "timeout_after", "timeout_before")
 METHODS = ("batch", "tasks.task.add", "tasks.task.update", "crm.item.list")
 
 
-class MachineClock(Clock):
-    def now(self) -> datetime:
-        return machine_now()
-
-
 @contextmanager
 def cluster(tmp_path: Path) -> Iterator[tuple[Cluster, Database, str]]:
     """The running service, its database, and the key that its secrets are sealed with."""
@@ -68,6 +62,7 @@ def cluster(tmp_path: Path) -> Iterator[tuple[Cluster, Database, str]]:
             "RETRO_ALLOW_PRIVATE_HOSTS": "1",
             "RETRO_PORT": str(free_port()),
             "RETRO_WORKERS": "2",
+            "LAB_LEASE": "2",
         }
         running = Cluster(home, server, environ)
         try:
@@ -111,24 +106,6 @@ def edit(world: World, choose: random.Random) -> str:
     return f"{world.name}: {name} {number} {field}"
 
 
-def ask_for(world: World, stream: str, mode: Mode) -> None:
-    """The reconciler rings for it."""
-    with world.database.writing() as session:
-        runs.queue_run(
-            session,
-            world.connection_id,
-            stream,
-            mode=mode,
-            trigger=Trigger.MANUAL,
-            at=machine_now(),
-        )
-
-
-def active(database: Database) -> int:
-    with database.reading() as session:
-        return len(session.exec(select(Run.id).where(col(Run.status).in_(ACTIVE_STATUSES))).all())
-
-
 def no_more_waiting(database: Database) -> None:
     """Pauses after a failure are over."""
     with database.writing() as session:
@@ -144,7 +121,7 @@ def come_to_rest(database: Database) -> None:
     def at_rest() -> bool:
         no_more_waiting(database)
         time.sleep(ONE_LOOK)
-        return not active(database)
+        return not active_runs(database)
 
     eventually(at_rest, within=QUIET_WITHIN)
 
@@ -158,7 +135,7 @@ def settle(database: Database, worlds: list[World]) -> None:
     for _ in range(MOST_ROUNDS):
         for stream, mode in wanted:
             for world in worlds:
-                ask_for(world, stream, mode)
+                world.mirrored.queue(stream, mode)
             come_to_rest(database)
         with database.reading() as session:
             if not any(outbox.has_unsent(session, each.connection_id) for each in worlds):
@@ -174,7 +151,7 @@ def play(cluster: Cluster, worlds: list[World], choose: random.Random) -> Iterat
         for _ in range(EDITS):
             yield edit(world, choose)
         for stream in (Stream.DEALS, Stream.TASKS):
-            ask_for(world, stream, choose.choice((Mode.FULL, Mode.INCREMENTAL)))
+            world.mirrored.queue(stream, choose.choice((Mode.FULL, Mode.INCREMENTAL)))
         part = choose.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
         part = cluster.kill(part, choose)
         yield f"kill {part}"

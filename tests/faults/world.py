@@ -40,6 +40,10 @@ class World:
     comments: Counter[str] = field(default_factory=Counter)
 
     @cached_property
+    def mirrored(self) -> Mirrored:
+        return Mirrored(self.database, self.portal, self.connection_id, self.clock)
+
+    @cached_property
     def sides(self) -> TwoSides:
         meaning = self.portal.connector().config.task_statuses
         return TwoSides(self.database, self.portal, self.connection_id, meaning, self.name)
@@ -103,9 +107,8 @@ class World:
 
     def check(self) -> None:
         """Nothing lost, nothing doubled."""
-        mirrored = Mirrored(self.database, self.portal, self.connection_id, self.clock)
-        assert mirrored.records(Stream.DEALS) == mirrored.truth(Stream.DEALS)
-        assert mirrored.records(Stream.TASKS) == mirrored.truth(Stream.TASKS)
+        for stream in (Stream.DEALS, Stream.TASKS):
+            assert self.mirrored.records(stream) == self.mirrored.truth(stream)
         with self.database.reading() as session:
             rows = outbox.outbox_rows(session, self.connection_id)
         stuck = [row for row in rows if row.state not in (OutboxState.DONE, OutboxState.SUPERSEDED)]
