@@ -4,14 +4,18 @@ The pull's own ids are the enumeration, since it ended only after every share wa
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from connectors.capabilities import ConfirmsPresence
-from connectors.port import Connector, Presence
-from sync.store import cursors, deletes, mirror, runs
+from sqlmodel import Session
+
+from connectors.capabilities import ConfirmsPresence, ReadsById
+from connectors.models import Record, Stream
+from connectors.port import Connector, Page, Presence
+from sync.store import agreements, cursors, deletes, mirror, runs
 from sync.store.database import Database
+from sync.store.intake import take_in
 from sync.store.mirror import Feed
 from sync.store.runs import Lease, Progress
 
@@ -66,18 +70,28 @@ def certify(
     with database.reading() as session:
         unseen = mirror.held_but_not_seen(session, feed, lease.run_id)
         held = mirror.count_records(session, feed)
-    presence = _presence(connector, feed, unseen)
-    absent = [id_ for id_ in unseen if presence[id_] is Presence.DELETED]
+        unread = _never_read(session, connector, feed)
+    presence = _presence(connector, feed, [*unseen, *unread])
+    absent = {id_ for id_ in presence if presence[id_] is Presence.DELETED}
+    unlisted = _unlisted(connector, feed, presence)
+    shown = {record.id for record in unlisted.records}
     with database.writing() as session:
         runs.hold(session, lease)
-        kept = deletes.kept(session, feed, absent)
-        gone = [id_ for id_ in absent if id_ not in kept]
+        if shown or unlisted.refused:
+            read = take_in(
+                session, feed, unlisted.records, unlisted.refused, run_id=lease.run_id, at=now()
+            )
+            mirror.remember_seen(session, lease.run_id, list(shown))
+            runs.advance(session, lease, replace(read, requests=unlisted.requests), now())
+        agreements.hold_as_sent(session, feed.connection_id, absent.intersection(unread))
+        kept = deletes.kept(session, feed, list(absent))
+        gone = sorted(absent - kept)
         too_many = len(gone) >= FEWEST_HELD_BACK and len(gone) > MOST_GONE * held
         asked = gone if too_many else ()
         deletes.hold_back(session, feed, asked, run_id=lease.run_id, at=now())
         deleted = 0 if too_many else mirror.mark_deleted(session, feed, gone, now())
         runs.advance(session, lease, Progress(deleted=deleted), now())
-        still_there = len(unseen) - len(absent)
+        still_there = len({*unseen} - absent - shown)
         remote = mirror.count_seen(session, lease.run_id) + still_there
         mirrored = mirror.count_records(session, feed)
         matching = mirror.count_seen_and_held(session, feed, lease.run_id) + still_there
@@ -101,3 +115,22 @@ def _presence(
     if unseen and isinstance(connector, ConfirmsPresence):
         return connector.presence(feed.stream, unseen)
     return dict.fromkeys(unseen, Presence.DELETED)
+
+
+def _never_read(session: Session, connector: Connector[Any], feed: Feed) -> Sequence[str]:
+    """Tasks of ours that may be gone before they were ever listed. One that is made meanwhile is no
+    less missing, so the tool must be asked."""
+    if feed.stream is Stream.TASKS and isinstance(connector, ConfirmsPresence):
+        return agreements.never_read(session, feed.connection_id)
+    return ()
+
+
+def _unlisted(
+    connector: Connector[Any], feed: Feed, presence: Mapping[str, Presence]
+) -> Page[Record]:
+    """Tasks that are there and that the listing left out: by what it finds ours, a tag for one,
+    people may have taken from them."""
+    ids = [id_ for id_, told in presence.items() if told is Presence.PRESENT]
+    if ids and feed.stream is Stream.TASKS and isinstance(connector, ReadsById):
+        return connector.by_ids(feed.stream, ids)
+    return Page([], position="")

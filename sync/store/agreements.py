@@ -1,13 +1,13 @@
 """Links with both their sides, whose change of a field stands, and what waits for a person."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from connectors.models import Stream
+from connectors.models import Stream, TaskStatus
 from sync.merge import DEFAULTS, Contract, TaskField
 from sync.tables.agreements import Conflict, ConflictState, FieldContract
 from sync.tables.mirror import Change, RemoteTaskRow
@@ -41,6 +41,47 @@ def tied_tasks(session: Session, connection_id: int, key: str | None = None) -> 
     if key is not None:
         statement = statement.where(Action.key == key)
     return session.exec(statement).all()
+
+
+def never_read(session: Session, connection_id: int) -> Sequence[str]:
+    """Ids of tasks that we made and that no listing has shown yet."""
+    return session.exec(
+        select(Link.remote_id)
+        .outerjoin(
+            RemoteTaskRow,
+            (col(RemoteTaskRow.connection_id) == Link.connection_id)
+            & (col(RemoteTaskRow.id) == Link.remote_id),
+        )
+        .where(
+            Link.connection_id == connection_id,
+            Link.kind == LinkKind.TASK,
+            col(RemoteTaskRow.id).is_(None),
+        )
+    ).all()
+
+
+def hold_as_sent(session: Session, connection_id: int, ids: Collection[str]) -> None:
+    """Hold tasks that were never read as they were sent, so that they can be told to be gone."""
+    links = session.exec(
+        select(Link).where(
+            Link.connection_id == connection_id,
+            Link.kind == LinkKind.TASK,
+            col(Link.remote_id).in_(ids),
+        )
+    ).all()
+    session.add_all(
+        RemoteTaskRow(
+            connection_id=connection_id,
+            id=link.remote_id,
+            hash=b"",
+            extra={},
+            title=str(link.base.get("title", "")),
+            status=TaskStatus.OPEN,
+            key=link.key,
+        )
+        for link in links
+    )
+    session.flush()
 
 
 def task_link(session: Session, connection_id: int, key: str) -> Link | None:
