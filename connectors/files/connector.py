@@ -221,7 +221,10 @@ class Files(Connector[FilesConfig]):
                     yield page()
                     records, refused = [], []
         except FileRefused as refusal:
-            refused.append(RefusedRecord(None, str(refusal), raw=""))
+            # It counts as a row, so that who goes on behind it does not meet it again.
+            read += 1
+            if read > skip:
+                refused.append(RefusedRecord(None, str(refusal), raw=""))
         if records or refused:
             yield page()
 

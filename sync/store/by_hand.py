@@ -4,7 +4,37 @@ from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from sync.store import outbox, runs
-from sync.tables.outbox import Outbox
+from sync.tables.outbox import Outbox, OutboxState
+
+# Between a key and how many times what it made was taken back and made again.
+ANEW = "~anew-"
+
+
+def retry(session: Session, key: str) -> bool:
+    """Send a refused or dead write again; False when there is none with this key. One that was
+    taken back is sent anew.
+
+    It is looked up first: who settled it may have made the record, or kept one of several.
+    """
+    row = session.get(Outbox, key)
+    if row is None or row.state not in (*outbox.FAILED, OutboxState.UNDONE):
+        return False
+    if row.state is OutboxState.UNDONE:
+        row.remote_id = row.before = None
+        if row.operation in outbox.CREATES:
+            row.payload = {**row.payload, "key": _another(row.payload["key"])}
+    row.state = OutboxState.PLANNED if row.remote_id is None else OutboxState.STAMPING
+    row.may_exist, row.attempts, row.waits = True, 0, 0
+    row.error, row.not_before, row.done_at = None, None, None
+    session.add(row)
+    runs.wake_push(session, row.connection_id)
+    return True
+
+
+def _another(key: str) -> str:
+    """Tools may remember a key for a while, and answer with what was deleted since."""
+    stem, _, count = key.partition(ANEW)
+    return f"{stem}{ANEW}{int(count or 0) + 1}"
 
 
 def retry_all(session: Session) -> int:
@@ -14,7 +44,7 @@ def retry_all(session: Session) -> int:
         .where(col(Outbox.state).in_(outbox.FAILED))
         .order_by(col(Outbox.sequence))
     ).all()
-    return sum(outbox.retry(session, key) for key in keys)
+    return sum(retry(session, key) for key in keys)
 
 
 def hurry(session: Session, connection_id: int) -> None:

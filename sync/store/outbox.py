@@ -232,25 +232,6 @@ def note_given_up(session: Session, key: str, why: GivenUp) -> None:
     session.add(row)
 
 
-def retry(session: Session, key: str) -> bool:
-    """Send a refused or dead write again; False when there is none with this key. One that was
-    taken back is sent anew.
-
-    It is looked up first: who settled it may have made the record, or kept one of several.
-    """
-    row = session.get(Outbox, key)
-    if row is None or row.state not in (*FAILED, OutboxState.UNDONE):
-        return False
-    if row.state is OutboxState.UNDONE:
-        row.remote_id = row.before = None
-    row.state = OutboxState.PLANNED if row.remote_id is None else OutboxState.STAMPING
-    row.may_exist, row.attempts, row.waits = True, 0, 0
-    row.error, row.not_before, row.done_at = None, None, None
-    session.add(row)
-    runs.wake_push(session, row.connection_id)
-    return True
-
-
 def state_of(session: Session, key: str) -> OutboxState | None:
     found = session.get(Outbox, key)
     return found.state if found else None

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from sync.push import FIRST_PAUSE, LONGEST_PAUSE, MOST_ATTEMPTS
-from sync.store import outbox
+from sync.store import by_hand, outbox
 from sync.tables.connections import Connection, ConnectionState
 from sync.tables.outbox import Outbox, OutboxState
 from sync.tables.runs import PUSH, Mode, Run, RunStatus
@@ -65,7 +65,7 @@ def states(mirrored: Mirrored) -> list[OutboxState]:
 
 def retry(mirrored: Mirrored, key: str) -> None:
     with mirrored.database.writing() as session:
-        assert outbox.retry(session, key)
+        assert by_hand.retry(session, key)
 
 
 def push_again(mirrored: Mirrored) -> Run:
@@ -146,8 +146,8 @@ def test_what_somebody_made_by_hand_meanwhile_is_not_made_again(mirrored: Mirror
     portal = mirrored.portal
     portal.faults({"on": {"method": "tasks.task.add", "nth": 2}, **REFUSED})
     assert mirrored.finish(queue_push(mirrored)).status is RunStatus.INCOMPLETE
-    by_hand = {"TITLE": "À la main", "RESPONSIBLE_ID": 7, "CREATED_BY": 1, "XML_ID": DESIGNER}
-    portal.call("tasks.task.add", {"fields": by_hand})
+    made = {"TITLE": "À la main", "RESPONSIBLE_ID": 7, "CREATED_BY": 1, "XML_ID": DESIGNER}
+    portal.call("tasks.task.add", {"fields": made})
     retry(mirrored, DESIGNER)
     push_again(mirrored)
     assert len(tasks_with(portal, DESIGNER)) == 1

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from connectors.models import Task
-from sync.store import outbox
+from sync.store import by_hand, outbox
 from sync.store.outbox import Intention
 from sync.tables.outbox import Operation, Outbox, OutboxState
 from sync.tables.runs import PUSH, Mode, RunStatus
@@ -101,7 +101,7 @@ def test_one_bad_stamp_is_marked_and_the_others_go_through(mirrored: Mirrored, w
     assert stamped(mirrored).keys() == {*others, None}
     mirrored.portal.faults()
     with mirrored.database.writing() as session:
-        assert outbox.retry(session, refused.key)
+        assert by_hand.retry(session, refused.key)
     mirrored.work(mirrored.queue(PUSH, Mode.PUSH))
     assert stamped(mirrored) == Counter(f"k{number}" for number in range(6))
     assert methods(mirrored.portal)["tasks.task.add"] == 6

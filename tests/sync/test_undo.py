@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sync.store import outbox, undone
+from sync.store import by_hand, outbox, undone
 from sync.store.outbox import Intention
 from sync.tables.outbox import LinkKind, Operation, Outbox, OutboxState
 from sync.tables.runs import PUSH, Mode, Run, RunStatus
@@ -88,6 +88,23 @@ def test_tasks_that_nobody_touched_are_deleted_and_the_rest_is_named(mirrored: M
     assert row(mirrored, f"undo:{run.id}:{DESIGNER}").state is OutboxState.DONE
     assert row(mirrored, DESIGNER).state is OutboxState.UNDONE
     assert links(mirrored) == set()
+
+
+@pytest.mark.promise("G5")
+def test_a_write_that_was_taken_back_and_is_sent_again_makes_a_task_anew(
+    mirrored: Mirrored,
+) -> None:
+    """The portal remembers the key of a create for a day, and would answer with the old task."""
+    run = pushed(mirrored)
+    for number in (1, 2):
+        take_back(mirrored, run)
+        with mirrored.database.writing() as session:
+            assert by_hand.retry(session, DESIGNER)
+        run = mirrored.finish(mirrored.queue(PUSH, Mode.PUSH))
+        assert run.status is RunStatus.SUCCEEDED
+        assert row(mirrored, DESIGNER).state is OutboxState.DONE
+        assert set(tasks(mirrored.portal)) == {f"{DESIGNER}~anew-{number}"}
+        assert links(mirrored) == {DESIGNER}
 
 
 @pytest.mark.promise("G13")

@@ -128,7 +128,7 @@ def outbox_command(action: str | None, key: str | None, every: bool, as_json: bo
                     audit.note(session, this_hand(), "outbox retry", "all")
                 elif key is not None:
                     before = {"state": outbox.state_of(session, key)}
-                    if not outbox.retry(session, key):
+                    if not by_hand.retry(session, key):
                         raise NotThere(f"No refused or dead write has the key {key!r}.")
                     after = {"state": outbox.state_of(session, key)}
                     hand = this_hand()

@@ -231,3 +231,16 @@ def test_a_relative_folder_means_the_same_one_in_every_process(
     monkeypatch.chdir(desk.folder.parent)
     config = FilesConfig.model_validate({"folder": "figures"})
     assert config.folder == desk.folder
+
+
+@pytest.mark.promise("G1")
+def test_who_goes_on_behind_a_refused_file_does_not_meet_it_again(desk: Desk) -> None:
+    date_back(desk.csv("a.csv", HEADER, day(1, 10)), 3)
+    date_back(desk.text("b.csv", 'day;campaign;impressions\n2026-09-02;"C;20\n'), 2)
+    desk.csv("c.csv", HEADER, day(4, 40))
+    pages = desk.pages()
+    sizes = [(len(page.records), len(page.refused)) for page in pages]
+    assert sizes == [(1, 0), (0, 1), (1, 0)]
+    assert len({page.position for page in pages}) == 3
+    (last,) = desk.pages(after=pages[1].position)
+    assert (len(last.records), last.refused) == (1, ())
