@@ -203,7 +203,9 @@ def claim_due(
     ).all()
     claimed = []
     for row in due:
-        late = now - row.next_run_at > GRACE
+        # One that was given back was met a moment ago, however long ago it was due.
+        met_at = max(row.next_run_at, row.last_run_at or row.next_run_at)
+        late = now - met_at > GRACE
         regular = _following(row, now)
         session.execute(
             update(SCHEDULE)

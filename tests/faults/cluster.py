@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -87,12 +86,10 @@ class Cluster:
                 return [(Part.WORKER, pid) for pid in self._pids(Part.WORKER)]
             return [(part, pid) for pid in pids]
 
-        killed, pid = choose.choice(eventually(found, within=UP_WITHIN))
-        # A horse may have ended meanwhile.
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-        eventually(lambda: not alive(pid))
-        return killed
+        while True:
+            killed, pid = choose.choice(eventually(found, within=UP_WITHIN))
+            if _killed(pid):
+                return killed
 
     def end(self) -> None:
         if self.process is not None:
@@ -110,6 +107,16 @@ class Cluster:
             Part.REDIS: [pid for pid, words in told.items() if "valkey-server" in words[0]],
         }
         return found[part]
+
+
+def _killed(pid: int) -> bool:
+    """False when it had ended by itself."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    eventually(lambda: not alive(pid))
+    return True
 
 
 def _command(pid: int) -> list[str]:

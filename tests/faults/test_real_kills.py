@@ -40,6 +40,8 @@ WORLDS = 10
 EDITS = 4
 QUIET_WITHIN = 90.0
 MOST_ROUNDS = 10
+# With so many kills each part has been among them.
+LEAST_TO_JUDGE = 60
 ONE_LOOK = 0.2
 # Not 429: without a moment of its own it lets everybody rest for a minute.
 FAULTS = ("503", "html", "cut", "timeout_after", "timeout_before")
@@ -186,5 +188,7 @@ def test_whatever_is_killed_both_sides_agree_in_the_end(
                 error.add_note("\n".join([f"seed {SEED}", *steps]))
                 raise
             kills["schedules with SIGKILL"] += WORLDS
+    if SCHEDULES >= LEAST_TO_JUDGE:
+        assert {f"kill {part}" for part in Part} <= set(+kills), kills
     for name, count in (+kills).items():
         record_property(name, count)

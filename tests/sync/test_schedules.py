@@ -124,6 +124,21 @@ def test_a_little_late_is_not_missed(database: Database, connection_id: int) -> 
     assert claim(database, NOW + timedelta(minutes=4)) == [("deals", True)]
 
 
+def test_what_waits_for_a_run_under_way_is_not_skipped_as_long_as_somebody_looks(
+    database: Database, connection_id: int
+) -> None:
+    """Skipped is what was due while nothing ran."""
+    daily = Timing(cron="0 3 * * *", missed=Missed.SKIP)
+    schedule(database, connection_id, daily)
+    due = next_tick("0 3 * * *", PARIS, NOW)
+    for minutes in range(0, 60, 4):
+        with database.writing() as session:
+            (claimed,) = schedules.claim_due(session, due + timedelta(minutes=minutes))
+            assert claimed.run
+            schedules.due_again(session, claimed)
+    assert claim(database, due + timedelta(minutes=56 + 6)) == [("deals", False)]
+
+
 def test_a_schedule_that_is_off_is_not_due_and_keeps_its_timing(
     database: Database, connection_id: int
 ) -> None:
