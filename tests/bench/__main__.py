@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +23,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from config.settings import load_settings
 from connectors.models import Deal, Stream, Task
 from connectors.port import Partition, Window, read
 from sync.store import connections, mirror, outbox, runs
@@ -32,7 +33,9 @@ from sync.store.outbox import Intention
 from sync.tables.connections import Connection
 from sync.tables.outbox import Operation
 from sync.tables.runs import Mode, Run, Trigger
+from sync.vault import new_key
 from tests.conftest import ROOT
+from tests.postgres import postgres
 from workers.app import App, open_app
 from workers.clock import machine_now
 from workers.connecting import connect
@@ -45,7 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     parser.add_argument("--records", type=int, default=100_000)
     parser.add_argument("--tasks", type=int, default=1_000)
-    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--repeat", type=int, default=5)
     given = parser.parse_args()
     rows = [each for _ in range(given.repeat) for each in one_round(given.records, given.tasks)]
     medians = [_median(name, rows) for name in dict.fromkeys(row["name"] for row in rows)]
@@ -58,22 +61,41 @@ def main() -> None:
 
 
 def one_round(records: int, tasks: int) -> list[Row]:
-    """Each round has a portal and a database of its own."""
-    with portal(records) as described, tempfile.TemporaryDirectory() as home, opened(home) as app:
-        connect(app, "bitrix24", "portal", described["settings"])
-        rows = [measured("full pull", lambda: _pull(app))]
-        rows.append(measured("pull without change", lambda: _pull(app)))
-        changed = max(1, records // 100)
-        _edit(described["control"], app, changed)
-        rows.append(measured("pull of 1 % changes", lambda: _pull(app)))
-        rows.append(measured(f"push of {tasks} tasks", lambda: _push(app, tasks)))
-        rows.append(_ceiling(app, Path(home)))
+    """Each round has portals and databases of its own."""
+    rows = []
+    with portal(records) as described:
+        with connected(described) as (app, home):
+            rows.append(measured("full pull", lambda: _pull(app)))
+            rows.append(measured("pull without change", lambda: _pull(app)))
+            changed = max(1, records // 100)
+            _edit(described["control"], app, changed)
+            rows.append(measured("pull of 1 % changes", lambda: _pull(app)))
+            rows.append(measured(f"push of {tasks} tasks", lambda: _push(app, tasks)))
+            _pull_all(app)
+            rows.append(measured("pull of all streams without change", lambda: _pull_all(app)))
+            rows.append(_ceiling(app, home))
+        with (
+            postgres() as server,
+            connected(described, RETRO_DATABASE_URL=server.new_database().url) as (app, _),
+        ):
+            rows.append(measured("full pull into PostgreSQL", lambda: _pull(app)))
+    with portal(records, "--latency", "50") as slow, connected(slow) as (app, _):
+        rows.append(measured("full pull at 50 ms", lambda: _pull(app)))
     return rows
 
 
 @contextmanager
-def portal(records: int) -> Iterator[Row]:
+def connected(described: Row, **environ: str) -> Iterator[tuple[App, Path]]:
+    """An installation of its own, connected to the portal, and its home."""
+    with tempfile.TemporaryDirectory() as home, opened(home, environ) as app:
+        connect(app, "bitrix24", "portal", described["settings"])
+        yield app, Path(home)
+
+
+@contextmanager
+def portal(records: int, *options: str) -> Iterator[Row]:
     command = [sys.executable, "-m", "workers", "sandbox", "bitrix24", "--limit", "off", "--json"]
+    command += options
     process = subprocess.Popen(
         [*command, "--records", str(records)], stdout=subprocess.PIPE, text=True, cwd=ROOT
     )
@@ -97,34 +119,41 @@ def _wait_for(url: str) -> None:
 
 
 @contextmanager
-def opened(home: str) -> Iterator[App]:
-    from config.settings import load_settings
-
-    with closing(
-        open_app(load_settings({"RETRO_HOME": home, "RETRO_ALLOW_PRIVATE_HOSTS": "1"}))
-    ) as app:
+def opened(home: str, environ: Mapping[str, str]) -> Iterator[App]:
+    own = {
+        "RETRO_HOME": home,
+        "RETRO_ALLOW_PRIVATE_HOSTS": "1",
+        "RETRO_SECRET_KEYS": new_key(),
+        **environ,
+    }
+    with closing(open_app(load_settings(own))) as app:
         yield app
 
 
-def measured(name: str, work: Callable[[], Run]) -> Row:
-    """CPU seconds and peak memory are those of this process, threads included."""
+def measured(name: str, work: Callable[[], Sequence[Run]]) -> Row:
+    """CPU seconds and peak memory are those of this process, threads included; the peak is the
+    highest since it began."""
     wall, cpu = time.perf_counter(), time.process_time()
-    run = work()
+    runs_done = work()
     seconds = time.perf_counter() - wall
+    read_in_all = sum(run.read for run in runs_done)
     return {
         "name": name,
-        "records": run.read,
-        "requests": run.requests,
+        "records": read_in_all,
+        "requests": sum(run.requests for run in runs_done),
         "seconds": seconds,
         "cpu_seconds": time.process_time() - cpu,
-        "per_second": run.read / seconds,
+        "per_second": read_in_all / seconds,
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
 
-def _pull(app: App) -> Run:
-    (run,) = pull_now(app, "portal", [Stream.DEALS])
-    return run
+def _pull(app: App) -> Sequence[Run]:
+    return pull_now(app, "portal", [Stream.DEALS])
+
+
+def _pull_all(app: App) -> Sequence[Run]:
+    return pull_now(app, "portal")
 
 
 def _edit(control: str, app: App, count: int) -> None:
@@ -134,12 +163,12 @@ def _edit(control: str, app: App, count: int) -> None:
             portal.post(f"/records/deals/{row.id}", json=body).raise_for_status()
 
 
-def _push(app: App, count: int) -> Run:
+def _push(app: App, count: int) -> Sequence[Run]:
     with app.database.writing() as session:
         row = connections.connection_named(session, "portal")
         assert row.id is not None
         outbox.intend(session, [_task(row.id, number) for number in range(count)], machine_now())
-    return push_now(app, row.id)
+    return [push_now(app, row.id)]
 
 
 def _task(connection_id: int, number: int) -> Intention:
