@@ -5,12 +5,14 @@ from decimal import Decimal
 
 import msgspec
 import pytest
+from sqlmodel import col, select
 
 from connectors.models import CampaignStats, Stream
 from sync.rows import content_hash, from_row
 from sync.store import mirror
 from sync.store.database import Database
 from sync.store.mirror import Feed, Saved
+from sync.tables.mirror import Change
 from tests.sync.conftest import NOW
 from tests.sync.test_mirror import save
 
@@ -65,6 +67,20 @@ def test_a_figure_that_is_known_replaces_the_held_one(database: Database, figure
     corrected = msgspec.structs.replace(SEEN, impressions=0)
     assert save(database, figures, corrected) == Saved(updated=1)
     assert held(database, figures) == msgspec.structs.replace(BOTH, impressions=0)
+
+
+def test_a_restated_figure_keeps_what_was_told_before(database: Database, figures: Feed) -> None:
+    """T10."""
+    save(database, figures, BOTH)
+    for impressions in (950, 940):
+        save(database, figures, msgspec.structs.replace(BOTH, impressions=impressions))
+    with database.reading() as session:
+        kept = session.exec(
+            select(Change)
+            .where(Change.record_id == CLICKS.id, Change.field == "impressions")
+            .order_by(col(Change.id))
+        ).all()
+    assert [(change.old, change.new) for change in kept] == [("900", "950"), ("950", "940")]
 
 
 def test_figures_that_were_held_to_be_deleted_do_not_come_back(
