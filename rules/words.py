@@ -1,5 +1,6 @@
 """The words of a retro: what was seen, what is thought, what is decided."""
 
+import math
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -15,6 +16,9 @@ from rules.yaml_file import Entry
 BARE_PERCENTAGE = "a bare percentage is refused: give the two counts, numerator and denominator"
 # 0.15 is 15 %. More than five times as much is a percentage that was written as one.
 LARGEST_CHANGE = 5
+# Nothing falls by more than all there is.
+LARGEST_FALL = -1
+MOST_BUSINESS_DAYS = 1000
 OTHER_WORDS = {
     "owner": "accountable",
     "owners": "accountable",
@@ -175,7 +179,7 @@ class Decision(Entry):
     target_relative: float | None = None
     accountable: str
     helpers: tuple[str, ...] = ()
-    due_business_days: int | None = Field(default=None, ge=0)
+    due_business_days: int | None = Field(default=None, ge=0, le=MOST_BUSINESS_DAYS)
     due_on: date | None = None
     protocol: Protocol | None = None
     experiment: str | None = None
@@ -235,11 +239,8 @@ class Decision(Entry):
             DecisionType.STANDARDISE: {"experiment": self.experiment},
             DecisionType.TASK: {},
         }
-        if self.target_relative is not None and self.target_relative > LARGEST_CHANGE:
-            raise ValueError(
-                f"decision {self.id}: target_relative {self.target_relative:g} asks for "
-                f"{self.target_relative:.0%} more; is {self.target_relative / 100:g} meant?"
-            )
+        if self.target_relative is not None:
+            self._check_change(self.target_relative)
         missing = [name for name, value in needed[self.type].items() if value is None]
         if missing:
             names = " and ".join(missing)
@@ -247,6 +248,15 @@ class Decision(Entry):
         if len(set(self.helpers)) < len(self.helpers):
             raise ValueError(f"decision {self.id}: a helper is named twice")
         return self
+
+    def _check_change(self, relative: float) -> None:
+        wrong = f"decision {self.id}: target_relative {relative:g} "
+        if not math.isfinite(relative):
+            raise ValueError(f"{wrong}is no share; write 0.15 for 15 % more")
+        if relative > LARGEST_CHANGE:
+            raise ValueError(f"{wrong}asks for {relative:.0%} more; is {relative / 100:g} meant?")
+        if relative < LARGEST_FALL:
+            raise ValueError(f"{wrong}takes away more than there is; is {relative / 100:g} meant?")
 
     @property
     def measured_by(self) -> str | None:

@@ -28,6 +28,8 @@ from sync.tables.outbox import Link, LinkKind, Operation
 from sync.task_values import COLUMNS, in_columns, written_by
 from sync.updating import Look, Overtaken, look
 
+UPDATES = (*CHANGES, Operation.UPDATE_TARGET)
+
 
 class NotReady(ConnectorError):
     """What this write needs is not in the tool yet."""
@@ -129,7 +131,8 @@ class Delivery:
         ):
             return
         with self._database.writing() as session:
-            done = Progress(read=1, requests=self._meter.spent())
+            updated = int(self._write.operation in UPDATES)
+            done = Progress(read=1, updated=updated, requests=self._meter.spent())
             runs.advance(session, self._lease, done, self._now())
             outbox.note_done(session, self._write.key, self._lease.run_id, self._now())
             self._remember(session)

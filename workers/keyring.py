@@ -23,11 +23,18 @@ class RingIsGiven(CannotRun):
 
 
 def open_vault(settings: Settings) -> Vault:
+    """Raises CannotRun when its file is damaged."""
     given = [key.get_secret_value() for key in settings.secret_keys]
     if given:
         return Vault(given)
     path = settings.keys_file
-    return Vault(_keys_in(path), lambda: _keys_in(path))
+    try:
+        return Vault(_keys_in(path), lambda: _keys_in(path))
+    except ValueError as error:
+        raise CannotRun(
+            f"{path} holds no keys that can be used: bring back the copy that was kept of it, or "
+            "set RETRO_SECRET_KEYS; without its keys each connection must be connected again."
+        ) from error
 
 
 def rotate_keys(settings: Settings, database: Database, hand: Hand) -> int:

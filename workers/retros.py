@@ -12,10 +12,11 @@ from rules.lead_data import lead_data_warning
 from rules.people import role_key
 from rules.retro_file import parse_retro
 from rules.words import Decision, DecisionStatus, Hypothesis, Observation, Retro
-from sync.store import people, retros
+from sync.store import audit, people, retros
 from sync.tables import retros as rows
 from workers import library
 from workers.app import App
+from workers.hand import this_hand
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Imported:
     warnings: tuple[str, ...]
     carried_over: tuple[CarriedOver, ...]
     cost: Cost
+    planned_before: tuple[str, ...]
+    """Decisions of the retro that have tasks already, those that the file leaves out as well."""
 
 
 def import_retro(app: App, text: str, source: str) -> Imported:
@@ -52,6 +55,11 @@ def import_retro(app: App, text: str, source: str) -> Imported:
             taken=retros.taken_ids(session),
         )
         carried = tuple(_carried_over(session, retro))
+        planned = [
+            each.id
+            for each in retros.decisions(session, retro.id)
+            if retros.actions(session, each.id)
+        ]
         warnings = {
             hypothesis.id: warning
             for hypothesis in retro.hypotheses
@@ -66,7 +74,10 @@ def import_retro(app: App, text: str, source: str) -> Imported:
         for each in retro.decisions:
             local = calendar.of(countries[each.accountable])
             retros.save_rows(session, [_decision_row(session, retro, each, local, now)])
-        return Imported(retro, tuple(warnings.values()), carried, meeting_cost(app, session, retro))
+        told = {"decisions": [each.id for each in retro.decisions], "file": source}
+        audit.note(session, this_hand(), "import", retro.id, after=told)
+        cost = meeting_cost(app, session, retro)
+        return Imported(retro, tuple(warnings.values()), carried, cost, tuple(planned))
 
 
 def meeting_cost(app: App, session: Session, retro: Retro) -> Cost:

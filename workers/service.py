@@ -1,20 +1,47 @@
 """`retro run`: everything on one machine, as processes that one supervisor keeps alive."""
 
 import os
+import socket
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 
 from config.log import configure_logging
 from config.settings import Settings
 from workers.app import open_app
 from workers.embedded import RedisServer
+from workers.errors import CannotRun
 from workers.instance import hold
 from workers.ports import listen
 from workers.processes import Supervisor
 from workers.program import Program
 from workers.queues import QUEUES
 
+PAGE_WITHIN = 60.0
+TICK = 0.05
 WEB = [sys.executable, "-m", "web"]
+
+
+class Page(Program):
+    """The web page; it is up when its port takes a connection."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+        super().__init__("web", WEB, environ)
+        self._address = (settings.host, settings.port)
+
+    def wait_until_ready(self) -> None:
+        deadline = time.monotonic() + PAGE_WITHIN
+        while not self._answers():
+            if self.exited() is not None or time.monotonic() > deadline:
+                raise CannotRun("The web page does not come up; the lines above say why.")
+            time.sleep(TICK)
+
+    def _answers(self) -> bool:
+        try:
+            socket.create_connection(self._address, timeout=1).close()
+        except OSError:
+            return False
+        return True
 
 
 def run_service(settings: Settings, started: Callable[[], None] = lambda: None) -> None:
@@ -44,7 +71,7 @@ def stages(settings: Settings) -> Sequence[Sequence[Program]]:
     ]
     programs = [
         Program("scheduler", _retro("schedule-loop"), environ),
-        Program("web", WEB, environ),
+        Page(settings, environ),
         *workers,
     ]
     redis = [] if settings.redis_url else [[RedisServer(settings.home)]]

@@ -11,7 +11,7 @@ from sync.store import agreements, connections
 from sync.tables.agreements import Outcome
 from workers.actions import Edit, edit_action, settle_conflict
 from workers.agreements import conflict_reports, set_contracts
-from workers.cli.context import json_option, opened
+from workers.cli.context import NUMBER, json_option, opened
 from workers.cli.output import Output, Status
 from workers.connecting import map_fields
 from workers.doorbell import ring_for_pushes
@@ -27,8 +27,8 @@ FIELDS = ", ".join(TaskField)
 @click.option("--description", help="Its text.")
 @click.option("--owner", help="The person who does it, by id.")
 @click.option("--due", help="A day, such as 2026-12-18: its close of business; or an ISO moment.")
-@click.option("--done", "status", flag_value=ActionStatus.DONE.value, help="It is done.")
-@click.option("--reopen", "status", flag_value=ActionStatus.OPEN.value, help="It is not done.")
+@click.option("--done", is_flag=True, help="It is done.")
+@click.option("--reopen", is_flag=True, help="It is not done.")
 @json_option
 def action_command(
     key: str,
@@ -36,13 +36,19 @@ def action_command(
     description: str | None,
     owner: str | None,
     due: str | None,
-    status: str | None,
+    done: bool,
+    reopen: bool,
     as_json: bool,
 ) -> None:
     """Change an action here; its task takes it over at the next push."""
     output = Output(as_json)
+    if done and reopen:
+        raise click.UsageError("give --done or --reopen, not both")
+    if title is not None and not title.strip():
+        raise click.UsageError("a task needs a title")
+    status = ActionStatus.DONE if done else ActionStatus.OPEN if reopen else None
     with opened() as app:
-        edit = Edit(title, description, owner, _due(due), ActionStatus(status) if status else None)
+        edit = Edit(title, description, owner, _due(due), status)
         if edit == Edit():
             raise click.UsageError("name what is to change: --title, --owner, --due, --done …")
         action = edit_action(app, key, edit)
@@ -73,7 +79,7 @@ def _moment(text: str) -> datetime:
 
 @click.command("conflicts")
 @click.argument("action", required=False, type=click.Choice(["settle"]))
-@click.argument("conflict_id", required=False, type=int)
+@click.argument("conflict_id", required=False, type=NUMBER)
 @click.argument("outcome", required=False, type=click.Choice(["ours", "theirs"]))
 @click.option("--all", "with_settled", is_flag=True, help="Settled ones too.")
 @json_option

@@ -11,9 +11,12 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from config.settings import Settings, load_settings
+from sync.tables.columns import LARGEST
 from workers.app import App, open_app
 from workers.embedded import redis_url
 
+# What a database counts with.
+NUMBER = click.IntRange(1, LARGEST)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -11,7 +11,7 @@ from sync.store import audit, backup
 from sync.store.connections import all_connections
 from sync.store.database import Database
 from sync.vault import SecretsUnreadable
-from workers.cli.context import FILE, json_option, opened
+from workers.cli.context import FILE, NUMBER, json_option, opened
 from workers.cli.output import Output, Status
 from workers.clock import machine_now
 from workers.errors import CannotRun
@@ -121,9 +121,7 @@ def _said(moment: datetime) -> str:
 
 
 @click.command("audit")
-@click.option(
-    "--limit", type=click.IntRange(1), default=50, show_default=True, help="How many, newest first."
-)
+@click.option("--limit", type=NUMBER, default=50, show_default=True, help="How many, newest first.")
 @json_option
 def audit_command(limit: int, as_json: bool) -> None:
     """Who changed what, newest first."""

@@ -19,6 +19,7 @@ HEADS = {
     "en": ("KPI", "slice", "value", "95 %", "counts", ""),
     "fr": ("KPI", "tranche", "valeur", "95 %", "effectifs", ""),
 }
+YEARS = range(1970, 2200)
 DAY = click.DateTime(["%Y-%m-%d"])
 
 
@@ -56,7 +57,13 @@ def kpis_command(
 
 def _period(today: date, start: datetime | None, end: datetime | None) -> Period:
     last = end.date() if end else today
+    if not YEARS.start <= last.year < YEARS.stop:
+        raise click.UsageError(f"--to lies in the year {last.year}; is another one meant?")
     first = start.date() if start else last - timedelta(days=28)
+    if first.year < YEARS.start:
+        raise click.UsageError(f"--from lies in the year {first.year}; is another one meant?")
+    if first >= last:
+        raise click.UsageError("--from must lie before --to, the first day that no longer counts")
     return Period(first, last)
 
 

@@ -10,7 +10,7 @@ from sync.tables.connections import Connection
 from sync.tables.runs import RunStatus
 from workers import rehearsing
 from workers.app import App
-from workers.cli.context import json_option, opened
+from workers.cli.context import NUMBER, json_option, opened
 from workers.cli.output import Output, Status
 from workers.cli.runs import show_runs, status_of
 from workers.errors import NotThere
@@ -89,7 +89,7 @@ def _text(value: object) -> str:
 
 
 @click.command("undo")
-@click.argument("run_id", metavar="RUN", type=int)
+@click.argument("run_id", metavar="RUN", type=NUMBER)
 @json_option
 def undo_command(run_id: int, as_json: bool) -> Status:
     """Take back what a push wrote, where nobody has changed the record since."""

@@ -11,7 +11,7 @@ import msgspec
 from connectors.models import RECORDS, Stream
 from sync.rows import columns, from_row
 from sync.store import connections, mirror
-from workers.cli.context import json_option, opened
+from workers.cli.context import NUMBER, json_option, opened
 from workers.cli.output import Output
 
 
@@ -26,7 +26,7 @@ from workers.cli.output import Output
     show_default=True,
     help="A JSON document a line, or a table with a header.",
 )
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many; all by default.")
+@click.option("--limit", type=NUMBER, help="At most so many; all by default.")
 @json_option
 def records_command(
     stream: str, name: str | None, form: str, limit: int | None, as_json: bool

@@ -7,13 +7,13 @@ from typing import Any
 import click
 import msgspec
 
-from rules.words import Retro, RetroStatus
+from rules.words import RetroStatus
 from sync.store import retros
 from sync.tables.retros import Action, Decision, Target
 from workers.cli.context import FILE, json_option, opened
 from workers.cli.output import Output
 from workers.errors import NotThere
-from workers.retros import import_retro
+from workers.retros import Imported, import_retro
 from workers.text_file import text_of
 
 
@@ -35,20 +35,31 @@ def import_command(file: Path, as_json: bool) -> None:
                 "missing_rates": done.cost.missing,
                 "warnings": done.warnings,
                 "carried_over": done.carried_over,
+                "planned_before": done.planned_before,
             }
         )
         return
     for each in done.carried_over:
         output.text(f"still open since {each.retro}: {each.title} ({each.owner})")
     output.text(f"{done.retro.id} ({done.retro.status}): {len(done.retro.decisions)} decisions.")
-    for note in _notes(done.retro):
+    for note in _notes(done):
         output.text(note)
     for warning in done.warnings:
         output.text(f"warning: {warning}")
 
 
-def _notes(retro: Retro) -> Iterator[str]:
+def _notes(done: Imported) -> Iterator[str]:
     """What is fine, but may not be what was meant."""
+    retro = done.retro
+    named = {each.id for each in retro.decisions}
+    for each in done.planned_before:
+        if each in named:
+            yield (
+                f"{each} was planned before: its tasks and its target stay as they are, and no "
+                "helper is added. retro action changes a task."
+            )
+        else:
+            yield f"{each} is not in the file any more; it stays, with its tasks and its target."
     if retro.status is RetroStatus.DRAFT:
         yield "A draft, as it has no goal: {kpi, direction}. Its decisions count all the same."
     open_ones = [each.id for each in retro.observations if retro.outcome_of(each) is None]

@@ -1,5 +1,6 @@
 """retro pull, sync, runs."""
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -31,6 +32,8 @@ from workers.running import INTERRUPTED
 
 STREAMS = click.Choice([stream.value for stream in Stream])
 BAD = (RunStatus.FAILED, RunStatus.CANCELLED)
+
+NUMBER_OF_RUN = re.compile(r"[0-9]{1,18}")
 
 
 @click.command("pull")
@@ -166,7 +169,9 @@ def runs_command(words: tuple[str, ...], as_json: bool) -> None:
     """
     output = Output(as_json)
     cancels = len(words) == 2 and words[0] == "cancel"
-    if len(words) > (2 if cancels else 1) or not all(w.isdigit() for w in words[cancels:]):
+    if len(words) > (2 if cancels else 1) or not all(
+        NUMBER_OF_RUN.fullmatch(w) for w in words[cancels:]
+    ):
         raise click.UsageError("give nothing, the number of a run, or: cancel and its number")
     run_id = int(words[-1]) if words else None
     with opened() as app:

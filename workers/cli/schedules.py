@@ -29,6 +29,9 @@ NO_JITTER = timedelta(0)
 SPREAD = timedelta(minutes=10)
 
 
+LONGEST_INTERVAL = timedelta(days=366)
+
+
 class Every(click.ParamType[timedelta]):
     name = "interval"
 
@@ -38,7 +41,10 @@ class Every(click.ParamType[timedelta]):
         found = re.fullmatch(r"(\d+)([smhd])", str(value))
         if not found or int(found[1]) == 0:
             self.fail(f"{value!r} is no interval; write 30s, 15m, 2h or 1d", param, ctx)
-        return timedelta(seconds=int(found[1]) * UNITS[found[2]])
+        seconds = int(found[1]) * UNITS[found[2]]
+        if seconds > LONGEST_INTERVAL.total_seconds():
+            self.fail(f"{value!r} is longer than a year", param, ctx)
+        return timedelta(seconds=seconds)
 
 
 class Zone(click.ParamType[str]):

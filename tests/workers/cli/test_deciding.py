@@ -116,6 +116,11 @@ def test_a_decision_becomes_three_tasks_and_applying_it_twice_adds_none(
         assert retro("apply", "--json").document["actions"] == []
         assert retro("push").out == "Nothing to send.\n"
         assert len(portal.records("tasks")) == 3
+        assert "D-email-ctr was planned before: its tasks" in retro("import", str(file)).out
+        file.write_text(RETRO[: RETRO.index("decisions:")])
+        again = retro("import", str(file))
+        assert "D-email-ctr is not in the file any more; it stays" in again.out
+        assert [row["action"] for row in retro("audit", "--json").document][:2] == ["import"] * 2
 
 
 def test_a_plan_is_told_in_words(retro: Retro, file: Path) -> None:

@@ -29,6 +29,16 @@ from workers.cli.main import retro as retro_command
         (["schedule", "portal", "--every", "5m", "--jitter", "5m"], "shorter than --every"),
         (["schedule", "portal", "--cron", "0 6 * * *", "--tz", "Mars"], "'Mars' is no time zone"),
         (["outbox", "retry"], "retry takes the key"),
+        (["schedule", "portal", "--every", f"{10**14}d"], "is longer than a year"),
+        (["action", "D-1:x", "--title", " "], "a task needs a title"),
+        (["action", "D-1:x", "--done", "--reopen"], "give --done or --reopen, not both"),
+        (["kpis", "--from", "2026-12-01", "--to", "2026-01-01"], "--from must lie before --to"),
+        (["kpis", "--to", "9999-12-31"], "--to lies in the year 9999"),
+        (["kpis", "--from", "0001-01-01"], "--from lies in the year 1;"),
+        (["runs", f"{10**20}"], "give nothing, the number of a run"),
+        (["undo", f"{10**20}"], "is not in the range"),
+        (["records", "deals", "--limit", f"{10**20}"], "is not in the range"),
+        (["conflicts", "settle", f"{10**20}", "ours"], "is not in the range"),
         (["import", "nosuch.yaml"], "'nosuch.yaml' does not exist"),
     ],
 )
@@ -184,3 +194,13 @@ def test_the_doctor_finds_a_rules_file_that_cannot_be_used(retro: Retro) -> None
     (bad,) = [finding for finding in ill.document if not finding["good"]]
     assert bad["what"] == "rules"
     assert "rules.yaml:2" in bad["found"]
+
+
+@pytest.mark.parametrize("content", ["", "no key at all"])
+def test_a_damaged_key_ring_is_named_with_the_way_out(retro: Retro, content: str) -> None:
+    retro("connections")
+    (retro.home / "secret.keys").write_text(content)
+    answer = retro("connections", "--json")
+    assert answer.status == 1
+    assert "secret.keys holds no keys that can be used: bring back the copy" in answer.sentence
+    assert answer.document["error"]["kind"] == "CannotRun"
