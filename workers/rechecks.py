@@ -1,5 +1,6 @@
 """Checks targets whose day has come, on live data, and tells the tool what came out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -14,7 +15,7 @@ from rules.kpis import Period
 from rules.language import Language
 from rules.recheck import Control, Doubt, Recheck, recheck
 from rules.recheck_words import message, to_json, verdict
-from rules.targets import relative_target
+from rules.targets import Baseline, Target, relative_target
 from rules.words import DecisionStatus
 from sync.store import connections, outbox, retros
 from sync.store.outbox import Intention
@@ -38,36 +39,30 @@ class Checks:
     problems: tuple[rows.Problem, ...]
 
 
+class CannotCheck(Exception):
+    """The text says what keeps a target that is due from being checked, and what to do."""
+
+
 def check_due_targets(app: App) -> Checks:
     """A target is checked once for each window it is given. All are judged before the database is
     locked for writing."""
     now = app.clock.now().astimezone(app.settings.tz)
     definitions = library.catalogue(app.settings).by_code()
+    judged: list[tuple[rows.Target, Recheck]] = []
+    problems: list[rows.Problem] = []
     with app.database.reading() as session:
-        due = retros.targets_to_check(session, now.date())
-        judged = [
-            (target, check_target(app, session, target, definitions[target.kpi], now))
-            for target in due
-            if target.kpi in definitions
-        ]
+        for target in retros.targets_to_check(session, now.date()):
+            try:
+                judged.append((target, check_target(app, session, target, definitions, now)))
+            except CannotCheck as error:
+                problems.append(rows.Problem(about=target.key, message=str(error), since=now))
     ready = [each for each in judged if not _wait_for_data(*each, now.date())]
     if ready:
         with app.database.writing() as session:
             retros.plan_in_turn(session)
             for target, found in ready:
                 _keep(app, session, target, found, now)
-    return Checks(
-        len(ready), tuple(_undefined(each, now) for each in due if each.kpi not in definitions)
-    )
-
-
-def _undefined(target: rows.Target, now: datetime) -> rows.Problem:
-    return rows.Problem(
-        about=target.key,
-        message=f"{target.key} is due to be checked, but its KPI {target.kpi} is not defined any "
-        "more; put it back into kpis.yaml.",
-        since=now,
-    )
+    return Checks(len(ready), tuple(problems))
 
 
 def _wait_for_data(target: rows.Target, judged: Recheck, today: date) -> bool:
@@ -78,13 +73,21 @@ def _wait_for_data(target: rows.Target, judged: Recheck, today: date) -> bool:
 
 
 def check_target(
-    app: App, session: Session, row: rows.Target, definition: KpiDefinition, now: datetime
+    app: App,
+    session: Session,
+    row: rows.Target,
+    definitions: Mapping[str, KpiDefinition],
+    now: datetime,
 ) -> Recheck:
-    """The frozen baseline against the measure window, with the control group where it counted."""
+    """The frozen baseline against the measure window, with the control group where it counted.
+
+    Raises CannotCheck.
+    """
     assert row.measure_start is not None
     assert row.measure_end is not None
     figures = Figures(app, session, now)
-    target = relative_target(definition, to_baseline(row), row.relative)
+    definition = _definition(row, definitions)
+    target = _target(row, definition, to_baseline(row))
     window = Period(row.measure_start, row.measure_end)
     after = figures.value(definition, window)
     before_control = figures.value(definition, target.baseline.period, group=Group.CONTROL)
@@ -92,6 +95,26 @@ def check_target(
     counted = before_control.proportion is not None and after_control.proportion is not None
     name = CONTROL_NAME[app.settings.lang]
     return recheck(target, after, Control(name, before_control, after_control) if counted else None)
+
+
+def _definition(row: rows.Target, definitions: Mapping[str, KpiDefinition]) -> KpiDefinition:
+    if row.kpi not in definitions:
+        raise CannotCheck(
+            f"{row.key} is due to be checked, but its KPI {row.kpi} is not defined any more; put "
+            "it back into kpis.yaml."
+        )
+    return definitions[row.kpi]
+
+
+def _target(row: rows.Target, definition: KpiDefinition, baseline: Baseline) -> Target:
+    """As it was set, unless the better direction of its KPI was changed since."""
+    try:
+        return relative_target(definition, baseline, row.relative)
+    except ValueError as error:
+        raise CannotCheck(
+            f"{row.key} is due to be checked, but {error}; its KPI in kpis.yaml must be as it was "
+            "when the target was set."
+        ) from error
 
 
 def _keep(app: App, session: Session, seen: rows.Target, judged: Recheck, now: datetime) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sync.store import retros
+from sync.tables.retros import Target
 from tests.workers import company as founding
 from tests.workers.company import DECISION, Company
 from workers.followup import follow_up
@@ -97,6 +98,26 @@ def test_a_kpi_that_is_no_longer_defined_is_a_problem_and_stops_no_other_check(
         (problem,) = retros.problems(session)
     assert problem.about == company.target().key
     assert "transactional_email_click_rate is not defined any more" in problem.message
+
+
+def test_a_kpi_whose_better_direction_was_changed_is_a_problem_and_stops_no_other_check(
+    company: Company,
+) -> None:
+    turned = company.target()
+    other = {"key": f"{DECISION}:other", "kpi": "other_click_rate"}
+    with company.app.database.writing() as session:
+        session.add(Target(**{**turned.model_dump(), **other}))
+    changed = OTHER_KPI.partition("kpis:\n")[2].replace("other_click_rate", turned.kpi)
+    (company.app.settings.home / "kpis.yaml").write_text(
+        OTHER_KPI + changed.replace("increase", "decrease")
+    )
+    follow_up(company.at(MIDNIGHT))
+    with company.app.database.reading() as session:
+        (problem,) = retros.problems(session)
+        assert len(retros.checks_of(session, other["key"])) == 1
+        assert retros.checks_of(session, turned.key) == []
+    assert problem.about == turned.key
+    assert f"{turned.kpi} should decrease: a target of +0.15 does not" in problem.message
 
 
 OTHER_KPI = """\
