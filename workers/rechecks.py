@@ -68,7 +68,9 @@ def check_due_targets(app: App) -> Checks:
 def _wait_for_data(target: rows.Target, judged: Recheck, today: date) -> bool:
     """Figures may come in a little late; after that the check says that they are missing."""
     assert target.recheck_on is not None
-    missing = judged.after is None or Doubt.INCOMPLETE in judged.doubts
+    # A control group that counted nothing has its figures, though they cannot be compared.
+    no_control = Doubt.UNUSABLE_CONTROL in judged.doubts and judged.control is None
+    missing = judged.after is None or Doubt.INCOMPLETE in judged.doubts or no_control
     return missing and today < target.recheck_on + PATIENCE
 
 
@@ -79,7 +81,8 @@ def check_target(
     definitions: Mapping[str, KpiDefinition],
     now: datetime,
 ) -> Recheck:
-    """The frozen baseline against the measure window, with the control group where it counted.
+    """The frozen baseline against the measure window, with the control group where one counted
+    before.
 
     Raises CannotCheck.
     """
@@ -91,10 +94,11 @@ def check_target(
     window = Period(row.measure_start, row.measure_end)
     after = figures.value(definition, window)
     before_control = figures.value(definition, target.baseline.period, group=Group.CONTROL)
+    if before_control.proportion is None:
+        return recheck(target, after, None)
     after_control = figures.value(definition, window, group=Group.CONTROL)
-    counted = before_control.proportion is not None and after_control.proportion is not None
     name = CONTROL_NAME[app.settings.lang]
-    return recheck(target, after, Control(name, before_control, after_control) if counted else None)
+    return recheck(target, after, Control(name, before_control, after_control))
 
 
 def _definition(row: rows.Target, definitions: Mapping[str, KpiDefinition]) -> KpiDefinition:

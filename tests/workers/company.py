@@ -84,7 +84,15 @@ class Company:
         text = "version: 1\nrules:\n" + "\n".join(rules)
         (self.app.settings.home / "rules.yaml").write_text(text)
 
-    def mails(self, connection_id: int, first: date, days: int, clicked: int) -> None:
+    def mails(
+        self,
+        connection_id: int,
+        first: date,
+        days: int,
+        clicked: int,
+        group: Group = Group.TREATED,
+        delivered: int = 1000,
+    ) -> None:
         """1,000 mails a day, of which so many were clicked."""
         with self.app.database.writing() as session:
             for day in (first + timedelta(days=n) for n in range(days)):
@@ -94,7 +102,8 @@ class Company:
                         connection_id,
                         "Transactionnels",
                         day,
-                        delivered=1000,
+                        group,
+                        delivered=delivered,
                         clicked=clicked,
                     )
                 )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.models import Group
 from sync.store import retros
 from sync.tables.retros import Target
 from tests.workers import company as founding
@@ -71,6 +72,33 @@ def test_missing_figures_are_waited_for_three_days_then_said(company: Company) -
         assert check_due_targets(company.at(MIDNIGHT + timedelta(days=days))).made == 0
     assert check_due_targets(company.at(MIDNIGHT + timedelta(days=3))).made == 1
     assert company.target().status in ("unknown", "unproven")
+
+
+@pytest.mark.parametrize(
+    ("of_no_mails", "doubts"),
+    [(False, ["incomplete", "unusable_control"]), (True, ["unusable_control"])],
+    ids=["no figures", "figures of no mails"],
+)
+def test_a_control_group_that_is_missing_after_is_waited_for_then_leaves_the_target_unproven(
+    company: Company, of_no_mails: bool, doubts: list[str]
+) -> None:
+    portal = company.target().connection_id or 0
+    with company.app.database.writing() as session:
+        # Twice the clicks are met beyond doubt, and seen in these counts.
+        session.get_one(Target, company.target().key).relative = 0.5
+    company.mails(portal, START, 28, clicked=50)
+    company.mails(portal, date(2026, 10, 26), 28, clicked=25, group=Group.CONTROL)
+    if of_no_mails:
+        company.mails(portal, START, 28, clicked=0, group=Group.CONTROL, delivered=0)
+    for days in (0, 1, 2):
+        assert check_due_targets(company.at(MIDNIGHT + timedelta(days=days))).made == 0
+    assert check_due_targets(company.at(MIDNIGHT + timedelta(days=3))).made == 1
+    (check,) = company.checks()
+    assert company.target().status == "unproven"
+    assert check.figures["doubts"] == doubts
+    assert "target met on the point estimate, not proven" in check.verdict
+    assert check.verdict.endswith("the control group cannot be compared")
+    assert check.figures["evidence_grade"] == "C (before/after)"
 
 
 def test_two_tools_that_take_tasks_do_not_keep_a_target_from_being_checked(
