@@ -19,8 +19,19 @@ MISSED = 0.10
 
 
 @dataclass(frozen=True, slots=True)
+class ControlBaseline:
+    """The counts of a group that the decision does not touch."""
+
+    sample: Proportion
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Baseline:
-    """A copy of the counts on the day of the decision. Late data never moves it."""
+    """A copy of the counts on the day of the decision. Late data never moves it.
+
+    `control` is None when no control group had counts on that day.
+    """
 
     kpi: str
     definition_version: int
@@ -29,6 +40,7 @@ class Baseline:
     sample: Proportion
     complete: bool
     as_of: datetime
+    control: ControlBaseline | None = None
 
     @property
     def interval(self) -> Interval:
@@ -56,12 +68,16 @@ class TargetStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
-def freeze_baseline(value: KpiValue) -> Baseline:
-    """Raises ValueError when the KPI has no sound rate to start from."""
+def freeze_baseline(value: KpiValue, control: KpiValue | None = None) -> Baseline:
+    """`control` is the same figure of the control group.
+
+    Raises ValueError when the KPI has no sound rate to start from.
+    """
     sample = value.proportion
     if sample is None:
         why = value.reason or "it is not a rate, and targets are set on rates only"
         raise ValueError(f"{value.code} cannot be a baseline: {why}")
+    untouched = control.proportion if control else None
     return Baseline(
         kpi=value.code,
         definition_version=value.definition_version,
@@ -70,6 +86,7 @@ def freeze_baseline(value: KpiValue) -> Baseline:
         sample=sample,
         complete=value.complete,
         as_of=value.as_of,
+        control=ControlBaseline(untouched, control.complete) if control and untouched else None,
     )
 
 

@@ -11,6 +11,7 @@ from rules.engine import evaluate
 from rules.kpi_catalogue import Catalogue, KpiDefinition, Measure
 from rules.kpis import KpiValue, Measures, Period, crossing, flagged, kpi_value
 from rules.money import ExchangeRates, Money
+from rules.proportions import Proportion
 from rules.rule_file import Rule
 from sync.store import measures as store
 from sync.store.measures import Scope, Sums
@@ -62,6 +63,25 @@ class Figures:
             slice_["group"] = group.value
         counted = self._measures(store.sums(self.session, scope), period, slice_)
         complete = self._is_complete(definition, scope)
+        return kpi_value(definition, replace(counted, complete=complete), self._exchange(period))
+
+    def of_counts(
+        self,
+        definition: KpiDefinition,
+        period: Period,
+        sample: Proportion,
+        *,
+        complete: bool,
+        group: Group,
+    ) -> KpiValue:
+        """One KPI of counts that were kept, whatever the mirror holds now."""
+        kept = Sums(
+            {
+                definition.numerator.value: sample.successes,
+                definition.denominator.value: sample.trials,
+            }
+        )
+        counted = self._measures(kept, period, {"group": group.value})
         return kpi_value(definition, replace(counted, complete=complete), self._exchange(period))
 
     def by_campaign(

@@ -241,6 +241,7 @@ def _id_of(connection: Connection | None) -> int:
 
 def _target_row(planned: PlannedTarget, connection_id: int, now: datetime) -> rows.Target:
     baseline = planned.target.baseline
+    control = baseline.control
     return rows.Target(
         key=planned.key,
         decision_id=planned.decision,
@@ -252,6 +253,9 @@ def _target_row(planned: PlannedTarget, connection_id: int, now: datetime) -> ro
         baseline_numerator=baseline.sample.successes,
         baseline_denominator=baseline.sample.trials,
         baseline_complete=baseline.complete,
+        control_numerator=control.sample.successes if control else None,
+        control_denominator=control.sample.trials if control else None,
+        control_complete=control.complete if control else None,
         definition_version=baseline.definition_version,
         relative=planned.target.relative,
         target_value=planned.target.target_value,

@@ -11,7 +11,7 @@ from connectors.capabilities import WritesTargets
 from connectors.models import Group, KpiTarget
 from connectors.registry import tool
 from rules.kpi_catalogue import KpiDefinition
-from rules.kpis import Period
+from rules.kpis import KpiValue, Period
 from rules.language import Language
 from rules.recheck import Control, Doubt, Recheck, recheck
 from rules.recheck_words import message, to_json, verdict
@@ -93,12 +93,22 @@ def check_target(
     target = _target(row, definition, to_baseline(row))
     window = Period(row.measure_start, row.measure_end)
     after = figures.value(definition, window)
-    before_control = figures.value(definition, target.baseline.period, group=Group.CONTROL)
+    before_control = _control_before(figures, definition, target.baseline)
     if before_control.proportion is None:
         return recheck(target, after, None)
     after_control = figures.value(definition, window, group=Group.CONTROL)
     name = CONTROL_NAME[app.settings.lang]
     return recheck(target, after, Control(name, before_control, after_control))
+
+
+def _control_before(figures: Figures, definition: KpiDefinition, baseline: Baseline) -> KpiValue:
+    """As it was frozen with the target; today's figures where it was not."""
+    frozen = baseline.control
+    if frozen is None:
+        return figures.value(definition, baseline.period, group=Group.CONTROL)
+    return figures.of_counts(
+        definition, baseline.period, frozen.sample, complete=frozen.complete, group=Group.CONTROL
+    )
 
 
 def _definition(row: rows.Target, definitions: Mapping[str, KpiDefinition]) -> KpiDefinition:

@@ -7,13 +7,13 @@ from typing import Any
 
 from sqlmodel import Session
 
-from connectors.models import ActionStatus
+from connectors.models import ActionStatus, Group
 from rules.engine import Event, Firing
 from rules.kpis import Period
 from rules.plan import ActionState
 from rules.proportions import Proportion
 from rules.rule_file import Rule
-from rules.targets import Baseline, freeze_baseline
+from rules.targets import Baseline, ControlBaseline, freeze_baseline
 from rules.words import Decision, Retro
 from rules.workspace import Workspace, baseline_period
 from sync.store import retros as store
@@ -89,7 +89,8 @@ def _baselines(
             period = baseline_period(decided_on)
             value = figures.value(definition, period)
             if value.proportion is not None:
-                frozen[decision.id] = freeze_baseline(value)
+                control = figures.value(definition, period, group=Group.CONTROL)
+                frozen[decision.id] = freeze_baseline(value, control)
             else:
                 measured[decision.id] = figures.campaigns(definition, period)
     return MappingProxyType(frozen), MappingProxyType(measured)
@@ -108,7 +109,15 @@ def to_baseline(row: rows.Target) -> Baseline:
         sample=Proportion(row.baseline_numerator, row.baseline_denominator),
         complete=row.baseline_complete,
         as_of=row.frozen_at,
+        control=_control(row),
     )
+
+
+def _control(row: rows.Target) -> ControlBaseline | None:
+    if row.control_numerator is None or row.control_denominator is None:
+        return None
+    sample = Proportion(row.control_numerator, row.control_denominator)
+    return ControlBaseline(sample, bool(row.control_complete))
 
 
 def history(

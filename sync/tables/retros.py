@@ -78,6 +78,7 @@ class Action(SQLModel, table=True):
 
 class Target(SQLModel, table=True):
     """A KPI target. The baseline is a frozen copy: later corrections of its period do not move it.
+    The control group's is kept with it, None where none was known when the target was set.
 
     Windows are half-open days in the workspace's zone.
     """
@@ -92,6 +93,9 @@ class Target(SQLModel, table=True):
     baseline_numerator: int
     baseline_denominator: int
     baseline_complete: bool
+    control_numerator: int | None = None
+    control_denominator: int | None = None
+    control_complete: bool | None = None
     definition_version: int
     relative: float
     target_value: float

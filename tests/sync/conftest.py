@@ -11,6 +11,7 @@ from sync.store.database import Database
 from sync.store.mirror import Feed
 from sync.tables.connections import Connection
 from tests.portal import new_database
+from tests.postgres import Postgres
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
@@ -22,6 +23,18 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
             yield database
         return
     database = new_database(tmp_path / "retro.db")
+    yield database
+    database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """Without any tables."""
+    if request.param == "sqlite":
+        database = Database(f"sqlite:///{tmp_path / 'empty.db'}")
+    else:
+        server: Postgres = request.getfixturevalue("postgres_server")
+        database = server.empty_database()
     yield database
     database.close()
 

@@ -2,7 +2,6 @@
 
 import threading
 import zipfile
-from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -26,7 +25,6 @@ from sync.tables.connections import Connection
 from sync.tables.mirror import CampaignStatsRow
 from sync.tables.outbox import Operation
 from sync.tables.runs import Mode, Trigger
-from tests.postgres import Postgres
 from tests.sync.conftest import NOW
 from tests.sync.test_many_workers import deal
 from tests.waiting import eventually
@@ -72,16 +70,10 @@ def content(database: Database) -> dict[str, list[Any]]:
         }
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def other(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    """Where a backup is taken to: nothing is there yet, not even tables."""
-    if request.param == "sqlite":
-        database = Database(f"sqlite:///{tmp_path / 'other.db'}")
-    else:
-        server: Postgres = request.getfixturevalue("postgres_server")
-        database = server.empty_database()
-    yield database
-    database.close()
+@pytest.fixture
+def other(empty_database: Database) -> Database:
+    """Where a backup is taken to."""
+    return empty_database
 
 
 def backed_up(database: Database, path: Path) -> Path:

@@ -1,6 +1,6 @@
 """How the database is opened, brought up to date, and kept whole."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from sync.store.database import (
 from sync.tables import metadata
 from sync.tables.connections import Connection
 from sync.tables.mirror import DealRow
+from sync.tables.retros import Target
 from sync.tables.runs import Run
 from tests.sync.conftest import NOW
 
@@ -131,6 +132,46 @@ def test_checks_of_an_older_release_keep_their_window(tmp_path: Path) -> None:
         windows = session.execute(text('SELECT id, window_end FROM "check" ORDER BY id')).all()
     assert windows == [(1, None), (2, "2027-01-15"), (3, "2027-01-15")]
     database.close()
+
+
+def test_targets_of_an_older_release_know_no_control_group(empty_database: Database) -> None:
+    database = empty_database
+    database.upgrade("0008")
+    with database.writing() as session:
+        for table, row in rows_of_0008().items():
+            names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
+            session.execute(text(f"INSERT INTO {table} ({names}) VALUES ({marks})"), row)
+    database.upgrade()
+    assert database.revision() == newest_revision()
+    with database.writing() as session:
+        target = session.get_one(Target, "D:k")
+        assert (target.control_numerator, target.control_denominator) == (None, None)
+        assert target.control_complete is None
+        assert (target.baseline_numerator, target.baseline_denominator) == (1, 2)
+        assert (target.baseline_complete, target.recheck_on) == (True, date(2027, 1, 15))
+        target.control_numerator, target.control_denominator = 3, 4
+        target.control_complete = True
+    with database.reading() as session:
+        target = session.get_one(Target, "D:k")
+        assert (target.control_numerator, target.control_complete) == (3, True)
+
+
+def rows_of_0008() -> dict[str, dict[str, object]]:
+    """A target and what it belongs to, by table."""
+    person = {"id": "p", "name": "P", "role": "SDR", "country": "FR", "active": True}
+    retro = {"id": "R", "held_at": MOMENT, "status": "open", "participants": "[]"}
+    decision = {"id": "D", "retro_id": "R", "type": "task", "text": "", "accountable": "p"}
+    when = {"due_on": "2026-12-01", "status": "measured", "details": "{}", "created_at": MOMENT}
+    target = {"key": "D:k", "decision_id": "D", "kpi": "k", "slice": "{}", "because": "[]"}
+    days = {"baseline_start": "2026-10-26", "baseline_end": "2026-11-23", "frozen_at": MOMENT}
+    counts = {"baseline_numerator": 1, "baseline_denominator": 2, "baseline_complete": True}
+    wanted = {"definition_version": 1, "relative": 0.1, "target_value": 0.5, "status": "open"}
+    return {
+        "person": person,
+        "retro": retro | {"imported_at": MOMENT},
+        "decision": decision | when,
+        "target": target | days | counts | wanted | {"recheck_on": "2027-01-15"},
+    }
 
 
 MOMENT = "2026-11-23T09:00:00.000000+00:00"

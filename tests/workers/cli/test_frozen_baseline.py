@@ -21,6 +21,8 @@ BASELINE_DAYS = 28
 DELIVERED, CLICKED, CLICKED_LATER = 2000, 50, 80
 # Counted late: against these the rate after would be a worse one, and the target missed.
 CORRECTED = 90
+# So does a control group whose corrected counts make it rise by more.
+CONTROL_CLICKED, CONTROL_CORRECTED = 50, 25
 PEOPLE = """
 people:
   - {{id: p_mkt, name: Nadia Exemple, role: marketer, email: {email}}}
@@ -63,6 +65,7 @@ def test_a_recheck_compares_with_the_frozen_baseline_whatever_came_in_late(
     done(retro, "people", "match")
 
     put_figures(folder, clicked(CLICKED), until=HELD_ON)
+    put_figures(folder, clicked(CONTROL_CLICKED, CONTROL_CLICKED), until=HELD_ON, group="témoin")
     done(retro, "pull", "figures")
     done(retro, "import", written(tmp_path / "retro.yaml", RETRO))
     done(retro, "apply")
@@ -71,6 +74,8 @@ def test_a_recheck_compares_with_the_frozen_baseline_whatever_came_in_late(
 
     complete_tasks(retro, own_portal)
     put_figures(folder, clicked(CORRECTED), until=CHECKED_ON)
+    late = clicked(CONTROL_CORRECTED, CONTROL_CLICKED)
+    put_figures(folder, late, until=CHECKED_ON, group="témoin")
     at(retro, CHECKED_ON)
     done(retro, "pull", "figures")
     assert before_today(retro) == CORRECTED / DELIVERED
@@ -80,6 +85,11 @@ def test_a_recheck_compares_with_the_frozen_baseline_whatever_came_in_late(
     compared, after = check["stats"]["baseline"], check["stats"]["after"]
     assert (compared["numerator"], compared["denominator"]) == frozen
     assert after["value"] == CLICKED_LATER / DELIVERED
+    control = check["stats"]["control_before"]
+    assert (control["numerator"], control["denominator"]) == (
+        CONTROL_CLICKED * BASELINE_DAYS,
+        DELIVERED * BASELINE_DAYS,
+    )
     assert check["outcome"] == "met"
     assert baseline_of(retro) == frozen
 
@@ -99,20 +109,22 @@ def written(path: Path, text: str) -> str:
     return str(path)
 
 
-def clicked(before: int) -> Mapping[date, int]:
-    """Clicks by day: `before` until the retro, more of them from the day the work was done."""
+def clicked(before: int, later: int = CLICKED_LATER) -> Mapping[date, int]:
+    """Clicks by day: `before` until the work was done, mostly more of them from that day."""
     days = (HELD_ON + timedelta(days=n) for n in range(-BASELINE_DAYS, 60))
-    return {day: before if day < DONE_ON else CLICKED_LATER for day in days}
+    return {day: before if day < DONE_ON else later for day in days}
 
 
-def put_figures(folder: Path, clicks: Mapping[date, int], until: date) -> None:
-    lines = ["Jour;Campagne;Délivrés;Ouverts;Clics"]
+def put_figures(
+    folder: Path, clicks: Mapping[date, int], until: date, group: str = "traité"
+) -> None:
+    lines = ["Jour;Campagne;Groupe;Délivrés;Ouverts;Clics"]
     lines += [
-        f"{day:%d/%m/%Y};Transactionnels;{DELIVERED};{count};{count}"
+        f"{day:%d/%m/%Y};Transactionnels;{group};{DELIVERED};{count};{count}"
         for day, count in clicks.items()
         if day < until
     ]
-    (folder / "emails.csv").write_text("\n".join(lines), encoding="utf-8")
+    (folder / f"emails-{group}.csv").write_text("\n".join(lines), encoding="utf-8")
 
 
 def complete_tasks(retro: Retro, portal: Sandbox) -> None:
