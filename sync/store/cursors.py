@@ -10,7 +10,7 @@ from connectors.port import Partition, RefusedRecord
 from sync.store.ids import listed
 from sync.store.mirror import Feed
 from sync.tables.connections import WHOLE_STREAM, Cursor
-from sync.tables.runs import RunSeen, SetAside
+from sync.tables.runs import Run, RunSeen, SetAside
 
 
 def watermark(session: Session, feed: Feed) -> datetime | None:
@@ -77,8 +77,11 @@ def save_position(
 
 
 def read_everything_again(session: Session, connection_id: int) -> None:
-    """Forget how far the streams of a connection were read: their next pulls are full."""
+    """Forget how far the streams of a connection were read, and what the pulls that were cancelled
+    for it had seen: the next pulls are full."""
     session.connection().execute(delete(Cursor).where(col(Cursor.connection_id) == connection_id))
+    pulls = select(Run.id).where(Run.connection_id == connection_id)
+    session.connection().execute(delete(RunSeen).where(col(RunSeen.run_id).in_(pulls)))
 
 
 def forget_pull(session: Session, feed: Feed, run_id: int) -> None:

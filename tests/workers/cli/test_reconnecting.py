@@ -1,13 +1,17 @@
 """`retro connect` under a name that is taken: the same account is updated, another one refused."""
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from sync.store import connections, mirror, runs
 from sync.store.database import Database
+from sync.tables.runs import Mode, Trigger
 from tests.connectors.bitrix24.kit import Sandbox, sandbox
 from tests.workers.cli.kit import Answer, Retro, webhook_of
+from workers.clock import machine_now
 
 
 def connect(retro: Retro, portal: Sandbox, *settings: str, json: bool = False) -> Answer:
@@ -28,6 +32,28 @@ def forget_identities(retro: Retro) -> None:
     with database.writing() as session:
         session.execute(text("UPDATE connection SET identity = NULL"))
     database.close()
+
+
+def begin_pull(retro: Retro) -> int:
+    """A full pull of deals that has seen one; its run."""
+    database = Database(f"sqlite:///{retro.home / 'retro.db'}")
+    with closing(database), database.writing() as session:
+        portal = connections.connection_named(session, "portal")
+        assert portal.id is not None
+        run = runs.queue_run(
+            session, portal.id, "deals", mode=Mode.FULL, trigger=Trigger.MANUAL, at=machine_now()
+        )
+        session.flush()
+        assert run.id is not None
+        mirror.remember_seen(session, run.id, ["7"])
+        return run.id
+
+
+def what_is_left_of(retro: Retro, run_id: int) -> tuple[str, int]:
+    """The run's status, and how many records it still remembers to have seen."""
+    database = Database(f"sqlite:///{retro.home / 'retro.db'}")
+    with closing(database), database.reading() as session:
+        return runs.get_run(session, run_id).status.value, mirror.count_seen(session, run_id)
 
 
 @pytest.mark.parametrize("upgraded", [False, True])
@@ -75,8 +101,10 @@ def test_settings_that_shape_records_reach_what_is_mirrored(retro: Retro, portal
     unmoved = connect(retro, portal, "plan=enterprise", json=True)
     assert unmoved.document["reads_again"] is False
     assert modes(retro) == ["incremental"]
+    under_way = begin_pull(retro)
     told = connect(retro, portal, "qualified_stages=PROCESSED")
     assert "the next pull reads everything again" in told.out
+    assert what_is_left_of(retro, under_way) == ("cancelled", 0)
     assert modes(retro) == ["full"]
     rows = {row["id"]: row for row in retro("records", "leads", "--json").document}
     truth = portal.records("leads", "?qualified=PROCESSED")
