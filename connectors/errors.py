@@ -4,6 +4,7 @@
     ├── TryLater             again later, nothing is wrong with us
     │   ├── RateLimited      the tool says how long to wait; it did not do the call
     │   └── Unavailable      the tool is down, slow or unreachable; safe to read again
+    │       └── SentElsewhere  its address sends calls to a host that is not known to be the tool
     ├── OutcomeUnknown       a write whose answer was lost: look the key up before repeating
     ├── ConnectionBroken     pause the connection and tell its admin
     │   ├── AuthFailed       the credentials are wrong, expired or revoked
@@ -62,6 +63,14 @@ class RateLimited(TryLater):
 
 class Unavailable(TryLater):
     pass
+
+
+class SentElsewhere(Unavailable):
+    who = "admin"
+    next_step = (
+        "Open the tool's address in a browser: if the account has a new address, connect it again "
+        "with that one, else wait until the tool is back."
+    )
 
 
 class OutcomeUnknown(ConnectorError):

@@ -11,8 +11,9 @@ import ssl
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
+from functools import partial
 from typing import Any, TypeVar
 
 import httpx
@@ -39,9 +40,11 @@ from connectors.errors import (
     TryLater,
     Unavailable,
 )
+from connectors.renames import not_the_tool, renamed_to
 from connectors.turns import Turns, off_turn
 
 T = TypeVar("T")
+Make = Callable[..., httpx.Request]
 
 ATTEMPTS = 5
 SIDE_BY_SIDE = 8
@@ -71,17 +74,24 @@ class Wire:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a tool sent back, not decoded yet."""
+    """What a tool sent back, not decoded yet.
+
+    Who decodes it another way calls `understood` then: only an answer that can be read proves that
+    a new address is the account's.
+    """
 
     content: bytes
     headers: Mapping[str, str]
+    understood: Callable[[], None] = lambda: None
 
     def decode(self, into: type[T]) -> T:
         """Raises BadResponse when the body is not of this type."""
         try:
-            return msgspec.json.decode(self.content, type=into)
+            decoded = msgspec.json.decode(self.content, type=into)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise BadResponse(f"The tool's answer could not be read: {error}") from error
+        self.understood()
+        return decoded
 
 
 def refusal(response: httpx.Response) -> ConnectorError | None:
@@ -178,6 +188,7 @@ class ApiClient:
         heads = dict(headers or {})
         if body is not None:
             heads["Content-Type"] = "application/json"
+        make = partial(self._client.build_request, verb, content=body, headers=heads)
         with off_turn():
             for attempt in Retrying(
                 retry=retry_if_exception(_worth_repeating),
@@ -187,24 +198,40 @@ class ApiClient:
                 reraise=True,
             ):
                 with attempt:
-                    request = self._client.build_request(
-                        verb, path, params=given or None, content=body, headers=heads
-                    )
-                    return self._send(request, repeatable)
+                    request = make(path, params=given or None)
+                    return self._send(make, request, repeatable)
         raise AssertionError("tenacity returns or raises")
 
-    def _send(self, request: httpx.Request, repeatable: bool) -> Answer:
+    def _send(self, make: Make, request: httpx.Request, repeatable: bool) -> Answer:
+        response = self._exchange(request, repeatable)
+        there = renamed_to(response)
+        if there is None:
+            return self._answer(response, repeatable)
+        # Body and all: httpx would turn a POST into a GET and lose the body, which some tools
+        # answer with page one of everything.
+        try:
+            answer = self._answer(self._exchange(make(there), repeatable), repeatable)
+        except ConnectorError as error:
+            raise not_the_tool(there, error) from error
+        return replace(answer, understood=partial(self._settle, there))
+
+    def _settle(self, there: httpx.URL) -> None:
+        self._client.base_url = self._client.base_url.copy_with(host=there.host, port=there.port)
+        self.moved_to = str(self._client.base_url)
+
+    def _exchange(self, request: httpx.Request, repeatable: bool) -> httpx.Response:
         self._wait_for_budget()
         self.sent += 1
         try:
-            response = self._client.send(request)
+            return self._client.send(request)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as lost:
             raise Unavailable(f"{UNREACHABLE}{_cause(lost)}.") from lost
         except httpx.HTTPError as lost:
             if repeatable:
                 raise Unavailable("The tool's answer was lost on the way.") from lost
             raise OutcomeUnknown("The answer to a write was lost on the way.") from lost
-        self._follow_rename(request, response)
+
+    def _answer(self, response: httpx.Response, repeatable: bool) -> Answer:
         error = self._name_refusal(response)
         if error is None:
             # Its stream knows the response: the two would keep megabytes until a collection.
@@ -215,22 +242,6 @@ class ApiClient:
         if isinstance(error, Unavailable) and not repeatable:
             error = OutcomeUnknown(f"{error.message} The write may have taken effect.")
         raise error
-
-    def _follow_rename(self, request: httpx.Request, response: httpx.Response) -> None:
-        """The account answers under a new host name: the same call, body and all, goes there.
-
-        httpx would turn a POST into a GET and lose the body, which some tools answer with page
-        one of everything.
-        """
-        target = response.headers.get("Location")
-        if response.status_code not in (301, 302, 307, 308) or target is None:
-            return
-        there = request.url.join(target)
-        if there.host == request.url.host or there.scheme != request.url.scheme:
-            return
-        self._client.base_url = self._client.base_url.copy_with(host=there.host, port=there.port)
-        self.moved_to = str(self._client.base_url)
-        raise Unavailable("The account has moved to another address.")
 
     def _wait_for_budget(self) -> None:
         waited = 0.0

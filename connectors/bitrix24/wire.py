@@ -218,7 +218,7 @@ class Portal:
         lost answer did is not known of any of them."""
         cmd = {one.name: f"{one.method}?{query_string(one.params)}" for one in commands}
         answer = self._api.search(self._prefix + "batch", {"halt": int(halt), "cmd": cmd})
-        envelope = decode(answer.content, Envelope)
+        envelope = _envelope(answer)
         body = decode(envelope.result, BatchBody)
         results, times = _mapping(body.result), _mapping(body.result_time)
         self.operating.note("batch", envelope.time)
@@ -236,9 +236,15 @@ class Portal:
             yield self.batch(commands[start : start + MAX_COMMANDS])
 
     def _opened(self, method: str, answer: Answer, into: type[T]) -> T:
-        envelope = decode(answer.content, Envelope)
+        envelope = _envelope(answer)
         self.operating.note(method, envelope.time)
         return decode(envelope.result, into)
+
+
+def _envelope(answer: Answer) -> Envelope:
+    envelope = decode(answer.content, Envelope)
+    answer.understood()
+    return envelope
 
 
 def _mapping(value: dict[str, T] | list[Raw]) -> Mapping[str, T]:

@@ -31,7 +31,7 @@ from connectors.errors import (
 )
 from connectors.models import Stream
 from connectors.port import Partition, Window
-from tests.connectors.bitrix24.kit import CODE, Answer, Call, Script, bad, batched, good
+from tests.connectors.bitrix24.kit import CODE, Answer, Script, bad, batched, good
 
 HTML = "<html><body>Bad gateway</body></html>"
 
@@ -287,22 +287,6 @@ def test_operating_times_may_be_missing_or_text() -> None:
     assert Script(lambda _: bare).connector()._portal.read("a", {}, int) == 1
     texts = good(1, operating="3.31", operating_reset_at="1787220600")
     assert Script(lambda _: texts).connector()._portal.read("a", {}, int) == 1
-
-
-@pytest.mark.quirk(12)
-def test_a_renamed_portal_gets_the_same_post_under_its_new_name() -> None:
-    def answer(call: Call) -> httpx.Response | Mapping[str, Any]:
-        if call.host == "portal.example":
-            there = f"https://newname.example/rest/1/{CODE}/crm.item.list"
-            return httpx.Response(302, headers={"Location": there}, html="Moved")
-        return good({"items": []})
-
-    script = Script(answer)
-    connector = script.connector()
-    connector._portal.read("crm.item.list", {"filter": {">id": 5}}, Raw)
-    assert [call.host for call in script.calls] == ["portal.example", "newname.example"]
-    assert script.calls[1].body == {"filter": {">id": 5}}
-    assert connector.api.moved_to == "https://newname.example/rest/"
 
 
 @pytest.mark.quirk(7)

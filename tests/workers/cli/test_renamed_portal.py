@@ -54,7 +54,8 @@ def test_a_run_that_fails_after_the_rename_keeps_the_new_name_too(retro: Retro) 
     with sandbox(records=20) as portal:
         retro.connect(portal)
         there = f"http://localhost:{urlsplit(portal.base).port}"
-        wrong = {"on": {"method": "batch"}, "nested": False, "do": "wrong_json"}
+        # The first is redirected, and the new host answers it well.
+        wrong = {"on": {"method": "batch", "nth": 3}, "nested": False, "do": "wrong_json"}
         portal.faults({"on": {"nth": 1}, "do": "rename", "host": there}, wrong)
         assert retro("pull", "portal", "--stream", "deals").status == 1
         assert stored(retro) == there
