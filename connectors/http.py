@@ -189,6 +189,7 @@ class ApiClient:
         if body is not None:
             heads["Content-Type"] = "application/json"
         make = partial(self._client.build_request, verb, content=body, headers=heads)
+        waited = 0.0
         with off_turn():
             for attempt in Retrying(
                 retry=retry_if_exception(_worth_repeating),
@@ -197,6 +198,8 @@ class ApiClient:
                 sleep=self._sleep,
                 reraise=True,
             ):
+                # Outside of the attempt: a budget that was waited for in vain is not tried again.
+                waited = self._wait_for_budget(waited)
                 with attempt:
                     request = make(path, params=given or None)
                     return self._send(make, request, repeatable)
@@ -208,7 +211,7 @@ class ApiClient:
         if there is None:
             return self._answer(response, repeatable)
         # Body and all: httpx would turn a POST into a GET and lose the body, which some tools
-        # answer with page one of everything.
+        # answer with page one of everything. The redirect took nothing of the account's budget.
         try:
             answer = self._answer(self._exchange(make(there), repeatable), repeatable)
         except ConnectorError as error:
@@ -220,7 +223,6 @@ class ApiClient:
         self.moved_to = str(self._client.base_url)
 
     def _exchange(self, request: httpx.Request, repeatable: bool) -> httpx.Response:
-        self._wait_for_budget()
         self.sent += 1
         try:
             return self._client.send(request)
@@ -243,13 +245,14 @@ class ApiClient:
             error = OutcomeUnknown(f"{error.message} The write may have taken effect.")
         raise error
 
-    def _wait_for_budget(self) -> None:
-        waited = 0.0
+    def _wait_for_budget(self, waited: float) -> float:
+        """How long the call has waited for it by then, with all its repetitions."""
         while self._limiter and (seconds := self._limiter.acquire(self._urgent)) > 0:
             if waited + seconds > LONGEST_WAIT:
                 raise RateLimited("The request budget is used up.", retry_after=seconds)
             self._sleep(seconds)
             waited += seconds
+        return waited
 
 
 def _worth_repeating(error: BaseException) -> bool:

@@ -1,10 +1,15 @@
-"""What the wire keeps of an answer."""
+"""What the wire keeps of an answer, and how long it waits for a budget."""
 
 import gc
 import weakref
+from contextlib import closing
+from dataclasses import dataclass
 
 import httpx
+import pytest
 
+from connectors.budget import Budget
+from connectors.errors import RateLimited
 from connectors.http import ApiClient, Wire
 
 
@@ -31,3 +36,45 @@ def test_an_answer_leaves_nothing_behind_that_waits_for_the_garbage_collector() 
 
 def _no_budget(_budget: object) -> None:
     raise AssertionError("no budget was given")
+
+
+@dataclass
+class _Always:
+    """A limiter that is asked in vain, or in vain before each request."""
+
+    seconds: float
+    in_vain: int = 1_000
+    asked: int = 0
+
+    def acquire(self, urgent: bool = False) -> float:
+        self.asked += 1
+        return self.seconds if self.asked % (self.in_vain + 1) else 0.0
+
+    def refused(self, retry_after: float) -> None:
+        pass
+
+
+def _limited(limiter: _Always, slept: list[float], status: int = 200) -> ApiClient:
+    transport = httpx.MockTransport(lambda _request: httpx.Response(status, json={}))
+    wire = Wire(limiter=lambda _budget: limiter, sleep=slept.append, transport=transport)
+    return ApiClient("https://portal.example/", wire=wire, budget=Budget("portal", 50, 2.0))
+
+
+@pytest.mark.promise("G8")
+def test_a_call_waits_a_minute_for_its_budget_and_no_longer() -> None:
+    slept: list[float] = []
+    with closing(_limited(_Always(40.0), slept)) as api, pytest.raises(RateLimited) as error:
+        api.get("crm.item.list")
+    assert slept == [40.0]
+    assert error.value.retry_after == 40.0
+    assert api.sent == 0
+
+
+@pytest.mark.promise("G8")
+def test_the_repetitions_of_a_call_share_one_minute_of_waiting() -> None:
+    slept: list[float] = []
+    limiter = _Always(25.0, in_vain=1)
+    with closing(_limited(limiter, slept, 503)) as api, pytest.raises(RateLimited):
+        api.get("crm.item.list")
+    assert slept.count(25.0) == 2
+    assert api.sent == 2
