@@ -14,6 +14,7 @@ from workers import doorbell
 from workers.app import App
 from workers.clock import machine_now
 from workers.rereading import reread
+from workers.running import PASSING
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,13 @@ def apply_hint(app: App, event_id: int) -> None:
             with app.database.writing() as session:
                 hooks.note_failed(session, event_id, machine_now())
         return
+    except PASSING:
+        raise
+    except Exception:
+        # A defect would meet it again at every ring.
+        with app.database.writing() as session:
+            hooks.note_failed(session, event_id, machine_now())
+        raise
     with app.database.writing() as session:
         hooks.note_applied(session, event_id, machine_now())
     doorbell.ring_for_rules(app)

@@ -11,20 +11,22 @@ from sync.hints import read_again
 from sync.reconcile_tasks import reconcile_tasks
 from sync.store import connections, cursors, runs
 from sync.store.mirror import Feed
-from sync.store.runs import LeaseLost
+from sync.store.runs import Lease, LeaseLost
+from sync.tables.connections import Connection
 from sync.tables.runs import Mode, RunStatus, Trigger
 from workers import doorbell
 from workers.actions import this_moment
 from workers.app import App
 from workers.clock import machine_now
 from workers.errors import CannotRun, NotThere
-from workers.running import this_worker
+from workers.running import PASSING, connector_of, fail_unexpectedly, this_worker
 
 
 def reread(app: App, feed: Feed, ids: Sequence[str], trigger: Trigger) -> bool:
     """False when nothing was read, since another run of the stream is active.
 
-    Raises ConnectorError, when the run has failed with it.
+    Raises ConnectorError, when the run has failed with it, as with a defect. What is wrong with the
+    machine leaves the run to whoever takes it next.
     """
     now = machine_now()
     with app.database.writing() as session:
@@ -42,29 +44,36 @@ def reread(app: App, feed: Feed, ids: Sequence[str], trigger: Trigger) -> bool:
         if lease is None:
             return False
         connection = connections.connection_with(session, feed.connection_id)
-    with closing(app.connector(connection)) as connector:
-        try:
-            read_again(app.database, connector, feed, lease, ids, machine_now)
-        except LeaseLost:
-            return False
-        except ConnectorError as error:
-            with app.database.writing() as session:
-                told = health.describe(session, feed.connection_id, error)
-                health.note_failure(session, feed.connection_id, error)
-                runs.finish(
-                    session, lease, RunStatus.FAILED, machine_now(), seconds=0.0, error=told
-                )
-            raise
-        except KeyboardInterrupt:
-            # Whoever pulls next need not wait for the lease to run out.
-            with suppress(LeaseLost), app.database.writing() as session:
-                runs.release(session, lease, seconds=0.0)
-            raise
+    try:
+        _read(app, connection, feed, lease, ids)
+    except LeaseLost:
+        return False
+    except ConnectorError as error:
+        with app.database.writing() as session:
+            told = health.describe(session, feed.connection_id, error)
+            health.note_failure(session, feed.connection_id, error)
+            runs.finish(session, lease, RunStatus.FAILED, machine_now(), seconds=0.0, error=told)
+        raise
+    except KeyboardInterrupt:
+        # Whoever pulls next need not wait for the lease to run out.
+        with suppress(LeaseLost), app.database.writing() as session:
+            runs.release(session, lease, seconds=0.0)
+        raise
+    except PASSING:
+        raise
+    except Exception as error:
+        fail_unexpectedly(app, lease, run, error)
+        raise
+    return True
+
+
+def _read(app: App, connection: Connection, feed: Feed, lease: Lease, ids: Sequence[str]) -> None:
+    with closing(connector_of(app, connection)) as connector:
+        read_again(app.database, connector, feed, lease, ids, machine_now)
         if feed.stream is Stream.TASKS:
             with app.database.writing() as session:
                 meaning = connector.config.task_statuses
                 reconcile_tasks(session, feed.connection_id, meaning, this_moment(app))
-    return True
 
 
 def replay(app: App, number: int) -> None:

@@ -78,7 +78,7 @@ def work_on(
         # The lease runs out and the run is handed on, when database, queue or machine are back.
         raise
     except Exception as error:
-        _fail_unexpectedly(app, lease, run, error)
+        fail_unexpectedly(app, lease, run, error)
         raise
 
 
@@ -86,7 +86,7 @@ def _work(
     app: App, lease: Lease, run: Run, connection: Connection, on_page: Callable[[int], None]
 ) -> RunStatus:
     with (
-        closing(_connector(app, connection, bulk=run.stream != PUSH)) as connector,
+        closing(connector_of(app, connection, bulk=run.stream != PUSH)) as connector,
         address_kept(app, connection, connector),
     ):
         if connection.state is ConnectionState.BROKEN:
@@ -108,7 +108,7 @@ def _work(
         return status
 
 
-def _connector(app: App, connection: Connection, *, bulk: bool) -> Connector[Any]:
+def connector_of(app: App, connection: Connection, *, bulk: bool = False) -> Connector[Any]:
     """Raises AuthFailed when what is stored cannot be used."""
     step = "Connect it again."
     try:
@@ -121,7 +121,7 @@ def _connector(app: App, connection: Connection, *, bulk: bool) -> Connector[Any
         raise AuthFailed(text, next_step=step) from error
 
 
-def _fail_unexpectedly(app: App, lease: Lease, run: Run, error: Exception) -> None:
+def fail_unexpectedly(app: App, lease: Lease, run: Run, error: Exception) -> None:
     """A defect of ours ends the run in words: left as it is, it would be begun again for ever.
     Not the error's own text: it may quote a record or a setting."""
     *_, last = extract_tb(error.__traceback__)

@@ -39,6 +39,8 @@ SECONDS_A_REQUEST = 20.0
 FIRST_FULL = 10
 FIRST_DELTA = 1
 GROWTH = 8
+# What a row raises that is in no shape of ours. A moment of the year 1 has none in UTC: arithmetic.
+UNREADABLE = (msgspec.MsgspecError, ValueError, ArithmeticError)
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Listing(Generic[RowT, RecordT]):
 
     `holder` is the key of the answer that holds the rows, empty where the answer is the rows.
     `changed` is the field to filter by in a delta, None where the tool has none. `to` gives None
-    for a row that is no record of ours and raises ValueError for one it cannot read.
+    for a row that is no record of ours and raises one of UNREADABLE for one it cannot read.
     """
 
     method: str
@@ -111,7 +113,7 @@ class Listing(Generic[RowT, RecordT]):
             decoded = self._decoder.decode(rows)
             records = [self.to(row) for row in decoded]
             return Rows([row.id for row in decoded], records, [], len(decoded))
-        except (msgspec.MsgspecError, ValueError):
+        except UNREADABLE:
             return self._one_by_one(rows)
 
     def _rows(self, result: Raw) -> Raw:
@@ -132,7 +134,7 @@ class Listing(Generic[RowT, RecordT]):
                 found.ids.append(row_id)
             try:
                 found.records.append(self.to(self._single.decode(raw)))
-            except (msgspec.MsgspecError, ValueError) as error:
+            except UNREADABLE as error:
                 found.refused.append(
                     RefusedRecord(
                         None if row_id is None else str(row_id), str(error), bytes(raw).decode()

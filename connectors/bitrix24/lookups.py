@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from connectors.bitrix24 import fields
-from connectors.bitrix24.keyset import PAGE
+from connectors.bitrix24.keyset import PAGE, UNREADABLE
 from connectors.bitrix24.listings import TASK
 from connectors.bitrix24.mapping import is_ours, to_task
 from connectors.bitrix24.pipelines import pipelines
@@ -104,7 +104,7 @@ def _tasks(portal: Portal, ids: Sequence[str]) -> Page[Record]:
                 answer = msgspec.json.decode(raw, type=TaskAnswer, strict=False)
                 if is_ours(answer.task):
                     records.append(to_task(answer.task))
-            except (msgspec.MsgspecError, ValueError) as error:
+            except UNREADABLE as error:
                 refused.append(RefusedRecord(name[1:], str(error), bytes(raw).decode()))
     return Page(records, position="", refused=refused, requests=requests)
 

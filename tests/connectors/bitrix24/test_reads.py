@@ -17,6 +17,8 @@ from connectors.models import Stream
 from connectors.port import Page, Partition, Presence, Window
 from tests.connectors.bitrix24.kit import DEAL, Call, Script, batched, good
 
+# It has no moment in UTC.
+YEAR_ONE = "0001-01-01T00:00:00+03:00"
 SINCE = datetime(2026, 8, 20, 9, 50, tzinfo=UTC)
 
 
@@ -140,14 +142,24 @@ def test_an_answer_without_rows_is_no_empty_listing() -> None:
         pull(Script(lambda _: next(empty)))
 
 
-def test_one_odd_row_is_set_aside_and_the_others_go_through() -> None:
-    odd = {"items": [deal(1), deal(2, createdTime="soon"), deal(3), deal(4, isRecurring="Y")]}
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("createdTime", "soon", "createdTime"),
+        ("movedTime", YEAR_ONE, "out of range"),
+        ("updatedTime", YEAR_ONE, "out of range"),
+    ],
+)
+def test_one_odd_row_is_set_aside_and_the_others_go_through(
+    name: str, value: str, reason: str
+) -> None:
+    odd = {"items": [deal(1), deal(2, **{name: value}), deal(3), deal(4, isRecurring="Y")]}
     (page,) = pull(Script(lambda _: batched({"c00": odd})))
     assert [record.id for record in page.records] == ["1", "3"]
     (refused,) = page.refused
     assert refused.id == "2"
-    assert "createdTime" in refused.reason
-    assert '"createdTime":"soon"' in refused.raw
+    assert reason in refused.reason
+    assert f'"{name}":"{value}"' in refused.raw
     assert page.position == "4"
 
 
@@ -290,6 +302,16 @@ def test_a_missing_task_is_an_empty_list() -> None:
     connector = script.connector()
     assert connector.presence(Stream.TASKS, ["7"]) == {"7": Presence.DELETED}
     assert connector.by_ids(Stream.TASKS, ["7"]).records == []
+
+
+@pytest.mark.parametrize("name", ["deadline", "changedDate"])
+def test_an_odd_task_that_is_asked_for_is_set_aside(name: str) -> None:
+    odd = {"id": 7, "title": "Odd", "status": 2, "ufRetroKey": "K", name: YEAR_ONE}
+    script = Script(lambda _: batched({"t7": {"task": odd}, "t8": {"task": {**odd, name: ""}}}))
+    page = script.connector().by_ids(Stream.TASKS, ["7", "8"])
+    assert [record.title for record in page.records] == ["Odd"]
+    (refused,) = page.refused
+    assert (refused.id, YEAR_ONE in refused.raw) == ("7", True)
 
 
 @pytest.mark.quirk(15)
