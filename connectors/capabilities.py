@@ -172,6 +172,9 @@ class WritesTargets(Protocol):
 
     def find_target(self, key: str) -> Sequence[str]: ...
 
+    def check_target(self, remote_id: str, target: KpiTarget) -> None:
+        """Raises Rejected when a target that was found does not hold the planned values."""
+
     def update_target(self, remote_id: str, target: KpiTarget) -> None: ...
 
 

@@ -205,10 +205,14 @@ class Delivery:
         tool = self._targets()
         target = msgspec.convert(self._write.payload, KpiTarget, strict=False)
         _prepare(tool)
-        remote_id = self._once(
-            lambda: _only(tool.find_target(target.key), "KPI target", target.key),
-            lambda: tool.create_target(target),
-        )
+
+        def find() -> str | None:
+            found = _only(tool.find_target(target.key), "KPI target", target.key)
+            if found is not None:
+                tool.check_target(found, target)
+            return found
+
+        remote_id = self._once(find, lambda: tool.create_target(target))
         self._linked(LinkKind.TARGET, remote_id)
 
     def _update_target(self) -> None:

@@ -185,6 +185,9 @@ class Bitrix24(Connector[Bitrix24Config]):
     def find_target(self, key: str) -> Sequence[str]:
         return self._targets.find(key)
 
+    def check_target(self, remote_id: str, target: KpiTarget) -> None:
+        self._targets.check(remote_id, target)
+
     def update_target(self, remote_id: str, target: KpiTarget) -> None:
         self._targets.update(remote_id, target)
 

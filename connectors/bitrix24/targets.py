@@ -97,7 +97,10 @@ class Targets:
         answer = self._portal.write(
             "crm.item.add", {"entityTypeId": self._entity_type(), "fields": fields}, ItemAnswer
         )
-        _check_echo(fields, answer.item)
+        lost = _not_kept(fields, answer.item)
+        if lost is not None:
+            # It is there: whoever looks it up compares it again, and has it put right.
+            raise BadResponse(f"The portal did not keep the value of {lost} of a KPI target.")
         return str(answer.item["id"])
 
     def find(self, key: str) -> list[str]:
@@ -112,6 +115,11 @@ class Targets:
         }
         items = self._portal.read("crm.item.list", wanted, ItemsAnswer).items
         return [str(item["id"]) for item in items if item.get("xmlId") == key]
+
+    def check(self, remote_id: str, target: KpiTarget) -> None:
+        """What people may rename or hand over is theirs; the figures must be what was planned."""
+        self.prepare()
+        _check_kept(self._values(target), self._item(remote_id), remote_id)
 
     def update(self, remote_id: str, target: KpiTarget) -> None:
         """What is ours: the actual value, and the stage when the outcome is clear. Target, owner
@@ -130,7 +138,7 @@ class Targets:
             ItemAnswer,
             repeatable=True,
         )
-        _check_echo(fields, answer.item)
+        _check_kept(fields, answer.item, remote_id)
 
     def _values(self, target: KpiTarget) -> dict[str, Any]:
         values = {
@@ -149,9 +157,11 @@ class Targets:
         }
 
     def _stage_prefix(self, remote_id: str) -> str:
+        return f"DT{self._entity_type()}_{self._item(remote_id)['categoryId']}"
+
+    def _item(self, remote_id: str) -> dict[str, Any]:
         wanted = {"entityTypeId": self._entity_type(), "id": int(remote_id)}
-        item = self._portal.read("crm.item.get", wanted, ItemAnswer).item
-        return f"DT{self._entity_type()}_{item['categoryId']}"
+        return self._portal.read("crm.item.get", wanted, ItemAnswer).item
 
     def _entity_type(self) -> int:
         kind = self._find_type()
@@ -234,7 +244,19 @@ def _type(number: int) -> dict[str, Any]:
     }
 
 
-def _check_echo(sent: Mapping[str, Any], item: Mapping[str, Any]) -> None:
+def _check_kept(sent: Mapping[str, Any], item: Mapping[str, Any], remote_id: str) -> None:
+    lost = _not_kept(sent, item)
+    if lost is not None:
+        raise Rejected(
+            f"The KPI target {remote_id} in the portal does not hold the value of {lost} that was "
+            "sent.",
+            next_step=f"Look at the type and precision of that field in the portal's {TITLE!r}, "
+            f"set it to the planned value in item {remote_id} or delete that item, then retry "
+            "the write.",
+        )
+
+
+def _not_kept(sent: Mapping[str, Any], item: Mapping[str, Any]) -> str | None:
     """The portal drops fields it does not know, and decimals beyond a field's precision, in
     silence: the item it answers tells what was kept."""
     for name, value in sent.items():
@@ -243,7 +265,8 @@ def _check_echo(sent: Mapping[str, Any], item: Mapping[str, Any]) -> None:
         kept = item.get(name)
         same = _close(kept, value) if isinstance(value, float | int) else kept == value
         if not same:
-            raise BadResponse(f"The portal did not keep the value of {name} of a KPI target.")
+            return name
+    return None
 
 
 def _close(kept: object, value: float) -> bool:
