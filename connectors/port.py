@@ -112,12 +112,14 @@ class Presence(StrEnum):
 class HookEvent:
     """An inbound webhook after verification: a hint that `ids` of `stream` changed.
 
-    `dedupe` tells one delivery from another of the same event.
+    `dedupe` tells one event from another; tools that tell moments by the second give two changes
+    within one second the same. `at` is that moment by the tool's clock, where it tells one.
     """
 
     stream: Stream
     ids: Sequence[str]
     dedupe: str
+    at: datetime | None = None
 
 
 @dataclass(frozen=True)

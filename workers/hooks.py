@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def receive(app: App, name: str, headers: Mapping[str, str], body: bytes) -> int:
-    """Store what a tool reports; returns how many events are new.
+    """Store what a tool reports; returns how many events are to be applied.
 
     Raises UnknownConnection, AuthFailed when the call is not proven to come from the tool.
     """
@@ -66,5 +66,5 @@ def apply_hint(app: App, event_id: int) -> None:
             hooks.note_failed(session, event_id, machine_now())
         raise
     with app.database.writing() as session:
-        hooks.note_applied(session, event_id, machine_now())
+        hooks.note_applied(session, event_id, event.deliveries, machine_now())
     doorbell.ring_for_rules(app)

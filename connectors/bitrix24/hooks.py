@@ -5,6 +5,7 @@ It is unsigned and holds ids only, so an event is a hint to read these records a
 
 import hmac
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
 from pydantic import SecretStr
@@ -47,8 +48,9 @@ def verify(
     stream, ids = _named(name, form)
     if stream is None or not ids:
         return ()
-    dedupe = ":".join((member, name, ids[0], form.get("ts", "")))
-    return (HookEvent(stream, ids, dedupe),)
+    ts = form.get("ts", "")
+    dedupe = ":".join((member, name, ids[0], ts))
+    return (HookEvent(stream, ids, dedupe, _moment(ts)),)
 
 
 def _check_token(given: str, application_token: SecretStr | None) -> None:
@@ -74,6 +76,13 @@ def _ids(form: Mapping[str, str], places: Sequence[str]) -> list[str]:
     """The first place that holds a number."""
     values = (form.get(place, "") for place in places)
     return [value for value in values if value.isdecimal()][:1]
+
+
+def _moment(ts: str) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(int(ts), UTC)
+    except (ValueError, ArithmeticError, OSError):
+        return None
 
 
 def _form(body: bytes) -> Mapping[str, str]:

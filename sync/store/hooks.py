@@ -1,7 +1,7 @@
 """Inbound webhooks: stored before they are answered, applied once."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
@@ -10,11 +10,15 @@ from sqlmodel import Session, col, select
 from connectors.port import HookEvent as Hint
 from sync.tables.runs import HookEvent, HookState
 
+# The second that a tool names, and some for its clock and ours to differ by.
+SAME_MOMENT = timedelta(seconds=2)
+
 
 def store_hint(session: Session, connection_id: int, hint: Hint, at: datetime) -> int | None:
-    """Keep an event; a second delivery is only counted. Returns the id of a new one."""
+    """Keep an event; a second delivery of it is only counted, unless it may tell of a change that
+    was not read yet. Returns the id of one that is to be applied."""
     if _counted_again(session, connection_id, hint):
-        return None
+        return _stored_again(session, connection_id, hint)
     event = HookEvent(
         connection_id=connection_id,
         stream=hint.stream.value,
@@ -29,7 +33,7 @@ def store_hint(session: Session, connection_id: int, hint: Hint, at: datetime) -
         # The other copy was stored between our look and our insert.
         if not _counted_again(session, connection_id, hint):
             raise
-        return None
+        return _stored_again(session, connection_id, hint)
     return event.id
 
 
@@ -41,6 +45,25 @@ def _counted_again(session: Session, connection_id: int, hint: Hint) -> bool:
         .values(deliveries=HookEvent.deliveries + 1)
     )
     return counted.rowcount > 0
+
+
+def _stored_again(session: Session, connection_id: int, hint: Hint) -> int | None:
+    """A tool tells moments by the second, and what was read within that second may have changed
+    once more in it."""
+    if hint.at is None:
+        return None
+    stored_again = session.connection().execute(
+        update(HookEvent)
+        .where(
+            col(HookEvent.connection_id) == connection_id,
+            col(HookEvent.dedupe) == hint.dedupe,
+            col(HookEvent.state) != HookState.STORED,
+            col(HookEvent.applied_at) < hint.at + SAME_MOMENT,
+        )
+        .values(state=HookState.STORED, applied_at=None)
+        .returning(col(HookEvent.id))
+    )
+    return stored_again.scalar()
 
 
 def hint_with(session: Session, event_id: int) -> HookEvent:
@@ -60,10 +83,14 @@ def all_hints(session: Session) -> Sequence[HookEvent]:
     return session.exec(select(HookEvent).order_by(col(HookEvent.id))).all()
 
 
-def note_applied(session: Session, event_id: int, at: datetime) -> None:
-    event = session.get_one(HookEvent, event_id)
-    event.state, event.applied_at = HookState.APPLIED, at
-    session.add(event)
+def note_applied(session: Session, event_id: int, deliveries: int, at: datetime) -> None:
+    """`deliveries` is what it was before the record was read: one that came since may tell of a
+    later change, and leaves the event to be applied again."""
+    session.connection().execute(
+        update(HookEvent)
+        .where(col(HookEvent.id) == event_id, col(HookEvent.deliveries) == deliveries)
+        .values(state=HookState.APPLIED, applied_at=at)
+    )
 
 
 def note_failed(session: Session, event_id: int, at: datetime) -> None:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -15,21 +16,24 @@ from redis import Redis
 from sqlalchemy import event
 from sqlmodel import select
 
+from sync.store import hooks
 from sync.tables.runs import HookEvent, HookState
 from tests.waiting import eventually
 from tests.web.rows import TOKEN, save_portal
 from tests.web.serving import locked, serving
 from web.hooks import LARGEST_BODY
 from workers.app import App
+from workers.clock import machine_now
 from workers.embedded import embedded_redis
 from workers.queues import counts
 
 # What the thread pool of the server holds.
 THREADS = 40
+TS = 1787220009
 ACCESS_TOKEN = "acc-u7-of-the-tests"
 
 
-def task_update(task: int = 3711, token: str = TOKEN, ts: int = 1787220009) -> dict[str, str]:
+def task_update(task: int = 3711, token: str = TOKEN, ts: int = TS) -> dict[str, str]:
     """The form of a portal that tells of a changed task."""
     return {
         "event": "ONTASKUPDATE",
@@ -74,6 +78,54 @@ def test_an_event_delivered_twice_is_counted_and_answered_alike(
     assert [answer.status_code for answer in answers] == [200, 200]
     (event,) = stored(app)
     assert event.deliveries == 2
+
+
+@pytest.mark.usefixtures("portal")
+@pytest.mark.parametrize("state", [HookState.APPLIED, HookState.FAILED])
+@pytest.mark.parametrize(
+    ("seconds", "stored_again"), [(0.4, True), (1.9, True), (2.1, False), (3600.0, False)]
+)
+def test_a_second_change_within_the_second_of_one_that_was_read_rings_again(
+    app: App, tmp_path: Path, state: HookState, seconds: float, stored_again: bool
+) -> None:
+    """The portal tells whole seconds: both changes have one key. A repetition of an event that was
+    read later is none."""
+    with embedded_redis(tmp_path / "bell") as url, closing(Redis.from_url(url)) as redis:
+        with serving(_with_redis(app, redis)) as address:
+            httpx.post(f"{address}/hooks/portal", data=task_update())
+            _read(app, state, seconds)
+            redis.flushall()
+            httpx.post(f"{address}/hooks/portal", data=task_update())
+            httpx.post(f"{address}/hooks/portal", data=task_update())
+        assert counts(redis)["hooks"].waiting == (1 if stored_again else 0)
+    (event,) = stored(app)
+    assert event.state is (HookState.STORED if stored_again else state)
+    assert event.deliveries == 3
+
+
+@pytest.mark.usefixtures("portal")
+def test_an_event_that_is_delivered_again_while_it_is_read_stays_stored(
+    app: App, client: httpx.Client
+) -> None:
+    client.post("/hooks/portal", data=task_update())
+    (begun,) = stored(app)
+    client.post("/hooks/portal", data=task_update())
+    for read, left in ((begun, HookState.STORED), (stored(app)[0], HookState.APPLIED)):
+        assert begun.id is not None
+        with app.database.writing() as session:
+            hooks.note_applied(session, begun.id, read.deliveries, machine_now())
+        assert stored(app)[0].state is left
+
+
+@pytest.mark.usefixtures("portal")
+@pytest.mark.parametrize("ts", ["", "soon", "9" * 30])
+def test_an_event_without_a_moment_is_stored_once(app: App, client: httpx.Client, ts: str) -> None:
+    for _ in range(2):
+        form = {**task_update(), "ts": ts}
+        assert client.post("/hooks/portal", data=form).status_code == 200
+        _read(app, HookState.APPLIED, 0.0)
+    (event,) = stored(app)
+    assert (event.state, event.deliveries) == (HookState.APPLIED, 2)
 
 
 @pytest.mark.usefixtures("portal")
@@ -232,6 +284,14 @@ def _begun(client: httpx.Client, announced: int, body: str) -> Iterator[socket.s
 def _in_pieces(body: bytes) -> Iterator[bytes]:
     for start in range(0, len(body), 64 * 1024):
         yield body[start : start + 64 * 1024]
+
+
+def _read(app: App, state: HookState, seconds: float) -> None:
+    """The event was applied so long after the moment that it names."""
+    with app.database.writing() as session:
+        (row,) = session.exec(select(HookEvent)).all()
+        row.state, row.applied_at = state, datetime.fromtimestamp(TS + seconds, UTC)
+        session.add(row)
 
 
 def _busy_threads() -> int:

@@ -1,6 +1,7 @@
 """The portal's outgoing webhook: proof, and what it names."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -48,7 +49,8 @@ def crm(event: str, record_id: str = "1201") -> bytes:
 def test_an_event_names_what_to_read_again(event: str, stream: Stream) -> None:
     (found,) = verify(crm(event), TOKEN, MEMBER)
     expected = f"{MEMBER}:{event.upper()}:1201:1787220005"
-    assert found == HookEvent(stream, ["1201"], expected)
+    moment = datetime(2026, 8, 20, 10, 0, 5, tzinfo=UTC)
+    assert found == HookEvent(stream, ["1201"], expected, moment)
 
 
 @pytest.mark.parametrize(
