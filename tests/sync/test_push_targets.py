@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sync.store import outbox
+from sync.store import by_hand
 from sync.tables.outbox import Outbox, OutboxState
 from sync.tables.runs import PUSH, Mode, RunStatus
 from tests.connectors.bitrix24.kit import Sandbox, sandbox
@@ -51,7 +51,7 @@ def the_write(mirrored: Mirrored) -> Outbox:
 
 def push_again(mirrored: Mirrored) -> RunStatus:
     with mirrored.database.writing() as session:
-        assert outbox.retry(session, TARGET)
+        assert by_hand.retry(session, TARGET)
     return mirrored.finish(mirrored.queue(PUSH, Mode.PUSH)).status
 
 
