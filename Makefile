@@ -12,9 +12,9 @@ export PYTHONDONTWRITEBYTECODE :=
 help:
 	@echo "make demo   play the main loop once on a sandbox portal"
 	@echo "make run    the service: web page, scheduler and workers on 127.0.0.1:8400"
-	@echo "make test   every check and test but the fault lab"
-	@echo "make lab    the fault lab: random schedules of faults and kills, and planted faults"
-	@echo "make soak   the fault lab ten times as long"
+	@echo "make test   every check, and every test but those of the lab"
+	@echo "make lab    what takes long: kills at every point, random schedules, planted faults"
+	@echo "make soak   the lab with ten times as many schedules"
 	@echo "make bench  the benchmarks"
 
 $(VENV)/.ready: pyproject.toml constraints.txt

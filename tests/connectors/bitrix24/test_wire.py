@@ -217,7 +217,8 @@ def test_a_blocked_method_waits_until_the_portal_said_it_resets() -> None:
     read(connector)
     with pytest.raises(RateLimited) as refused:
         read(connector)
-    assert refused.value.retry_after == pytest.approx(600.9, abs=0.01)
+    # The seconds run on between the two answers.
+    assert refused.value.retry_after == pytest.approx(600.9, abs=1)
 
 
 def test_a_blocked_method_without_a_known_reset_waits_in_the_queue() -> None:
