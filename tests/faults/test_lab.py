@@ -27,7 +27,7 @@ from tests.portal import new_database
 
 pytestmark = pytest.mark.lab
 
-SCHEDULES = int(os.environ.get("RETRO_LAB_SCHEDULES", "2000"))
+SCHEDULES = int(os.environ.get("RETRO_LAB_SCHEDULES", "400"))
 FIRST_SEED = int(os.environ.get("RETRO_LAB_SEED", "1"))
 SHARES = 4
 STEPS = 8

@@ -32,7 +32,7 @@ from tests.postgres import postgres
 from tests.waiting import eventually
 from workers.clock import machine_now
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow]
+pytestmark = [pytest.mark.soak, pytest.mark.slow]
 
 SCHEDULES = int(os.environ.get("RETRO_LAB_KILLS", "60"))
 SEED = int(os.environ.get("RETRO_LAB_SEED", "1"))

@@ -34,7 +34,7 @@ from workers.clock import machine_now
 from workers.embedded import embedded_redis
 from workers.program import Program
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow]
+pytestmark = [pytest.mark.soak, pytest.mark.slow]
 
 PORTALS = 3
 RECORDS = 2000
