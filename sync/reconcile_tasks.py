@@ -25,7 +25,16 @@ from sync.tables.agreements import (
 from sync.tables.mirror import RemoteTaskRow
 from sync.tables.outbox import Link, Outbox, OutboxState
 from sync.tables.retros import Action
-from sync.task_values import COLUMNS, Meaning, base_of, in_columns, ours_of, theirs_of, written_by
+from sync.task_values import (
+    COLUMNS,
+    Meaning,
+    base_of,
+    in_columns,
+    ours_of,
+    set_field,
+    theirs_of,
+    written_by,
+)
 from sync.task_writes import intend_changes
 
 FLIPS_WITHIN = timedelta(hours=1)
@@ -187,14 +196,9 @@ class Reconciler:
         action, _, _ = tied
         at = theirs.moments.get(name, self.now.business)
         old = ours_of(action, self.accounts).values.get(name, "")
+        set_field(action, name, value, at, self.people)
         if name is TaskField.OWNER:
-            action.owner, action.owner_reason = self.people[value], OWNER_REASON
-        elif name is TaskField.DUE:
-            action.due_at = datetime.fromisoformat(value)
-        else:
-            setattr(action, COLUMNS[name], value)
-        if name is TaskField.STATUS:
-            action.done_at = at if value == ActionStatus.DONE else None
+            action.owner_reason = OWNER_REASON
         return Taken(action.key, name, old, value, at)
 
     def _note_clashes(

@@ -35,6 +35,20 @@ def ours_of(action: Action, accounts: Mapping[str, str]) -> Side:
     return Side(values, {TaskField(name): _moment(at) for name, at in edited.items()})
 
 
+def set_field(
+    action: Action, name: TaskField, value: str, at: datetime, people: Mapping[str, str]
+) -> None:
+    """Make one field of an action what a task says. `people` are ours by the tool's account ids."""
+    if name is TaskField.OWNER:
+        action.owner = people[value]
+    elif name is TaskField.DUE:
+        action.due_at = datetime.fromisoformat(value)
+    else:
+        setattr(action, COLUMNS[name], value)
+    if name is TaskField.STATUS:
+        action.done_at = at if value == ActionStatus.DONE else None
+
+
 def theirs_of(task: RemoteTask | RemoteTaskRow, meaning: Meaning) -> dict[TaskField, str]:
     """What the tool did not tell is left out."""
     values = {

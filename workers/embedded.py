@@ -12,7 +12,7 @@ import platform
 import shutil
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
@@ -63,7 +63,8 @@ class RedisServer(Program):
         with self._log.open("wb") as output:
             self._launch(self.command, folder=self.folder, output=output)
 
-    def wait_until_ready(self) -> None:
+    def wait_until_ready(self, stop: Callable[[], bool] = lambda: False) -> None:
+        """It comes up in a moment or not at all, so nobody stops it."""
         if self._comes_up():
             return
         if self.exited() is not None and self._damage():

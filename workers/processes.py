@@ -68,7 +68,7 @@ class Supervisor:
             for program in stage:
                 if self._signal is not None:
                     return
-                program.wait_until_ready()
+                program.wait_until_ready(lambda: self._signal is not None)
 
     def _look_after(self, life: _Life) -> None:
         status = life.program.exited()

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -33,8 +33,9 @@ class Program:
     def start(self) -> None:
         self._launch(self.command)
 
-    def wait_until_ready(self) -> None:
-        """Returns when others may rely on it. Raises CannotRun when it does not come up."""
+    def wait_until_ready(self, stop: Callable[[], bool] = lambda: False) -> None:
+        """Returns when others may rely on it, or when `stop` says so. Raises CannotRun when it does
+        not come up."""
 
     def exited(self) -> int | None:
         """Its exit status, None while it runs; below zero is the signal that ended it."""

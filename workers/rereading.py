@@ -1,7 +1,7 @@
 """Single records read again now: what a webhook named, and what was set aside."""
 
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 
 from connectors.capabilities import ReadsById
 from connectors.errors import ConnectorError
@@ -19,7 +19,7 @@ from workers.actions import this_moment
 from workers.app import App
 from workers.clock import machine_now
 from workers.errors import CannotRun, NotThere
-from workers.running import PASSING, connector_of, fail_unexpectedly, this_worker
+from workers.running import connector_of, left_in_words, this_worker
 
 
 def reread(app: App, feed: Feed, ids: Sequence[str], trigger: Trigger) -> bool:
@@ -45,7 +45,8 @@ def reread(app: App, feed: Feed, ids: Sequence[str], trigger: Trigger) -> bool:
             return False
         connection = connections.connection_with(session, feed.connection_id)
     try:
-        _read(app, connection, feed, lease, ids)
+        with left_in_words(app, lease, run):
+            _read(app, connection, feed, lease, ids)
     except LeaseLost:
         return False
     except ConnectorError as error:
@@ -53,16 +54,6 @@ def reread(app: App, feed: Feed, ids: Sequence[str], trigger: Trigger) -> bool:
             told = health.describe(session, feed.connection_id, error)
             health.note_failure(session, feed.connection_id, error)
             runs.finish(session, lease, RunStatus.FAILED, machine_now(), seconds=0.0, error=told)
-        raise
-    except KeyboardInterrupt:
-        # Whoever pulls next need not wait for the lease to run out.
-        with suppress(LeaseLost), app.database.writing() as session:
-            runs.release(session, lease, seconds=0.0)
-        raise
-    except PASSING:
-        raise
-    except Exception as error:
-        fail_unexpectedly(app, lease, run, error)
         raise
     return True
 

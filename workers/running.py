@@ -2,8 +2,8 @@
 
 import os
 import socket
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from traceback import extract_tb
 from typing import Any
@@ -57,11 +57,22 @@ def work_on(
         run = runs.get_run(session, run_id)
         connection = connections.connection_with(session, run.connection_id)
     try:
-        return _work(app, lease, run, connection, on_page)
+        with left_in_words(app, lease, run):
+            return _work(app, lease, run, connection, on_page)
     except LeaseLost:
         return None
     except ConnectorError as error:
         return _fail(app, lease, connection, error)
+
+
+@contextmanager
+def left_in_words(app: App, lease: Lease, run: Run) -> Iterator[None]:
+    """What interrupts the work on a run, or is a defect, leaves it in words; whatever happens is
+    raised. What is wrong with the machine leaves the run to whoever takes it next."""
+    try:
+        yield
+    except (LeaseLost, ConnectorError, *PASSING):
+        raise
     except KeyboardInterrupt:
         # Whoever pulls next need not wait for the lease to run out.
         with suppress(LeaseLost), app.database.writing() as session:
@@ -74,11 +85,8 @@ def work_on(
             }
             runs.release(session, lease, seconds=0.0, error=told)
         raise
-    except PASSING:
-        # The lease runs out and the run is handed on, when database, queue or machine are back.
-        raise
     except Exception as error:
-        fail_unexpectedly(app, lease, run, error)
+        _fail_unexpectedly(app, lease, run, error)
         raise
 
 
@@ -121,7 +129,7 @@ def connector_of(app: App, connection: Connection, *, bulk: bool = False) -> Con
         raise AuthFailed(text, next_step=step) from error
 
 
-def fail_unexpectedly(app: App, lease: Lease, run: Run, error: Exception) -> None:
+def _fail_unexpectedly(app: App, lease: Lease, run: Run, error: Exception) -> None:
     """A defect of ours ends the run in words: left as it is, it would be begun again for ever.
     Not the error's own text: it may quote a record or a setting."""
     *_, last = extract_tb(error.__traceback__)

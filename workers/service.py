@@ -29,9 +29,9 @@ class Page(Program):
         super().__init__("web", WEB, environ)
         self._address = (settings.host, settings.port)
 
-    def wait_until_ready(self) -> None:
+    def wait_until_ready(self, stop: Callable[[], bool] = lambda: False) -> None:
         deadline = time.monotonic() + PAGE_WITHIN
-        while not self._answers():
+        while not self._answers() and not stop():
             if self.exited() is not None or time.monotonic() > deadline:
                 raise CannotRun("The web page does not come up; the lines above say why.")
             time.sleep(TICK)

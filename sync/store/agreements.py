@@ -62,6 +62,8 @@ def never_read(session: Session, connection_id: int) -> Sequence[str]:
 
 def hold_as_sent(session: Session, connection_id: int, ids: Collection[str]) -> None:
     """Hold tasks that were never read as they were sent, so that they can be told to be gone."""
+    if not ids:
+        return
     links = session.exec(
         select(Link).where(
             Link.connection_id == connection_id,

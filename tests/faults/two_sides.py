@@ -19,7 +19,7 @@ from sync.tables.agreements import WHOLE_TASK, Conflict, ConflictState
 from sync.tables.outbox import LinkKind
 from sync.tables.people import Person, PersonId
 from sync.tables.retros import Action, Decision, Retro
-from sync.task_values import COLUMNS, Meaning, ours_of
+from sync.task_values import Meaning, ours_of, set_field
 from tests.connectors.bitrix24.kit import Sandbox
 from tests.portal import NOW
 
@@ -135,7 +135,9 @@ class TwoSides:
             value = self._new_value(name, number)
             if not differ(name, value, saw):
                 return
-            self._set(action, name, value, at)
+            owners = {account: person for person, account in self.people.items()}
+            set_field(action, name, value, at, owners)
+            action.edited = {**(action.edited or {}), name.value: at.isoformat()}
             session.add(action)
             session.flush()
             reconcile_tasks(session, self.connection_id, self.meaning, Now(at, at), key)
@@ -216,17 +218,6 @@ class TwoSides:
 
     def _ours(self, action: Action) -> Mapping[TaskField, str]:
         return ours_of(action, self.people).values
-
-    def _set(self, action: Action, name: TaskField, value: str, at: datetime) -> None:
-        if name is TaskField.OWNER:
-            action.owner = next(one for one, account in self.people.items() if account == value)
-        elif name is TaskField.DUE:
-            action.due_at = datetime.fromisoformat(value)
-        else:
-            setattr(action, COLUMNS[name], value)
-        if name is TaskField.STATUS:
-            action.done_at = at if value == ActionStatus.DONE else None
-        action.edited = {**(action.edited or {}), name.value: at.isoformat()}
 
     def _there(self, remote_id: str) -> Mapping[TaskField, str]:
         wanted = {"taskId": remote_id, "select": ["ID", *THERE.values()]}

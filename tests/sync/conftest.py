@@ -10,7 +10,8 @@ from connectors.models import Stream
 from sync.store.database import Database
 from sync.store.mirror import Feed
 from sync.tables.connections import Connection
-from tests.portal import new_database
+from tests.connectors.bitrix24.kit import Sandbox, sandbox
+from tests.portal import Mirrored, new_database, store_connection
 from tests.postgres import Postgres
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -52,3 +53,18 @@ def connection_id(database: Database) -> int:
 @pytest.fixture
 def deals(connection_id: int) -> Feed:
     return Feed(connection_id, Stream.DEALS)
+
+
+@pytest.fixture
+def portal() -> Iterator[Sandbox]:
+    """With hardly anything in it, for writes."""
+    with sandbox(records=4, seed=5) as running:
+        yield running
+
+
+@pytest.fixture
+def mirrored(portal: Sandbox, tmp_path: Path) -> Iterator[Mirrored]:
+    """An empty mirror of the portal of the test."""
+    database = new_database(tmp_path / "retro.db")
+    yield Mirrored(database, portal, store_connection(database, portal))
+    database.close()

@@ -3,7 +3,6 @@ what the tool refuses is left for somebody, who is told."""
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -25,7 +24,7 @@ from tests.faults.push_case import (
     plan_behind,
     queue_push,
 )
-from tests.portal import NOW, Mirrored, new_database, store_connection
+from tests.portal import NOW, Mirrored
 
 # Without REST 3 no key makes a create repeatable.
 SCOPES = ("crm", "task", "user_brief", "userfieldconfig", "im")
@@ -45,13 +44,6 @@ def nth(create: str) -> int:
 def portal() -> Iterator[Sandbox]:
     with sandbox(records=4, seed=5, scopes=SCOPES) as running:
         yield running
-
-
-@pytest.fixture
-def mirrored(portal: Sandbox, tmp_path: Path) -> Iterator[Mirrored]:
-    database = new_database(tmp_path / "retro.db")
-    yield Mirrored(database, portal, store_connection(database, portal))
-    database.close()
 
 
 def write(mirrored: Mirrored, key: str) -> Outbox:

@@ -1,7 +1,5 @@
 """A KPI target whose values the tool does not keep is never taken for delivered."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,22 +7,9 @@ import pytest
 from sync.store import by_hand
 from sync.tables.outbox import Outbox, OutboxState
 from sync.tables.runs import PUSH, Mode, RunStatus
-from tests.connectors.bitrix24.kit import Sandbox, sandbox
+from tests.connectors.bitrix24.kit import Sandbox
 from tests.faults.push_case import TARGET, queue_push
-from tests.portal import Mirrored, new_database, store_connection
-
-
-@pytest.fixture
-def portal() -> Iterator[Sandbox]:
-    with sandbox(records=4, seed=5) as running:
-        yield running
-
-
-@pytest.fixture
-def mirrored(portal: Sandbox, tmp_path: Path) -> Iterator[Mirrored]:
-    database = new_database(tmp_path / "retro.db")
-    yield Mirrored(database, portal, store_connection(database, portal))
-    database.close()
+from tests.portal import Mirrored
 
 
 def make_field_of_two_decimals(portal: Sandbox) -> str:

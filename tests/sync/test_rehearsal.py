@@ -1,7 +1,6 @@
 """A dry run promises what the push then sends: the same calls, in the same order, to the byte."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -24,20 +23,13 @@ from tests.faults.push_case import (
     assert_delivered_once,
     intentions,
 )
-from tests.portal import NOW, Mirrored, new_database, store_connection
+from tests.portal import NOW, Mirrored
 
 
 @pytest.fixture(params=[V3, V2], ids=["REST 3", "REST 2 only"])
 def portal(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     with sandbox(records=4, seed=5, scopes=request.param) as running:
         yield running
-
-
-@pytest.fixture
-def mirrored(portal: Sandbox, tmp_path: Path) -> Iterator[Mirrored]:
-    database = new_database(tmp_path / "retro.db")
-    yield Mirrored(database, portal, store_connection(database, portal))
-    database.close()
 
 
 def promised(mirrored: Mirrored, *planned: Intention) -> DryRun:

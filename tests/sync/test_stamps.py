@@ -1,9 +1,7 @@
 """New tasks get their stamps in batches; one bad record does not keep the others from theirs."""
 
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,25 +12,12 @@ from sync.store import by_hand, outbox
 from sync.store.outbox import Intention
 from sync.tables.outbox import Operation, Outbox, OutboxState
 from sync.tables.runs import PUSH, Mode, RunStatus
-from tests.connectors.bitrix24.kit import Sandbox, sandbox
-from tests.portal import NOW, Mirrored, new_database, store_connection
+from tests.connectors.bitrix24.kit import Sandbox
+from tests.portal import NOW, Mirrored
 
 MANY = 120
 REFUSED = {"do": "error", "code": "ERROR_CORE", "description": "The value is not allowed"}
 WHOLE = {"on": {"method": "batch", "nth": 1}, **REFUSED}
-
-
-@pytest.fixture
-def portal() -> Iterator[Sandbox]:
-    with sandbox(records=4, seed=5) as running:
-        yield running
-
-
-@pytest.fixture
-def mirrored(portal: Sandbox, tmp_path: Path) -> Iterator[Mirrored]:
-    database = new_database(tmp_path / "retro.db")
-    yield Mirrored(database, portal, store_connection(database, portal))
-    database.close()
 
 
 def new_task(connection_id: int, key: str) -> Intention:

@@ -1,7 +1,5 @@
 """A push taken back: only what nobody has changed since, once, and with the rest named."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,22 +9,9 @@ from sync.store.outbox import Intention
 from sync.tables.outbox import LinkKind, Operation, Outbox, OutboxState
 from sync.tables.runs import PUSH, Mode, Run, RunStatus
 from sync.undoing import Left, plan_undo
-from tests.connectors.bitrix24.kit import Sandbox, sandbox
+from tests.connectors.bitrix24.kit import Sandbox
 from tests.faults.push_case import COPYWRITER, DESIGNER, REMINDER, TARGET, queue_push
-from tests.portal import NOW, Mirrored, new_database, store_connection
-
-
-@pytest.fixture
-def portal() -> Iterator[Sandbox]:
-    with sandbox(records=4, seed=5) as running:
-        yield running
-
-
-@pytest.fixture
-def mirrored(portal: Sandbox, tmp_path: Path) -> Iterator[Mirrored]:
-    database = new_database(tmp_path / "retro.db")
-    yield Mirrored(database, portal, store_connection(database, portal))
-    database.close()
+from tests.portal import NOW, Mirrored
 
 
 def pushed(mirrored: Mirrored) -> Run:
