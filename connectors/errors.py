@@ -39,7 +39,9 @@ class ConnectorError(Exception):
 
 class TryLater(ConnectorError):
     who = "nobody"
-    next_step = "Wait: the next scheduled run tries again by itself."
+    next_step = (
+        "Wait: a scheduled run tries again by itself; without a schedule, run it again later."
+    )
 
 
 class RateLimited(TryLater):

@@ -38,8 +38,10 @@ def in_words(detail: ErrorDetails) -> str:
     if kind in BOUNDS:
         name, words = BOUNDS[kind]
         return f"must be {words} {context[name]}"
-    if kind == "string_too_short":
+    if kind in ("string_too_short", "too_short"):
         return "must not be empty"
+    if kind == "invalid_key":
+        return 'a name was read as true or false: put on, off, yes and no in quotes: "on"'
     for beginning, expected in EXPECTED:
         if kind.startswith(beginning):
             return f"{_shown(detail)}expected {expected}"

@@ -65,6 +65,11 @@ def test_what_would_take_the_reader_down_is_refused_in_one_sentence(
         ("gross_month: 3000", "gross_month: x3000", "gross_month: expected a number, such as 0.15"),
         ("source: s", "source: 7", '2: source: expected a text; put it in quotes: "…"'),
         ("source: s", 'source: ""', "2: source: must not be empty"),
+        (
+            "{role",
+            "{on: x, role",
+            "7: rates[0]: a name was read as true or false: put on, off, yes and no in",
+        ),
         ("rates:\n  - {", "rates: {", "6: rates: expected a list, as in [a, b]"),
     ],
 )
