@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, exists, func, update
 from sqlmodel import Session, col, select
 
 from connectors.port import Partition, RefusedRecord
@@ -11,6 +12,22 @@ from sync.store.ids import listed
 from sync.store.mirror import Feed
 from sync.tables.connections import WHOLE_STREAM, Cursor
 from sync.tables.runs import Run, RunSeen, SetAside
+
+# Built once, as those of runs: every page moves its share.
+_SHARES = and_(
+    col(Cursor.connection_id) == bindparam("of_connection"),
+    col(Cursor.stream) == bindparam("of_stream"),
+    col(Cursor.partition) != WHOLE_STREAM,
+)
+_SHARE = and_(_SHARES, col(Cursor.partition) == bindparam("share"))
+_ANY = select(Cursor).where(_SHARES).limit(1)
+_OPEN = (
+    select(Cursor).where(_SHARES, col(Cursor.finished).is_(False)).order_by(col(Cursor.partition))
+)
+_POSITION = select(Cursor.position).where(_SHARE)
+_MOVE = update(Cursor).where(_SHARE)
+_FORGET = delete(Cursor).where(_SHARES)
+_FORGET_SEEN = delete(RunSeen).where(col(RunSeen.run_id) == bindparam("run"))
 
 
 def watermark(session: Session, feed: Feed) -> datetime | None:
@@ -33,16 +50,12 @@ def save_watermark(session: Session, feed: Feed, moment: datetime) -> None:
 
 def open_partitions(session: Session, feed: Feed) -> Sequence[Partition]:
     """The shares of the pull under way, to be read on from where they stand."""
-    rows = session.exec(
-        select(Cursor)
-        .where(_shares(feed), col(Cursor.finished).is_(False))
-        .order_by(col(Cursor.partition))
-    ).all()
+    rows = session.exec(_OPEN, params=_of(feed)).all()
     return [Partition(row.partition, row.position, row.until) for row in rows]
 
 
 def has_partitions(session: Session, feed: Feed) -> bool:
-    return session.exec(select(Cursor).where(_shares(feed)).limit(1)).first() is not None
+    return session.exec(_ANY, params=_of(feed)).first() is not None
 
 
 def plan_partitions(session: Session, feed: Feed, partitions: Sequence[Partition]) -> None:
@@ -59,9 +72,7 @@ def plan_partitions(session: Session, feed: Feed, partitions: Sequence[Partition
 
 
 def position(session: Session, feed: Feed, partition: str) -> str:
-    return session.exec(
-        select(Cursor.position).where(_shares(feed), col(Cursor.partition) == partition)
-    ).one()
+    return session.exec(_POSITION, params={**_of(feed), "share": partition}).one()
 
 
 def save_position(
@@ -71,9 +82,7 @@ def save_position(
     values: dict[str, str | bool] = {"finished": finished}
     if position is not None:
         values["position"] = position
-    session.connection().execute(
-        update(Cursor).where(_shares(feed), col(Cursor.partition) == partition).values(**values)
-    )
+    session.connection().execute(_MOVE, {**_of(feed), "share": partition, **values})
 
 
 def read_everything_again(session: Session, connection_id: int) -> None:
@@ -86,16 +95,12 @@ def read_everything_again(session: Session, connection_id: int) -> None:
 
 def forget_pull(session: Session, feed: Feed, run_id: int) -> None:
     """The pull is over: its shares and its enumeration have served."""
-    session.connection().execute(delete(Cursor).where(_shares(feed)))
-    session.connection().execute(delete(RunSeen).where(col(RunSeen.run_id) == run_id))
+    session.connection().execute(_FORGET, _of(feed))
+    session.connection().execute(_FORGET_SEEN, {"run": run_id})
 
 
-def _shares(feed: Feed) -> ColumnElement[bool]:
-    return and_(
-        col(Cursor.connection_id) == feed.connection_id,
-        col(Cursor.stream) == feed.stream.value,
-        col(Cursor.partition) != WHOLE_STREAM,
-    )
+def _of(feed: Feed) -> dict[str, Any]:
+    return {"of_connection": feed.connection_id, "of_stream": feed.stream.value}
 
 
 def set_aside(

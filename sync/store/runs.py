@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, func, or_, update
+from sqlalchemy import Boolean, ColumnElement, Update, and_, bindparam, case, func, or_, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from connectors.errors import RateLimited
-from sync.tables.columns import UtcDateTime
+from sync.tables.columns import UtcDateTime, table_of
 from sync.tables.runs import ACTIVE_STATUSES, PUSH, Mode, Run, RunStatus, Trigger
 
 LEASE = timedelta(seconds=20)
@@ -49,6 +49,33 @@ class Progress:
     deleted: int = 0
     set_aside: int = 0
     requests: int = 0
+
+
+# Built once: to build them takes longer than to run them, and pages and writes do so all the time.
+_T = table_of(Run)
+_HOLDS = and_(
+    _T.c.id == bindparam("our_run"),
+    _T.c.fence == bindparam("our_fence"),
+    _T.c.status == RunStatus.RUNNING,
+)
+_HELD = select(_T.c.id).where(_HOLDS).with_for_update()
+_OURS = update(_T).where(_HOLDS).returning(_T.c.cancel)
+_TIMED = _OURS.values(seconds=_T.c.seconds + bindparam("more_seconds"))
+_MOVED = bindparam("moved", type_=Boolean)
+_ADVANCED = _OURS.values(
+    {
+        **{name: _T.c[name] + bindparam(f"more_{name}") for name in Progress.__annotations__},
+        "remote_now": func.coalesce(_T.c.remote_now, bindparam("told_now", type_=UtcDateTime)),
+        "stalled": case((_MOVED, 0), else_=_T.c.stalled),
+        "lost": case((_MOVED, 0), else_=_T.c.lost),
+    }
+)
+_ACTIVE = select(Run).where(
+    Run.connection_id == bindparam("connection"),
+    Run.stream == bindparam("stream"),
+    col(Run.status).in_(ACTIVE_STATUSES),
+)
+_WITH_ID = select(Run).where(Run.id == bindparam("run"))
 
 
 def queue_run(
@@ -151,13 +178,8 @@ def wake_push(session: Session, connection_id: int) -> None:
 
 
 def _active(session: Session, connection_id: int, stream: str) -> Run | None:
-    return session.exec(
-        select(Run).where(
-            Run.connection_id == connection_id,
-            Run.stream == stream,
-            col(Run.status).in_(ACTIVE_STATUSES),
-        )
-    ).first()
+    given = {"connection": connection_id, "stream": stream}
+    return session.exec(_ACTIVE, params=given).first()
 
 
 def take_run(session: Session, run_id: int, worker: Worker, now: datetime) -> Lease | None:
@@ -212,12 +234,8 @@ def hold(session: Session, lease: Lease) -> None:
     Without it, who lost the run would meet the rows that its next worker wrote, and take that for
     an error of its own.
     """
-    ours = (
-        select(Run.id)
-        .where(Run.id == lease.run_id, Run.fence == lease.fence, Run.status == RunStatus.RUNNING)
-        .with_for_update()
-    )
-    if session.exec(ours).first() is None:
+    ours = {"our_run": lease.run_id, "our_fence": lease.fence}
+    if session.connection().execute(_HELD, ours).first() is None:
         raise LeaseLost(f"run {lease.run_id} has another worker")
 
 
@@ -241,21 +259,9 @@ def advance(
 
     Raises LeaseLost, upon which the transaction must roll back (G9).
     """
-    return _change(
-        session,
-        lease,
-        lease_until=now + LEASE,
-        remote_now=func.coalesce(Run.remote_now, bindparam(None, remote_now, UtcDateTime)),
-        read=Run.read + progress.read,
-        created=Run.created + progress.created,
-        updated=Run.updated + progress.updated,
-        unchanged=Run.unchanged + progress.unchanged,
-        deleted=Run.deleted + progress.deleted,
-        set_aside=Run.set_aside + progress.set_aside,
-        requests=Run.requests + progress.requests,
-        stalled=Run.stalled if progress == Progress() else 0,
-        lost=Run.lost if progress == Progress() else 0,
-    )
+    given = {"told_now": remote_now, "moved": progress != Progress()}
+    given |= {f"more_{name}": count for name, count in vars(progress).items()}
+    return _change(session, lease, _ADVANCED, lease_until=now + LEASE, **given)
 
 
 def begin_window(
@@ -284,16 +290,18 @@ def release(
     `stalled` says that it found the tool down, for the how manieth time in a row, and `idle` that
     its cursor did not move.
     """
+    known = {} if stalled is None else {"stalled": stalled}
     _change(
         session,
         lease,
+        _TIMED,
         status=RunStatus.QUEUED if waiting_until is None else RunStatus.WAITING,
         waiting_until=waiting_until,
         lease_until=None,
-        seconds=Run.seconds + seconds,
-        stalled=Run.stalled if stalled is None else stalled,
+        more_seconds=seconds,
         idle=idle,
         error=error,
+        **known,
     )
 
 
@@ -311,37 +319,30 @@ def finish(
     _change(
         session,
         lease,
+        _TIMED,
         status=status,
         ended_at=now,
         lease_until=None,
         waiting_until=None,
-        seconds=Run.seconds + seconds,
+        more_seconds=seconds,
         complete=complete,
         certificate=certificate,
         error=error,
     )
 
 
-def _change(session: Session, lease: Lease, **values: Any) -> bool:
-    """Whether somebody asked to end the run."""
-    changed = session.connection().execute(
-        update(Run)
-        .where(
-            col(Run.id) == lease.run_id,
-            col(Run.fence) == lease.fence,
-            col(Run.status) == RunStatus.RUNNING,
-        )
-        .values(**values)
-        .returning(col(Run.cancel))
-    )
-    asked = changed.scalar_one_or_none()
+def _change(session: Session, lease: Lease, change: Update = _OURS, **values: Any) -> bool:
+    """Whether somebody asked to end the run. `values` are of the columns, and of what `change` has
+    as parameters."""
+    given = {**values, "our_run": lease.run_id, "our_fence": lease.fence}
+    asked = session.connection().execute(change, given).scalar_one_or_none()
     if asked is None:
         raise LeaseLost(f"run {lease.run_id} has another worker")
-    return asked
+    return bool(asked)
 
 
 def get_run(session: Session, run_id: int) -> Run:
-    return session.exec(select(Run).where(Run.id == run_id)).one()
+    return session.exec(_WITH_ID, params={"run": run_id}).one()
 
 
 def runs_to_enqueue(session: Session, now: datetime) -> Sequence[Run]:

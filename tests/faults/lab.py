@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sqlmodel import col, select
 
@@ -12,33 +15,66 @@ from connectors.models import Stream
 from sync.merge import Contract, TaskField
 from sync.reconcile_tasks import Now, reconcile_tasks
 from sync.store import outbox
-from sync.store.database import Database
 from sync.store.runs import LEASE
 from sync.tables.runs import PUSH, Mode, Run, RunStatus
 from tests.connectors.bitrix24.kit import Hands, Sandbox
 from tests.faults.fuse import Fuse, FusedDatabase, FusedTransport, Killed
 from tests.faults.in_process import NOWHERE, InProcess
 from tests.faults.world import DEALS, SCOPES, World
-from tests.portal import CUSTOM, NOW, QUALIFIED, Mirrored, store_connection
+from tests.portal import CUSTOM, NOW, QUALIFIED, Mirrored, new_database, store_connection
 
 MOST_ROUNDS = 40
 DONE = (RunStatus.SUCCEEDED, RunStatus.INCOMPLETE)
 
 
-class WorldInProcess(World):
-    """`rest` is the newest REST version that the portal offers. Worlds follow each other in one
-    file of `database`, whose engine remembers how statements are compiled."""
+@cache
+def _shelf() -> "Shelf":
+    return Shelf()
 
-    def __init__(
-        self, database: Database, seed: int, rest: int, contracts: Mapping[TaskField, Contract]
-    ) -> None:
+
+class Shelf:
+    """The one file in which worlds follow each other: its engine remembers how statements are
+    compiled. How they begin is made once for each portal and copied."""
+
+    def __init__(self) -> None:
+        self.folder = TemporaryDirectory(prefix="lab")
+        self.file = Path(self.folder.name) / "retro.db"
+        self.database = new_database(self.file)
+        self.begun: dict[str, tuple[int, bytes]] = {}
+
+    def world(self, portal: Sandbox, name: str) -> int:
+        """Put the world of that name into the file as it begins; the id of its connection."""
+        self._clear()
+        if name not in self.begun:
+            new_database(self.file).close()
+            world = World(self.database, portal, store_connection(self.database, portal))
+            world.sides.begin()
+            self._clear()
+            self.begun[name] = world.connection_id, self.file.read_bytes()
+        connection_id, content = self.begun[name]
+        self.file.write_bytes(content)
+        return connection_id
+
+    def _clear(self) -> None:
+        """Closed by the last that had it open, everything is in the one file."""
+        self.database.close()
+        for file in self.file.parent.iterdir():
+            if file != self.file:
+                file.unlink()
+
+
+class WorldInProcess(World):
+    """`rest` is the newest REST version that the portal offers."""
+
+    def __init__(self, seed: int, rest: int, contracts: Mapping[TaskField, Contract]) -> None:
         options = SandboxOptions(
             records=DEALS, seed=seed, limit="off", scopes=SCOPES[rest], start_at=NOW, frozen=True
         )
         self.transport = InProcess(create_app(options))
         portal = Sandbox(options, NOWHERE, transport=self.transport)
-        super().__init__(database, portal, store_connection(database, portal))
-        self.sides.begin(contracts)
+        shelf = _shelf()
+        super().__init__(shelf.database, portal, shelf.world(portal, f"{seed} {rest}"))
+        self.sides.agree(contracts)
         self.kills = 0
 
     def end(self) -> None:

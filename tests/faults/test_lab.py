@@ -9,9 +9,6 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
-from functools import cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
@@ -20,10 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from connectors.models import Stream
 from sync.merge import Contract, TaskField
-from sync.store.database import Database
 from sync.tables.runs import PUSH, Mode
 from tests.faults.lab import WorldInProcess
-from tests.portal import new_database
 
 pytestmark = pytest.mark.lab
 
@@ -50,30 +45,10 @@ FAULTS = st.fixed_dictionaries(
 )
 
 
-@cache
-def _folder() -> TemporaryDirectory[str]:
-    return TemporaryDirectory(prefix="lab")
-
-
-@cache
-def _database() -> Database:
-    return new_database(Path(_folder().name) / "retro.db")
-
-
-def fresh_database() -> Database:
-    """Always the same file, made anew."""
-    database = _database()
-    database.close()
-    for file in Path(_folder().name).iterdir():
-        file.unlink()
-    new_database(Path(_folder().name) / "retro.db").close()
-    return database
-
-
 class Schedules(RuleBasedStateMachine):
     @initialize(portal=st.integers(1, 5), rest=st.sampled_from([2, 3]), contracts=CONTRACTS)
     def begin(self, portal: int, rest: int, contracts: dict[TaskField, Contract]) -> None:
-        self.world = WorldInProcess(fresh_database(), portal, rest, contracts)
+        self.world = WorldInProcess(portal, rest, contracts)
 
     @rule(plan=st.lists(FAULTS, max_size=3))
     def faults(self, plan: list[dict[str, object]]) -> None:

@@ -81,7 +81,8 @@ def new_world(database: Database, key: str, number: int, stack: ExitStack) -> Wo
     connection_id = store_connection(database, portal, f"portal-{number}", key)
     world = World(database, portal, connection_id, f"W{number}", MachineClock())
     contracts = list(Contract)
-    world.sides.begin({field: contracts[number % len(contracts)] for field in TaskField})
+    world.sides.begin()
+    world.sides.agree({field: contracts[number % len(contracts)] for field in TaskField})
     return world
 
 

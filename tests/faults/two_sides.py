@@ -74,11 +74,15 @@ class TwoSides:
     def owner(self) -> str:
         return next(iter(self.people))
 
-    def begin(self, contracts: Mapping[TaskField, Contract]) -> None:
-        """The people, whose change of a field stands, and the retro that all actions are of."""
+    def agree(self, contracts: Mapping[TaskField, Contract]) -> None:
+        """Whose change of a field stands."""
         with self.database.writing() as session:
             for name, contract in contracts.items():
                 agreements.set_contract(session, self.connection_id, name, contract)
+
+    def begin(self) -> None:
+        """The people, and the retro that all actions are of."""
+        with self.database.writing() as session:
             retros.save_rows(
                 session,
                 [

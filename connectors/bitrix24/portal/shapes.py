@@ -21,7 +21,7 @@ TITLES = (
     "Renewal",
     "Формуляр",
 )
-MOST, FEWEST = 2048, 128
+MOST, FEWEST = 2048, 16
 
 
 @dataclass(frozen=True)
