@@ -97,6 +97,14 @@ class ReadsById(Protocol):
 
 
 @runtime_checkable
+class ReadsAhead(Protocol):
+    """Asks for the first pages of several streams in fewer requests than there are streams; the
+    reads of these windows that follow at once begin with them."""
+
+    def read_ahead(self, windows: Mapping[Stream, Window]) -> None: ...
+
+
+@runtime_checkable
 class ConfirmsPresence(Protocol):
     def presence(self, stream: Stream, ids: Sequence[str]) -> Mapping[str, Presence]: ...
 
@@ -205,6 +213,7 @@ CAPABILITIES: Mapping[str, type] = {
     "form figures": ReadsFormStats,
     "e-mail figures": ReadsEmailStats,
     "read by id": ReadsById,
+    "read ahead": ReadsAhead,
     "confirm deletes": ConfirmsPresence,
     "discover fields": ListsFields,
     "write tasks": WritesTasks,

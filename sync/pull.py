@@ -142,6 +142,12 @@ def _wait_or_fail(pull: Pull, started: float, error: Unavailable) -> RunStatus:
     return RunStatus.WAITING
 
 
+def window_start(session: Session, connector: Connector[Any], feed: Feed) -> datetime | None:
+    """From where a pull reads by what changed; None when everything has to be read first."""
+    mark = cursors.watermark(session, feed)
+    return None if mark is None else mark - connector.overlap
+
+
 def _window(pull: Pull) -> Window:
     """The window of the run: fixed at its first slice, the same in all later ones."""
     with pull.database.writing() as session:
@@ -150,8 +156,7 @@ def _window(pull: Pull) -> Window:
             return Window(run.window_start)
         start = run.since
         if start is None and run.mode is not Mode.FULL:
-            mark = cursors.watermark(session, pull.feed)
-            start = None if mark is None else mark - pull.connector.overlap
+            start = window_start(session, pull.connector, pull.feed)
         mode = Mode.FULL if start is None else Mode.INCREMENTAL
         expected = _expected(session, pull.feed) if mode is Mode.FULL else None
         runs.begin_window(session, pull.lease, mode=mode, window_start=start, expected=expected)

@@ -7,6 +7,7 @@ still holds the work, and the scheduler rings for it again.
 
 import logging
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,7 +16,9 @@ from redis.exceptions import RedisError
 
 from config.settings import load_settings
 from connectors.errors import ConnectorError
+from connectors.models import Stream
 from rules.yaml_file import FileProblem
+from sync.pull import SLICE
 from sync.store import past_runs, runs
 from sync.store.connections import SettingsOutdated, connection_with
 from sync.store.database import DATABASE_AWAY
@@ -26,6 +29,7 @@ from workers.app import App, open_app
 from workers.embedded import redis_url
 from workers.errors import CannotRun, one_line
 from workers.queues import TimedOut
+from workers.rounds import Round, a_round
 from workers.running import work_on
 
 # What passes by itself or is mended by a person: a traceback would tell neither anything.
@@ -63,14 +67,23 @@ def opened_app(work: str) -> Iterator[App]:
 
 
 def pull(run_id: int) -> None:
-    """Work on a pull; a slice that is over rings for the next one.
+    """Work on a pull; a slice that is over rings for the next one. What else the connection is to
+    be read for, by what changed, is read in one go with it.
 
     What changed nothing fires no rule (G2); what time alone brings, the rules' schedule finds. Of
     several pulls that are under way the last one rings, when all that came in is there.
     """
+    started = time.monotonic()
     with opened_app(f"run {run_id}") as app:
-        if _work_on(app, run_id) is RunStatus.SUCCEEDED and _is_last_to_change(app, run_id):
-            doorbell.ring_for_rules(app)
+        with app.database.reading() as session:
+            beside = past_runs.queued_beside(session, run_id)
+        with a_round(app, [Stream(stream) for stream in beside.values()]) as around:
+            for each in beside or (run_id,):
+                if time.monotonic() - started > SLICE.total_seconds():
+                    return
+                status = _work_on(app, each, around)
+                if status is RunStatus.SUCCEEDED and _is_last_to_change(app, each):
+                    doorbell.ring_for_rules(app)
 
 
 def push(run_id: int) -> None:
@@ -102,8 +115,8 @@ def _is_last_to_change(app: App, run_id: int) -> bool:
         return not past_runs.any_active(session) and past_runs.changed_lately(session, run_id)
 
 
-def _work_on(app: App, run_id: int) -> RunStatus | None:
-    status = work_on(app, run_id)
+def _work_on(app: App, run_id: int, around: Round | None = None) -> RunStatus | None:
+    status = work_on(app, run_id, around=around)
     if status is RunStatus.QUEUED:
         doorbell.ring_again(app, run_id)
     elif status is RunStatus.FAILED:

@@ -13,6 +13,7 @@ from sync.tables.runs import ACTIVE_STATUSES, PUSH, Mode, Run, RunStatus, Trigge
 from workers.app import App
 from workers.clock import machine_now
 from workers.errors import CannotRun, NotThere
+from workers.rounds import Round, a_round
 from workers.running import work_on
 
 POLL_SECONDS = 0.5
@@ -45,10 +46,21 @@ def pull_now(
         raise CannotRun(f"{row.kind} has no {', '.join(unknown)}; it has: {', '.join(offered)}.")
     mode = Mode.FULL if full else Mode.INCREMENTAL
     assert row.id is not None
-    return [
-        finish_now(app, row.id, stream, mode, since=since, on_run=on_run, on_page=on_page)
-        for stream in streams or offered
-    ]
+    wanted = streams or offered
+    with a_round(app, () if full else wanted, since) as around:
+        return [
+            finish_now(
+                app,
+                row.id,
+                stream,
+                mode,
+                since=since,
+                on_run=on_run,
+                on_page=on_page,
+                around=around,
+            )
+            for stream in wanted
+        ]
 
 
 def push_now(app: App, connection_id: int) -> Run:
@@ -67,6 +79,7 @@ def finish_now(
     since: datetime | None = None,
     on_run: OnRun = lambda _stream, _expected: None,
     on_page: Callable[[int], None] = lambda _read: None,
+    around: Round | None = None,
 ) -> Run:
     """Work on the run, or wait for the worker that does, until it has ended. One that is under way
     and was asked for something else is seen to its end first."""
@@ -85,14 +98,16 @@ def finish_now(
             serves = runs.serves(run, mode, since)
             total = freshness.last_total(session, connection_id, stream)
         on_run(stream, total if run.mode is Mode.FULL else None)
-        ended = _until_ended(app, run.id, on_page)
+        ended = _until_ended(app, run.id, on_page, around)
         if serves:
             return ended
 
 
-def _until_ended(app: App, run_id: int, on_page: Callable[[int], None]) -> Run:
+def _until_ended(
+    app: App, run_id: int, on_page: Callable[[int], None], around: Round | None
+) -> Run:
     while True:
-        status = work_on(app, run_id, on_page)
+        status = work_on(app, run_id, on_page, around)
         with app.database.reading() as session:
             run = runs.get_run(session, run_id)
         if run.status not in ACTIVE_STATUSES:

@@ -19,7 +19,8 @@ from workers.actions import this_moment
 from workers.app import App
 from workers.clock import machine_now
 from workers.errors import CannotRun, NotThere
-from workers.running import connector_of, left_in_words, this_worker
+from workers.rounds import connector_of
+from workers.running import left_in_words, this_worker
 
 
 def reread(app: App, feed: Feed, ids: Sequence[str], trigger: Trigger) -> bool:

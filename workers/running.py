@@ -6,13 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from traceback import extract_tb
-from typing import Any
 
 from redis.exceptions import RedisError
 
-from connectors.errors import AuthFailed, ConnectorError
+from connectors.errors import ConnectorError
 from connectors.models import Stream
-from connectors.port import Connector
 from sync import health
 from sync.pull import Pull, run_pull
 from sync.push import Push, run_push
@@ -23,13 +21,13 @@ from sync.store.mirror import Feed
 from sync.store.runs import Lease, LeaseLost, Worker
 from sync.tables.connections import Connection, ConnectionState
 from sync.tables.runs import PUSH, Run, RunStatus
-from sync.vault import SecretsUnreadable
 from workers.actions import this_moment
 from workers.app import App
 from workers.clock import machine_now
 from workers.memory import collecting_rarely
 from workers.moves import address_kept
 from workers.queues import TimedOut
+from workers.rounds import Round, a_round, connector_of
 
 # What is wrong with the machine and not with the run.
 PASSING = (*DATABASE_AWAY, RedisError, TimedOut)
@@ -42,10 +40,14 @@ def this_worker() -> Worker:
 
 
 def work_on(
-    app: App, run_id: int, on_page: Callable[[int], None] = lambda _read: None
+    app: App,
+    run_id: int,
+    on_page: Callable[[int], None] = lambda _read: None,
+    around: Round | None = None,
 ) -> RunStatus | None:
     """The status the run is left in; None when it ended before or another worker has it.
-    `on_page` is told how many records the run has read so far.
+    `on_page` is told how many records the run has read so far; `around` is the round that a pull is
+    one of.
 
     A defect ends the run as failed and is raised. What is wrong with the machine is raised too and
     leaves the run to whoever takes it next.
@@ -58,7 +60,12 @@ def work_on(
         connection = connections.connection_with(session, run.connection_id)
     try:
         with left_in_words(app, lease, run):
-            return _work(app, lease, run, connection, on_page)
+            if run.stream == PUSH:
+                return _push(app, lease, connection)
+            if around is not None:
+                return _pull(around, lease, run, connection, on_page)
+            with a_round(app) as alone:
+                return _pull(alone, lease, run, connection, on_page)
     except LeaseLost:
         return None
     except ConnectorError as error:
@@ -90,17 +97,22 @@ def left_in_words(app: App, lease: Lease, run: Run) -> Iterator[None]:
         raise
 
 
-def _work(
-    app: App, lease: Lease, run: Run, connection: Connection, on_page: Callable[[int], None]
-) -> RunStatus:
+def _push(app: App, lease: Lease, connection: Connection) -> RunStatus:
     with (
-        closing(connector_of(app, connection, bulk=run.stream != PUSH)) as connector,
+        closing(connector_of(app, connection)) as connector,
         address_kept(app, connection, connector),
     ):
         if connection.state is ConnectionState.BROKEN:
             connector.check()
-        if run.stream == PUSH:
-            return run_push(Push(app.database, connector, run.connection_id, lease, machine_now))
+        assert connection.id is not None
+        return run_push(Push(app.database, connector, connection.id, lease, machine_now))
+
+
+def _pull(
+    around: Round, lease: Lease, run: Run, connection: Connection, on_page: Callable[[int], None]
+) -> RunStatus:
+    app = around.app
+    with around.connector(connection) as connector:
         feed = Feed(run.connection_id, Stream(run.stream))
 
         def paged(read: int) -> None:
@@ -114,19 +126,6 @@ def _work(
                 meaning = connector.config.task_statuses
                 reconcile_tasks(session, feed.connection_id, meaning, this_moment(app))
         return status
-
-
-def connector_of(app: App, connection: Connection, *, bulk: bool = False) -> Connector[Any]:
-    """Raises AuthFailed when what is stored cannot be used."""
-    step = "Connect it again."
-    try:
-        return app.connector(connection, bulk=bulk)
-    except SecretsUnreadable as error:
-        raise AuthFailed(str(error), next_step=step) from error
-    except ValueError as error:
-        # Not its own text: that has many lines, and may quote a setting.
-        text = f"The stored settings of {connection.name} do not fit this version."
-        raise AuthFailed(text, next_step=step) from error
 
 
 def _fail_unexpectedly(app: App, lease: Lease, run: Run, error: Exception) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from connectors.bitrix24 import about, checks, fields, hooks, keyset, listings, lookups, wire
+from connectors.bitrix24 import about, checks, fields, hooks, keyset, lookups, wire
+from connectors.bitrix24.ahead import Ahead
 from connectors.bitrix24.comments import Comments
 from connectors.bitrix24.config import Bitrix24Config, Plan, origin_of
 from connectors.bitrix24.oauth import Renewal, oauth
@@ -109,30 +110,38 @@ class Bitrix24(Connector[Bitrix24Config]):
 
     def people(self, window: Window, partition: Partition) -> Iterator[Page[Account]]:
         """All of them each time: there are few, and no list by change."""
-        return keyset.pages(self._portal, listings.PEOPLE, window, partition)
+        return self._pages(Stream.PEOPLE, window, partition)
 
     def pipelines(self, window: Window, partition: Partition) -> Iterator[Page[Stage]]:
         return pipelines(self._portal)
 
     def contacts(self, window: Window, partition: Partition) -> Iterator[Page[Contact]]:
-        return keyset.pages(self._portal, listings.CONTACTS, window, partition)
+        return self._pages(Stream.CONTACTS, window, partition)
 
     def leads(self, window: Window, partition: Partition) -> Iterator[Page[Lead]]:
-        return keyset.pages(self._portal, self._reading.leads, window, partition)
+        return self._pages(Stream.LEADS, window, partition)
 
     def deals(self, window: Window, partition: Partition) -> Iterator[Page[Deal]]:
-        return keyset.pages(self._portal, self._reading.deals, window, partition)
+        return self._pages(Stream.DEALS, window, partition)
 
     def stage_changes(self, window: Window, partition: Partition) -> Iterator[Page[StageChange]]:
-        history = self._reading.moves(partition.name)
-        return keyset.pages(self._portal, history, window, partition)
+        return self._pages(Stream.STAGE_CHANGES, window, partition)
 
     def activities(self, window: Window, partition: Partition) -> Iterator[Page[Activity]]:
-        return keyset.pages(self._portal, listings.ACTIVITIES, window, partition)
+        return self._pages(Stream.ACTIVITIES, window, partition)
 
     def tasks(self, window: Window, partition: Partition) -> Iterator[Page[RemoteTask]]:
         """Those with our tag."""
-        return keyset.pages(self._portal, listings.OUR_TASKS, window, partition)
+        return self._pages(Stream.TASKS, window, partition)
+
+    def _pages(self, stream: Stream, window: Window, partition: Partition) -> Iterator[Page[Any]]:
+        listing = self._reading.of(stream, partition.name)
+        ahead = self._ahead.take(stream, window, partition)
+        requests = 1 if ahead is None else self._ahead.count()
+        return keyset.pages(self._portal, listing, window, partition, ahead, requests)
+
+    def read_ahead(self, windows: Mapping[Stream, Window]) -> None:
+        self._ahead.ask(windows)
 
     def by_ids(self, stream: Stream, ids: Sequence[str]) -> Page[Record]:
         return lookups.by_ids(self._portal, self._reading, stream, ids)
@@ -205,6 +214,10 @@ class Bitrix24(Connector[Bitrix24Config]):
     @cached_property
     def _reading(self) -> Reading:
         return Reading(self._portal, self.config)
+
+    @cached_property
+    def _ahead(self) -> Ahead:
+        return Ahead(self._portal, self._reading)
 
     @cached_property
     def _tasks(self) -> Tasks:

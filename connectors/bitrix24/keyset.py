@@ -192,9 +192,14 @@ def pages(
     listing: Listing[RowT, RecordT],
     window: Window,
     partition: Partition,
+    ahead: Batch | None = None,
+    requests: int = 1,
 ) -> Iterator[Page[RecordT]]:
-    """One request a page. Raises BadResponse when the listing is not in order of ids."""
+    """One request a page; the first of them was `ahead` answered already, where that is given, for
+    `requests`. Raises BadResponse when the listing is not in order of ids."""
     progress = Progress(int(partition.after or 0), FIRST_FULL if window.is_full else FIRST_DELTA)
+    if ahead is not None:
+        yield _page_of(ahead, listing, window, partition, progress, requests)
     while not progress.ended:
         # No local name for the page: it would stay in memory while its reader works on the next.
         yield _next_page(portal, listing, window, partition, progress)
@@ -210,6 +215,17 @@ def _next_page(
     portal.operating.mind(listing.method, "batch")
     commands = listing.chain(progress.count, progress.last, partition.until, window.start)
     batch = portal.batch(commands, halt=True)
+    return _page_of(batch, listing, window, partition, progress)
+
+
+def _page_of(
+    batch: Batch,
+    listing: Listing[RowT, RecordT],
+    window: Window,
+    partition: Partition,
+    progress: Progress,
+    requests: int = 1,
+) -> Page[RecordT]:
     found = _take(listing, batch, progress, partition.until)
     progress.count = next_count(progress.count, batch.time)
     return Page(
@@ -217,6 +233,7 @@ def _next_page(
         position=str(progress.last),
         refused=found.refused,
         remote_now=batch.remote_now,
+        requests=requests,
     )
 
 

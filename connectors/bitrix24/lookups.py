@@ -56,7 +56,7 @@ def presence(
 def _listed(portal: Portal, reading: Reading, stream: Stream, ids: Sequence[str]) -> Page[Record]:
     commands, listing_of = [], {}
     for kind, numbers in _by_kind(stream, ids).items():
-        listing = reading.moves(kind) if stream is Stream.STAGE_CHANGES else reading.of(stream)
+        listing = reading.of(stream, kind)
         for start in range(0, len(numbers), PAGE):
             name = f"{kind}{start}"
             some = numbers[start : start + PAGE]

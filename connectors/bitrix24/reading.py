@@ -8,8 +8,8 @@ from connectors.bitrix24 import fields, listings
 from connectors.bitrix24.config import Bitrix24Config
 from connectors.bitrix24.keyset import Listing
 from connectors.bitrix24.mapping import DEAL, LEAD
-from connectors.bitrix24.wire import Portal
-from connectors.models import Deal, Lead, StageChange, Stream
+from connectors.bitrix24.wire import Batch, Command, Portal
+from connectors.models import Deal, Lead, Stream
 from connectors.port import Partition, Window
 
 SHARES = 8
@@ -32,10 +32,6 @@ class Reading:
     def deals(self) -> Listing[Any, Deal]:
         return listings.deals(self._custom(DEAL))
 
-    def moves(self, share: str) -> Listing[Any, StageChange]:
-        """Which history a share of the stage changes reads: its name begins so."""
-        return listings.LEAD_MOVES if share.startswith("leads") else listings.DEAL_MOVES
-
     def partitions(self, stream: Stream, window: Window) -> Sequence[Partition]:
         """One request finds both ends of the ids; the last share stays open for new records."""
         if stream is Stream.STAGE_CHANGES:
@@ -52,8 +48,11 @@ class Reading:
             return self._cut({"all": self.of(stream)}, SHARES)
         return (Partition(),)
 
-    def of(self, stream: Stream) -> Listing[Any, Any]:
-        """The listing of a stream that is read from one."""
+    def of(self, stream: Stream, share: str = "") -> Listing[Any, Any]:
+        """The listing that a share of a stream is read from. Which history of stage changes a share
+        reads, its name begins with."""
+        if stream is Stream.STAGE_CHANGES:
+            return listings.LEAD_MOVES if share.startswith("leads") else listings.DEAL_MOVES
         if stream is Stream.LEADS:
             return self.leads
         if stream is Stream.DEALS:
@@ -74,13 +73,27 @@ class Reading:
             found += segments(name, low or 0, high or 0, shares)
         return found
 
+    @cached_property
+    def _described(self) -> Batch:
+        """The fields of both kinds in one request: who reads one of them mostly reads the other."""
+        return self._portal.batch(
+            [
+                Command(_command_name(kind), "crm.item.fields", {"entityTypeId": kind})
+                for kind in (LEAD, DEAL)
+            ]
+        )
+
     def _custom(self, entity_type: int) -> Mapping[str, str]:
         """Our name → the name in rows, for the mapped fields that this kind of record has."""
         wanted = self._config.fields
         if not wanted:
             return {}
-        shown = fields.shown_names(self._portal, entity_type)
+        shown = fields.shown_of(self._described.result(_command_name(entity_type)))
         return {ours: shown[upper] for ours, upper in wanted.items() if upper in shown}
+
+
+def _command_name(entity_type: int) -> str:
+    return f"fields{entity_type}"
 
 
 PLAIN: Mapping[Stream, Listing[Any, Any]] = {

@@ -1,11 +1,11 @@
 """What ran, and whether anything runs: looked at, never written."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from sync.tables.runs import ACTIVE_STATUSES, Run
+from sync.tables.runs import ACTIVE_STATUSES, Mode, Run, RunStatus
 
 
 def find_run(session: Session, run_id: int) -> Run | None:
@@ -30,6 +30,24 @@ def changed_lately(session: Session, run_id: int) -> bool:
         col(Run.ended_at) >= begun, Run.created + Run.updated + Run.deleted > 0
     )
     return session.exec(changed.limit(1)).first() is not None
+
+
+def queued_beside(session: Session, run_id: int) -> Mapping[int, str]:
+    """This pull and the others that wait to read the same connection by what changed, this one
+    first: run → stream. None of them when it is not such a pull, or no longer waits."""
+    mine = select(Run.connection_id).where(Run.id == run_id).scalar_subquery()
+    waiting = session.exec(
+        select(col(Run.id), Run.stream)
+        .where(
+            Run.connection_id == mine,
+            Run.status == RunStatus.QUEUED,
+            Run.mode == Mode.INCREMENTAL,
+            col(Run.since).is_(None),
+        )
+        .order_by(col(Run.id) != run_id, col(Run.id))
+    ).all()
+    found = {id_: stream for id_, stream in waiting if id_ is not None}
+    return found if run_id in found else {}
 
 
 def any_active(session: Session) -> bool:

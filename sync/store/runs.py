@@ -178,8 +178,7 @@ def wake_push(session: Session, connection_id: int) -> None:
 
 
 def _active(session: Session, connection_id: int, stream: str) -> Run | None:
-    given = {"connection": connection_id, "stream": stream}
-    return session.exec(_ACTIVE, params=given).first()
+    return session.exec(_ACTIVE, params={"connection": connection_id, "stream": stream}).first()
 
 
 def take_run(session: Session, run_id: int, worker: Worker, now: datetime) -> Lease | None:

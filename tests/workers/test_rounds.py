@@ -1,0 +1,138 @@
+"""Pulls of one connection that follow each other ask ahead together."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from config.settings import load_settings
+from connectors.bitrix24.connector import Bitrix24
+from connectors.bitrix24.sandbox import settings
+from connectors.models import Stream
+from connectors.port import readable_streams
+from sync.store import past_runs, runs
+from sync.store.connections import connection_with
+from sync.tables.connections import ConnectionState
+from sync.tables.runs import Mode, Run, RunStatus, Trigger
+from sync.vault import new_key
+from tests.connectors.bitrix24.kit import Sandbox, sandbox
+from workers import jobs
+from workers.app import App, open_app
+from workers.clock import machine_now
+from workers.connecting import connect
+from workers.pulling import pull_now
+
+# The fields of leads and deals, what changed in all streams, and the pipelines.
+FEW = 5
+PORTAL = 1
+
+
+@pytest.fixture
+def portal() -> Iterator[Sandbox]:
+    with sandbox(seed=11, records=60) as running:
+        yield running
+
+
+@pytest.fixture
+def app(tmp_path: Path, portal: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
+    """Everything of the portal was read once; what a job opens is this."""
+    given = {"RETRO_HOME": str(tmp_path), "RETRO_SECRET_KEYS": new_key()}
+    app = open_app(load_settings({**given, "RETRO_ALLOW_PRIVATE_HOSTS": "1"}))
+    mapped = {"fields": {"contract": "UF_CRM_1747309879"}}
+    connect(app, "bitrix24", "portal", {**settings(portal.options, portal.base), **mapped})
+    pull_now(app, "portal")
+
+    @contextmanager
+    def opened(_work: str) -> Iterator[App]:
+        yield app
+
+    monkeypatch.setattr(jobs, "opened_app", opened)
+    yield app
+    app.close()
+
+
+def queue(app: App, *streams: Stream, mode: Mode = Mode.INCREMENTAL) -> list[int]:
+    with app.database.writing() as session:
+        queued = [
+            runs.queue_run(
+                session,
+                PORTAL,
+                stream,
+                mode=mode,
+                trigger=Trigger.SCHEDULE,
+                at=machine_now(),
+            )
+            for stream in streams
+        ]
+        return [run.id for run in queued if run.id is not None]
+
+
+def ended(app: App, ids: list[int]) -> list[Run]:
+    with app.database.reading() as session:
+        return [runs.get_run(session, id_) for id_ in ids]
+
+
+@pytest.mark.promise("G8")
+def test_a_pull_of_all_streams_without_change_is_a_few_requests(app: App, portal: Sandbox) -> None:
+    before = portal.requests()
+    pulled = pull_now(app, "portal")
+    sent = portal.requests() - before
+    assert sent <= FEW
+    # The request for the fields is of no page.
+    assert sum(run.requests for run in pulled) == sent - 1
+    assert {run.status for run in pulled} == {RunStatus.SUCCEEDED}
+
+
+def test_a_job_reads_what_else_waits_for_its_connection(app: App, portal: Sandbox) -> None:
+    deal = portal.records("deals")[0]["id"]
+    portal.edit("deals", deal, {"set": {"opportunity": 77}})
+    ids = queue(app, *readable_streams(Bitrix24))
+    before = portal.requests()
+    jobs.pull(ids[3])
+    found = ended(app, ids)
+    assert {run.status for run in found} == {RunStatus.SUCCEEDED}
+    assert sum(run.updated for run in found) == 1
+    assert portal.requests() - before <= FEW
+    assert found[3].ended_at == min(run.ended_at for run in found if run.ended_at)
+
+
+def test_a_job_leaves_full_pulls_to_jobs_of_their_own(app: App) -> None:
+    deals, leads = queue(app, Stream.DEALS), queue(app, Stream.LEADS, mode=Mode.FULL)
+    jobs.pull(deals[0])
+    statuses = [run.status for run in ended(app, deals + leads)]
+    assert statuses == [RunStatus.SUCCEEDED, RunStatus.QUEUED]
+    jobs.pull(leads[0])
+    assert ended(app, leads)[0].complete
+
+
+def test_a_stream_that_fails_keeps_no_other_from_being_read(app: App, portal: Sandbox) -> None:
+    ids = queue(app, Stream.PIPELINES, Stream.DEALS)
+    fault = {"do": "wrong_json", "on": {"method": "batch", "nth": 3}}
+    portal.faults(fault)
+    jobs.pull(ids[0])
+    statuses = [run.status for run in ended(app, ids)]
+    assert statuses == [RunStatus.FAILED, RunStatus.SUCCEEDED]
+
+
+def test_a_broken_connection_is_checked_before_each_stream(app: App, portal: Sandbox) -> None:
+    with app.database.writing() as session:
+        row = connection_with(session, PORTAL)
+        row.state = ConnectionState.BROKEN
+        session.add(row)
+    portal.faults({"do": "expired_token", "on": {"method": "scope", "nth": 1}})
+    ids = queue(app, Stream.LEADS, Stream.DEALS)
+    jobs.pull(ids[0])
+    statuses = [run.status for run in ended(app, ids)]
+    assert statuses == [RunStatus.CANCELLED, RunStatus.SUCCEEDED]
+
+
+def test_a_run_that_another_worker_holds_is_left_to_it(app: App) -> None:
+    ids = queue(app, Stream.LEADS, Stream.DEALS)
+    with app.database.writing() as session:
+        runs.take_run(session, ids[1], runs.Worker("elsewhere", 1), machine_now())
+    jobs.pull(ids[0])
+    statuses = [run.status for run in ended(app, ids)]
+    assert statuses == [RunStatus.SUCCEEDED, RunStatus.RUNNING]
+    with app.database.reading() as session:
+        assert past_runs.queued_beside(session, ids[0]) == {}

@@ -1,0 +1,83 @@
+"""The pulls of one connection that follow each other: one connector for all of them, which asks
+ahead for what they will read."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from connectors.capabilities import ReadsAhead
+from connectors.errors import AuthFailed, ConnectorError
+from connectors.models import Stream
+from connectors.port import Connector, Window
+from sync.pull import window_start
+from sync.store.mirror import Feed
+from sync.tables.connections import Connection, ConnectionState
+from sync.vault import SecretsUnreadable
+from workers.app import App
+from workers.moves import address_kept
+
+
+@dataclass
+class Round:
+    """`streams` are about to be read by what changed, since a moment or since they were read."""
+
+    app: App
+    streams: Sequence[Stream] = ()
+    since: datetime | None = None
+    opened: Connector[Any] | None = field(default=None, init=False)
+    asked: bool = field(default=False, init=False)
+
+    @contextmanager
+    def connector(self, connection: Connection) -> Iterator[Connector[Any]]:
+        """For one of the pulls. Raises AuthFailed when what is stored cannot be used, and what a
+        check says of a connection that was broken and still is."""
+        if self.opened is None:
+            self.opened = connector_of(self.app, connection, bulk=True)
+        with address_kept(self.app, connection, self.opened):
+            if connection.state is ConnectionState.BROKEN:
+                self.opened.check()
+            if not self.asked:
+                self._ask_ahead(connection, self.opened)
+                self.asked = True
+            yield self.opened
+
+    def close(self) -> None:
+        if self.opened is not None:
+            self.opened.close()
+
+    def _ask_ahead(self, connection: Connection, connector: Connector[Any]) -> None:
+        """What cannot be had so is asked for by each pull, which then tells what is wrong."""
+        if len(self.streams) < 2 or not isinstance(connector, ReadsAhead):
+            return
+        assert connection.id is not None
+        with self.app.database.reading() as session:
+            starts = {
+                stream: self.since or window_start(session, connector, Feed(connection.id, stream))
+                for stream in self.streams
+            }
+        windows = {stream: Window(start) for stream, start in starts.items() if start is not None}
+        with suppress(ConnectorError):
+            connector.read_ahead(windows)
+
+
+@contextmanager
+def a_round(
+    app: App, streams: Sequence[Stream] = (), since: datetime | None = None
+) -> Iterator[Round]:
+    with closing(Round(app, streams, since)) as opened:
+        yield opened
+
+
+def connector_of(app: App, connection: Connection, *, bulk: bool = False) -> Connector[Any]:
+    """Raises AuthFailed when what is stored cannot be used."""
+    step = "Connect it again."
+    try:
+        return app.connector(connection, bulk=bulk)
+    except SecretsUnreadable as error:
+        raise AuthFailed(str(error), next_step=step) from error
+    except ValueError as error:
+        # Not its own text: that has many lines, and may quote a setting.
+        text = f"The stored settings of {connection.name} do not fit this version."
+        raise AuthFailed(text, next_step=step) from error
