@@ -18,6 +18,9 @@ from connectors.bitrix24.portal.data import Row
 from connectors.bitrix24.portal.zone import PortalZone
 
 HOLES = 0.05
+# Seeded rows end at a fixed moment, so that a seed means the same rows on every day.
+UNTIL = 1793491200  # 2026-11-01T00:00Z
+SINCE = UNTIL - 540 * 86400
 Value = Any
 Literal = Callable[[Value], str]
 
@@ -49,8 +52,8 @@ class Generated(ABC):
         """Live values in the order of `live`; a tail as anything that `str` turns into text."""
 
     def time_bounds(self, name: str) -> tuple[int, int] | None:
-        """Between which moments a live time of every row lies, where that is known."""
-        return None
+        """Between which moments a live time of every row lies; None for other fields."""
+        return (SINCE, UNTIL) if self.live.get(name) == TIME else None
 
     def position(self, row_id: int) -> int | None:
         at = bisect_left(self.ids, row_id)

@@ -16,7 +16,7 @@ from connectors.bitrix24.portal.generated import (
     random_words,
 )
 from connectors.bitrix24.portal.schema import DEAL, LEAD, Field, Schema
-from connectors.bitrix24.portal.seeded import SINCE, UNTIL, Items
+from connectors.bitrix24.portal.seeded import Items
 from connectors.bitrix24.portal.shapes import DAY, Move, Shape
 from connectors.bitrix24.portal.zone import PortalZone
 
@@ -134,9 +134,6 @@ class SeededActivities(Generated):
         created = ended + 10
         id_ = self.ids[position]
         return id_, items.ids[at], created, started, ended, ended, created
-
-    def time_bounds(self, name: str) -> tuple[int, int] | None:
-        return (SINCE, UNTIL) if self.live.get(name) == TIME else None
 
     def _hidden_positions(self) -> Iterator[int]:
         yield from (bisect_left(self._leads.ids, id_) for id_ in self._leads.hidden)

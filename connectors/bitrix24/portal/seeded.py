@@ -9,8 +9,10 @@ from connectors.bitrix24.portal.generated import (
     MAYBE,
     MAYBE_TIME,
     PLAIN,
+    SINCE,
     TAIL,
     TIME,
+    UNTIL,
     Generated,
     Value,
     holed_ids,
@@ -19,9 +21,6 @@ from connectors.bitrix24.portal.generated import (
 from connectors.bitrix24.portal.shapes import DAY, FINAL, Shape, template_of
 from connectors.bitrix24.portal.zone import PortalZone
 
-# Seeded history ends at a fixed moment, so that a seed means the same rows on every day.
-UNTIL = 1793491200  # 2026-11-01T00:00Z
-SINCE = UNTIL - 540 * DAY
 # The longest a seeded item can go on after its creation: moves, jitter and late edits.
 TAIL_DAYS = 100
 WEEK = 7 * DAY
@@ -79,9 +78,6 @@ class Items(Generated):
         for number, at in self.moves(position):
             moment = still_ended(moment, steps[number].type_id, steps[number].semantics, at)
         return moment
-
-    def time_bounds(self, name: str) -> tuple[int, int] | None:
-        return (SINCE, UNTIL) if self.live.get(name) == TIME else None
 
     def _set_moments(self) -> None:
         """When each row was created, last moved and last updated."""
@@ -276,9 +272,6 @@ class SeededContacts(Generated):
         created = SINCE + position * self._span // len(self.ids)
         updated = created + (word >> 20) % (30 * DAY)
         return self.ids[position], self.ids[position], created, updated, updated
-
-    def time_bounds(self, name: str) -> tuple[int, int] | None:
-        return (SINCE, UNTIL) if self.live.get(name) == TIME else None
 
 
 def _money(word: int) -> int | float:
