@@ -56,14 +56,14 @@ def apply_hint(app: App, event_id: int) -> None:
     except ConnectorError as error:
         if not isinstance(error, TryLater):
             with app.database.writing() as session:
-                hooks.note_failed(session, event_id, machine_now())
+                hooks.note_failed(session, event_id, event.deliveries, machine_now())
         return
     except PASSING:
         raise
     except Exception:
         # A defect would meet it again at every ring.
         with app.database.writing() as session:
-            hooks.note_failed(session, event_id, machine_now())
+            hooks.note_failed(session, event_id, event.deliveries, machine_now())
         raise
     with app.database.writing() as session:
         hooks.note_applied(session, event_id, event.deliveries, machine_now())

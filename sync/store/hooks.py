@@ -93,8 +93,18 @@ def note_applied(session: Session, event_id: int, deliveries: int, at: datetime)
     )
 
 
-def note_failed(session: Session, event_id: int, at: datetime) -> None:
-    """The record could not be read again; the next scheduled pull brings it."""
-    event = session.get_one(HookEvent, event_id)
-    event.state, event.applied_at = HookState.FAILED, at
-    session.add(event)
+def note_failed(session: Session, event_id: int, deliveries: int, at: datetime) -> None:
+    """The record could not be read again; the next scheduled pull brings it.
+
+    What another worker has applied meanwhile stays applied, and `deliveries` is as in
+    `note_applied`.
+    """
+    session.connection().execute(
+        update(HookEvent)
+        .where(
+            col(HookEvent.id) == event_id,
+            col(HookEvent.deliveries) == deliveries,
+            col(HookEvent.state) == HookState.STORED,
+        )
+        .values(state=HookState.FAILED, applied_at=at)
+    )

@@ -118,6 +118,30 @@ def test_an_event_that_is_delivered_again_while_it_is_read_stays_stored(
 
 
 @pytest.mark.usefixtures("portal")
+def test_a_failure_leaves_an_event_stored_that_was_delivered_again_meanwhile(
+    app: App, client: httpx.Client
+) -> None:
+    client.post("/hooks/portal", data=task_update())
+    (begun,) = stored(app)
+    client.post("/hooks/portal", data=task_update())
+    for read, left in ((begun, HookState.STORED), (stored(app)[0], HookState.FAILED)):
+        _fail(app, read)
+        assert stored(app)[0].state is left
+
+
+@pytest.mark.usefixtures("portal")
+def test_an_event_that_another_worker_has_applied_does_not_fail_afterwards(
+    app: App, client: httpx.Client
+) -> None:
+    client.post("/hooks/portal", data=task_update())
+    _read(app, HookState.APPLIED, 0.4)
+    (applied,) = stored(app)
+    _fail(app, applied)
+    (event,) = stored(app)
+    assert (event.state, event.applied_at) == (HookState.APPLIED, applied.applied_at)
+
+
+@pytest.mark.usefixtures("portal")
 @pytest.mark.parametrize("ts", ["", "soon", "9" * 30])
 def test_an_event_without_a_moment_is_stored_once(app: App, client: httpx.Client, ts: str) -> None:
     for _ in range(2):
@@ -292,6 +316,13 @@ def _read(app: App, state: HookState, seconds: float) -> None:
         (row,) = session.exec(select(HookEvent)).all()
         row.state, row.applied_at = state, datetime.fromtimestamp(TS + seconds, UTC)
         session.add(row)
+
+
+def _fail(app: App, read: HookEvent) -> None:
+    """As the worker does that read this event and could not read its record."""
+    assert read.id is not None
+    with app.database.writing() as session:
+        hooks.note_failed(session, read.id, read.deliveries, machine_now())
 
 
 def _busy_threads() -> int:
