@@ -7,12 +7,13 @@ from datetime import datetime
 from connectors.models import Stream
 from connectors.port import readable_streams
 from connectors.registry import tool
-from sync.store import by_hand, connections, cursors, freshness, past_runs, runs
+from sync.store import audit, by_hand, connections, cursors, freshness, past_runs, runs
 from sync.store.mirror import Feed
 from sync.tables.runs import ACTIVE_STATUSES, PUSH, Mode, Run, RunStatus, Trigger
 from workers.app import App
 from workers.clock import machine_now
 from workers.errors import CannotRun, NotThere
+from workers.hand import this_hand
 from workers.rounds import Round, a_round
 from workers.running import work_on
 
@@ -127,8 +128,11 @@ def cancel(app: App, run_id: int) -> None:
             raise NotThere(f"There is no run {run_id}.")
         if run.stream == PUSH:
             raise CannotRun("A push is not cancelled: its writes would be sent by the next one.")
+        before = {"status": run.status.value, "cancelling": run.cancel}
         status = runs.cancel_run(session, run_id, machine_now())
         if status is None:
             raise CannotRun(f"Run {run_id} has ended before: {run.status.value}.")
+        after = {"status": status.value, "cancelling": status is RunStatus.RUNNING}
+        audit.note(session, this_hand(), "cancel", str(run_id), before=before, after=after)
         if status is RunStatus.CANCELLED:
             cursors.forget_pull(session, Feed(run.connection_id, Stream(run.stream)), run_id)

@@ -55,11 +55,8 @@ def import_retro(app: App, text: str, source: str) -> Imported:
             taken=retros.taken_ids(session),
         )
         carried = tuple(_carried_over(session, retro))
-        planned = [
-            each.id
-            for each in retros.decisions(session, retro.id)
-            if retros.actions(session, each.id)
-        ]
+        known = [each.id for each in retros.decisions(session, retro.id)]
+        planned = [each for each in known if retros.actions(session, each)]
         warnings = {
             hypothesis.id: warning
             for hypothesis in retro.hypotheses
@@ -75,7 +72,8 @@ def import_retro(app: App, text: str, source: str) -> Imported:
             local = calendar.of(countries[each.accountable])
             retros.save_rows(session, [_decision_row(session, retro, each, local, now)])
         told = {"decisions": [each.id for each in retro.decisions], "file": source}
-        audit.note(session, this_hand(), "import", retro.id, after=told)
+        before = {"decisions": known} if known else None
+        audit.note(session, this_hand(), "import", retro.id, before=before, after=told)
         cost = meeting_cost(app, session, retro)
         return Imported(retro, tuple(warnings.values()), carried, cost, tuple(planned))
 

@@ -1,5 +1,7 @@
 """What people ask of the outbox as a whole."""
 
+from collections.abc import Mapping
+
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
@@ -37,14 +39,15 @@ def _another(key: str) -> str:
     return f"{stem}{ANEW}{int(count or 0) + 1}"
 
 
-def retry_all(session: Session) -> int:
-    """Send every refused or dead write again; returns how many there are."""
-    keys = session.exec(
-        select(Outbox.key)
-        .where(col(Outbox.state).in_(outbox.FAILED))
-        .order_by(col(Outbox.sequence))
+def retry_all(session: Session) -> Mapping[str, OutboxState]:
+    """Send every refused or dead write again; returns the state each had, by its key."""
+    rows = session.exec(
+        select(Outbox).where(col(Outbox.state).in_(outbox.FAILED)).order_by(col(Outbox.sequence))
     ).all()
-    return sum(retry(session, key) for key in keys)
+    before = {row.key: row.state for row in rows}
+    for key in before:
+        retry(session, key)
+    return before
 
 
 def hurry(session: Session, connection_id: int) -> None:

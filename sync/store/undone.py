@@ -19,6 +19,11 @@ def done_in(session: Session, run_id: int) -> Sequence[Outbox]:
     ).all()
 
 
+def states_of(session: Session, run_id: int) -> dict[str, OutboxState]:
+    """By key, of what a run did."""
+    return {row.key: row.state for row in done_in(session, run_id)}
+
+
 def note_undone(session: Session, key: str) -> None:
     row = session.get_one(Outbox, key)
     row.state = OutboxState.UNDONE

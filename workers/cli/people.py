@@ -1,18 +1,20 @@
 """retro people, people match."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
+from sqlmodel import Session
 
 from connectors.models import Stream
 from connectors.port import readable_streams
 from connectors.registry import tool
-from sync.store import connections, people
+from sync.store import audit, connections, people
 from workers.app import App
 from workers.cli.context import FILE, json_option, opened
 from workers.cli.output import Output, Status
+from workers.hand import this_hand
 from workers.people_file import import_people
 from workers.text_file import text_of
 
@@ -100,8 +102,27 @@ def _match(app: App) -> dict[str, list[str]]:
     with app.database.writing() as session:
         for connection in connections.all_connections(session):
             assert connection.id is not None
+            before = people.accounts_of_people(session, connection.id)
             for match in people.match_by_email(session, connection.id):
                 if match.problem:
                     told = f"{connection.name}: {match.problem}"
                     problems.setdefault(match.person, []).append(told)
+            after = people.accounts_of_people(session, connection.id)
+            _note(session, connection.name, before, after)
     return problems
+
+
+def _note(
+    session: Session, connection: str, before: Mapping[str, str], after: Mapping[str, str]
+) -> None:
+    """Whose account is another one now."""
+    changed = [each for each in sorted({*before, *after}) if before.get(each) != after.get(each)]
+    if changed:
+        audit.note(
+            session,
+            this_hand(),
+            "people match",
+            connection,
+            before={each: before.get(each) for each in changed},
+            after={each: after.get(each) for each in changed},
+        )

@@ -6,6 +6,7 @@ import click
 
 from sync.rehearsal import Promise
 from sync.store import audit, by_hand, connections, outbox
+from sync.store.undone import states_of
 from sync.tables.connections import Connection
 from sync.tables.runs import RunStatus
 from workers import rehearsing
@@ -95,9 +96,12 @@ def undo_command(run_id: int, as_json: bool) -> Status:
     """Take back what a push wrote, where nobody has changed the record since."""
     output = Output(as_json)
     with opened() as app:
+        with app.database.reading() as session:
+            before = states_of(session, run_id)
         undone = undo_now(app, run_id)
         with app.database.writing() as session:
-            audit.note(session, this_hand(), "undo", str(run_id), after={"keys": list(undone.keys)})
+            after = states_of(session, run_id)
+            audit.note(session, this_hand(), "undo", str(run_id), before=before, after=after)
     if as_json:
         output.document(undone.document)
     else:
@@ -122,17 +126,7 @@ def outbox_command(action: str | None, key: str | None, every: bool, as_json: bo
         raise click.UsageError("retry takes the key of a write, or --all")
     with opened() as app:
         if action == "retry":
-            with app.database.writing() as session:
-                if every:
-                    by_hand.retry_all(session)
-                    audit.note(session, this_hand(), "outbox retry", "all")
-                elif key is not None:
-                    before = {"state": outbox.state_of(session, key)}
-                    if not by_hand.retry(session, key):
-                        raise NotThere(f"No refused or dead write has the key {key!r}.")
-                    after = {"state": outbox.state_of(session, key)}
-                    hand = this_hand()
-                    audit.note(session, hand, "outbox retry", key, before=before, after=after)
+            _retry(app, key)
         with app.database.reading() as session:
             names = {row.id: row.name for row in connections.all_connections(session)}
             shown = [
@@ -148,6 +142,21 @@ def outbox_command(action: str | None, key: str | None, every: bool, as_json: bo
                 output.text(f"{row['key']}: {why}")
     waits = any(row["state"] in ("refused", "dead") for row in shown)
     return Status.WAITS_FOR_A_PERSON if waits else Status.DONE
+
+
+def _retry(app: App, key: str | None) -> None:
+    """One write, or all of them."""
+    with app.database.writing() as session:
+        if key is None:
+            before = dict(by_hand.retry_all(session))
+        else:
+            state = outbox.state_of(session, key)
+            if state is None or not by_hand.retry(session, key):
+                raise NotThere(f"No refused or dead write has the key {key!r}.")
+            before = {key: state}
+        after = {each: outbox.state_of(session, each) for each in before}
+        hand = this_hand()
+        audit.note(session, hand, "outbox retry", key or "all", before=before, after=after)
 
 
 def _why(row: dict[str, object]) -> str:

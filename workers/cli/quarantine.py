@@ -7,17 +7,14 @@ from typing import Any
 import click
 from sqlmodel import Session
 
-from sync.store import audit, connections, cursors, deletes
+from sync.store import connections, cursors, deletes
 from workers.cli.context import json_option, opened
 from workers.cli.output import Output, Status
-from workers.clock import machine_now
-from workers.errors import NotThere
-from workers.hand import this_hand
-from workers.rereading import replay
+from workers.quarantine import ACCEPT, DROP, settle_deletes, settle_record
 
 
 @click.command("quarantine")
-@click.argument("action", required=False, type=click.Choice(["accept", "drop"]))
+@click.argument("action", required=False, type=click.Choice([ACCEPT, DROP]))
 @click.argument("which", required=False, metavar="[ID]")
 @json_option
 def quarantine_command(action: str | None, which: str | None, as_json: bool) -> Status:
@@ -32,12 +29,8 @@ def quarantine_command(action: str | None, which: str | None, as_json: bool) -> 
         raise click.UsageError("give nothing, or accept or drop with an id")
     with opened() as app:
         if action is not None and which is not None:
-            number = _number(which)
-            if action == "accept" and not which.startswith("d"):
-                replay(app, number)
-            with app.database.writing() as session:
-                _settle(session, action, which, number)
-                audit.note(session, this_hand(), f"quarantine {action}", which)
+            settle = settle_deletes if which.startswith("d") else settle_record
+            settle(app, action, _number(which))
         with app.database.reading() as session:
             names = {row.id: row.name for row in connections.all_connections(session)}
             shown = [*_deletes(session, names), *_records(session, names)]
@@ -76,20 +69,6 @@ def _number(which: str) -> int:
     if found is None:
         raise click.UsageError(f"{which!r} is no id; retro quarantine shows them")
     return int(found[1])
-
-
-def _settle(session: Session, action: str, which: str, number: int) -> None:
-    if not which.startswith("d"):
-        if action == "drop" and not cursors.drop_set_aside(session, number):
-            raise NotThere(f"No record was set aside under {which}.")
-        return
-    done = (
-        deletes.accept(session, number, machine_now())
-        if action == "accept"
-        else deletes.keep(session, number)
-    )
-    if done is None:
-        raise NotThere(f"No deletes wait under {which}.")
 
 
 def _deletes(session: Session, names: dict[int | None, str]) -> Iterator[dict[str, Any]]:

@@ -120,7 +120,14 @@ def test_a_decision_becomes_three_tasks_and_applying_it_twice_adds_none(
         file.write_text(RETRO[: RETRO.index("decisions:")])
         again = retro("import", str(file))
         assert "D-email-ctr is not in the file any more; it stays" in again.out
-        assert [row["action"] for row in retro("audit", "--json").document][:2] == ["import"] * 2
+        last, middle, *earlier = retro("audit", "--json").document
+        known = {"decisions": ["D-email-ctr"]}
+        assert (last["action"], last["before"], last["after"]["decisions"]) == ("import", known, [])
+        assert (middle["action"], middle["before"]) == ("import", known)
+        assert next(row["before"] for row in earlier if row["action"] == "import") is None
+        matched = next(row for row in earlier if row["action"] == "people match")
+        assert (matched["subject"], set(matched["before"].values())) == ("portal", {None})
+        assert set(matched["before"]) == set(matched["after"]) == set(ROLES)
 
 
 def test_a_plan_is_told_in_words(retro: Retro, file: Path) -> None:

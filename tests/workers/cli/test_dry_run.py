@@ -38,6 +38,11 @@ def test_plan_dry_run_push_and_undo_say_the_same(retro: Retro, tmp_path: Path) -
         assert set(undone.document["undone"]) == {
             row["key"] for row in retro("outbox", "--json").document if row["state"] == "undone"
         }
+        change = retro("audit", "--json").document[0]
+        assert (change["action"], set(change["before"].values())) == ("undo", {"done"})
+        assert {key for key, state in change["after"].items() if state == "undone"} == set(
+            undone.document["undone"]
+        )
         reasons = {each["key"]: each["reason"] for each in undone.document["left"]}
         assert reasons[f"task:{task['key']}"] == "Somebody changed it since: title."
         assert retro("undo", str(run["run"]), "--json").document == undone.document

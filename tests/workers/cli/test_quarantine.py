@@ -49,6 +49,10 @@ def test_held_back_deletes_are_accepted_or_dropped(
     assert (settled.status, settled.document) == (0, [])
     change = retro("audit", "--json").document[0]
     assert (change["action"], change["subject"]) == (f"quarantine {word}", waiting)
+    before = change["before"]
+    assert (before["connection"], before["stream"]) == ("portal", "deals")
+    assert len(before["waiting"]) == 20
+    assert change["after"] == ({"deleted": 20} if word == "accept" else {"kept": 20})
     again = retro("pull", "portal", "--stream", "deals", "--full", "--json")
     assert (again.status, again.document["runs"][0]["complete"]) == (0, True)
     assert alive(retro) == left
@@ -73,6 +77,23 @@ def test_a_record_that_was_set_aside_is_read_again_when_it_was_corrected(
     assert (taken.status, taken.document) == (0, [])
     amounts = {row["id"]: row["amount"] for row in retro("records", "deals", "--json").document}
     assert float(amounts[str(bad)]) == 33.33
+    taken_now, refused_again = retro("audit", "--json").document[:2]
+    told = {"connection": "portal", "stream": "deals", "record": str(bad), "state": "set aside"}
+    assert (refused_again["before"], refused_again["after"]) == (told, {"state": "set aside"})
+    assert (taken_now["before"], taken_now["after"]) == (told, {"state": "taken"})
+
+
+def test_a_record_that_is_dropped_is_told_in_the_audit(retro: Retro, own: Sandbox) -> None:
+    retro.connect(own)
+    bad = own.records("deals")[7]["id"]
+    own.edit("deals", bad, {"set": {"opportunity": 33.333333}})
+    retro("pull", "portal", "--stream", "deals")
+    (waiting,) = retro("quarantine", "--json").document
+    assert retro("quarantine", "drop", str(waiting["id"]), "--json").document == []
+    change = retro("audit", "--json").document[0]
+    assert (change["action"], change["subject"]) == ("quarantine drop", str(waiting["id"]))
+    told = {"connection": "portal", "stream": "deals", "record": str(bad), "state": "set aside"}
+    assert (change["before"], change["after"]) == (told, {"state": "forgotten"})
 
 
 @pytest.mark.promise("G12")
