@@ -15,12 +15,14 @@ from secrets import token_hex
 from typing import Literal
 
 from redis import Redis
+from redis.client import Pipeline
 from redis.exceptions import WatchError
 from rq import Queue, Retry, Worker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.timeouts import BaseTimeoutException as TimedOut
 from rq.utils import import_attribute
+from rq.worker_registration import register
 
 from workers.leash import die_with_parent
 
@@ -131,6 +133,12 @@ class LeashedWorker(Worker):
     second time elsewhere."""
 
     max_connection_wait_time = LONGEST_RECONNECT_SECONDS
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """RQ puts a worker on its list once: who empties Redis empties that, and a worker that goes
+        on with its work would count as dead."""
+        super().heartbeat(timeout, pipeline)
+        register(self, pipeline)
 
     def main_work_horse(self, job: Job, queue: Queue) -> None:
         assert self.pid is not None
