@@ -122,6 +122,7 @@ def take(bucket: Bucket, budget: Budget, now: float, urgent: bool = False) -> tu
 
     No moment is promised ahead: a refusal could not call back those who sleep until theirs.
     """
+    bucket = _as_of(bucket, now)
     if now < bucket.paused_until:
         return bucket, bucket.paused_until - now
     hours, until_next_day = _day(bucket, budget, now, urgent)
@@ -129,11 +130,25 @@ def take(bucket: Bucket, budget: Budget, now: float, urgent: bool = False) -> tu
         return bucket, until_next_day
     careful = now < bucket.careful_until
     rate = budget.rate * (CAREFUL_SHARE if careful else 1.0)
-    level = max(0.0, bucket.level - max(0.0, now - bucket.at) * rate) + 1.0
+    level = max(0.0, bucket.level - (now - bucket.at) * rate) + 1.0
     delay = (level - _brim(budget, careful, urgent)) / rate
     if delay > ROUNDING:
         return bucket, delay
-    return replace(bucket, at=max(now, bucket.at), level=level, hours=hours), 0.0
+    return replace(bucket, at=now, level=level, hours=hours), 0.0
+
+
+def _as_of(bucket: Bucket, now: float) -> Bucket:
+    """A clock that was set back takes the bucket with it: nothing would drain before it has caught
+    up, and a pause would last as much longer."""
+    back = bucket.at - now
+    if back <= 0:
+        return bucket
+    return replace(
+        bucket,
+        at=now,
+        careful_until=bucket.careful_until - back,
+        paused_until=bucket.paused_until - back,
+    )
 
 
 def _brim(budget: Budget, careful: bool, urgent: bool) -> float:
@@ -165,6 +180,7 @@ def refuse(bucket: Bucket, budget: Budget, now: float, retry_after: float) -> Bu
     Our own count is worth nothing from here on: it starts again at zero, behind a pause that lets
     the tool's bucket drain by some requests even while the other one goes on.
     """
+    bucket = _as_of(bucket, now)
     pause = max(retry_after, PAUSE_REQUESTS / budget.rate)
     return Bucket(
         at=now,

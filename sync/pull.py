@@ -130,12 +130,14 @@ def _wait_or_fail(pull: Pull, started: float, error: Unavailable) -> RunStatus:
     nothing_to_lose = run.trigger is Trigger.MANUAL and run.read == 0
     if nothing_to_lose or run.stalled >= len(PAUSES):
         return _fail(pull, started, error)
+    now = pull.now()
     with pull.database.writing() as session:
         runs.release(
             session,
             pull.lease,
+            now,
             seconds=monotonic() - started,
-            waiting_until=pull.now() + PAUSES[run.stalled],
+            waiting_until=now + PAUSES[run.stalled],
             stalled=run.stalled + 1,
             error=told,
         )
@@ -284,8 +286,8 @@ def _end_slice(pull: Pull, started: float, *, moved: bool) -> RunStatus:
 
 
 def _release(pull: Pull, started: float, wait: timedelta | None = None, idle: int = 0) -> RunStatus:
-    until = None if wait is None else pull.now() + wait
-    seconds = monotonic() - started
+    now, seconds = pull.now(), monotonic() - started
+    until = None if wait is None else now + wait
     with pull.database.writing() as session:
-        runs.release(session, pull.lease, seconds=seconds, waiting_until=until, idle=idle)
+        runs.release(session, pull.lease, now, seconds=seconds, waiting_until=until, idle=idle)
     return RunStatus.QUEUED if until is None else RunStatus.WAITING

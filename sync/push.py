@@ -36,7 +36,6 @@ from sync.tables.runs import RunStatus
 # An answer that cannot be read may be a proxy's, for an hour; a dead letter is for a person.
 MOST_ATTEMPTS = 12
 FIRST_PAUSE = timedelta(seconds=5)
-LONGEST_PAUSE = timedelta(minutes=30)
 
 
 @dataclass(frozen=True)
@@ -155,7 +154,7 @@ def _give_up(push: Push, meter: Meter, claimed: Claimed, failure: Failure) -> No
 def _put_off(push: Push, meter: Meter, claimed: Claimed, failure: Failure) -> datetime:
     """Commit that it goes out later; returns when anything may be asked of the tool again."""
     error, now, waits = failure.error, push.now(), claimed.waits
-    again = now + min(FIRST_PAUSE * 2 ** min(waits, 16), LONGEST_PAUSE)
+    again = now + min(FIRST_PAUSE * 2 ** min(waits, 16), outbox.LONGEST_PAUSE)
     # The whole connection waits for its budget or its key, and this write no longer than that.
     for_all = isinstance(error, RateLimited | ConnectionBroken)
     with push.database.writing() as session:
@@ -201,6 +200,7 @@ def _release(
         runs.release(
             session,
             push.lease,
+            push.now(),
             seconds=monotonic() - started,
             waiting_until=until,
             error=health.describe(session, push.connection_id, error) if error else None,

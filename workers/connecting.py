@@ -16,7 +16,7 @@ from connectors.models import Stream
 from connectors.port import Connector, ConnectorConfig
 from connectors.registry import tool
 from sync import health
-from sync.store import audit, connections, cursors, runs
+from sync.store import audit, cancelling, connections, cursors
 from sync.tables.connections import Connection
 from sync.vault import SecretsUnreadable
 from workers.app import App
@@ -114,7 +114,7 @@ def connect_as(app: App, kind: str, name: str, config: ConnectorConfig) -> Conne
         audit.note(session, this_hand(), "connect", name, before=before, after=after)
         if reshaped:
             # Those under way read by the old settings.
-            runs.cancel_pulls(session, row.id, now)
+            cancelling.cancel_pulls(session, row.id, now)
             cursors.read_everything_again(session, row.id)
     return Connected(name, account, reshaped)
 

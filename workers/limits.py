@@ -109,6 +109,14 @@ class RedisLimiter:
         return math.ceil(max(0.0, last - now) + FORGET_AFTER)
 
 
+class Noted(msgspec.Struct, frozen=True, array_like=True):
+    """`amount` of a limit until then, as it was noted `at`; moments of the clock of Redis."""
+
+    amount: float
+    until: float
+    at: float = 0.0
+
+
 class RedisMeter:
     """Safe between threads, processes and machines; the clock is the one of Redis."""
 
@@ -117,9 +125,10 @@ class RedisMeter:
         self._key = f"retro:meter:{account}"
 
     def note(self, name: str, used: Used) -> None:
-        until = self._now() + used.resets_in
+        now = self._now()
+        noted = Noted(used.amount, now + used.resets_in, now)
         with self._redis.pipeline(transaction=False) as pipe:
-            pipe.hset(self._key, name, msgspec.json.encode((used.amount, until)))
+            pipe.hset(self._key, name, msgspec.json.encode(noted))
             # Later than any limit is counted: a name that is not noted again is read as reset.
             pipe.expire(self._key, math.ceil(used.resets_in) + round(HOUR))
             pipe.execute()
@@ -128,8 +137,9 @@ class RedisMeter:
         kept = self._redis.hget(self._key, name)
         if kept is None:
             return None
-        amount, until = msgspec.json.decode(kept, type=tuple[float, float])
-        return still_used(amount, until - self._now())
+        noted = msgspec.json.decode(kept, type=Noted)
+        # What was noted in time to come was noted before the clock was set back.
+        return still_used(noted.amount, noted.until - max(self._now(), noted.at))
 
     def _now(self) -> float:
         seconds, microseconds = self._redis.time()

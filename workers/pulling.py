@@ -7,7 +7,7 @@ from datetime import datetime
 from connectors.models import Stream
 from connectors.port import readable_streams
 from connectors.registry import tool
-from sync.store import audit, by_hand, connections, cursors, freshness, past_runs, runs
+from sync.store import audit, by_hand, cancelling, connections, cursors, freshness, past_runs, runs
 from sync.store.mirror import Feed
 from sync.tables.runs import ACTIVE_STATUSES, PUSH, Mode, Run, RunStatus, Trigger
 from workers.app import App
@@ -129,7 +129,7 @@ def cancel(app: App, run_id: int) -> None:
         if run.stream == PUSH:
             raise CannotRun("A push is not cancelled: its writes would be sent by the next one.")
         before = {"status": run.status.value, "cancelling": run.cancel}
-        status = runs.cancel_run(session, run_id, machine_now())
+        status = cancelling.cancel_run(session, run_id, machine_now())
         if status is None:
             raise CannotRun(f"Run {run_id} has ended before: {run.status.value}.")
         after = {"status": status.value, "cancelling": status is RunStatus.RUNNING}

@@ -90,7 +90,7 @@ def left_in_words(app: App, lease: Lease, run: Run) -> Iterator[None]:
                 "next_step": "The next one goes on from there.",
                 "blocks": [],
             }
-            runs.release(session, lease, seconds=0.0, error=told)
+            runs.release(session, lease, machine_now(), seconds=0.0, error=told)
         raise
     except Exception as error:
         _fail_unexpectedly(app, lease, run, error)

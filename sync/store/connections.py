@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 from pydantic import SecretStr, ValidationError
-from sqlalchemy import ColumnElement, delete, or_, update
+from sqlalchemy import ColumnElement, delete, false, or_, update
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
@@ -25,6 +25,8 @@ from sync.vault import SecretsUnreadable, Vault
 RUN = table_of(Run)
 # Longer than a renewal may take with all its retries.
 LOCK = timedelta(seconds=90)
+# Who waits for the lock looks again after this.
+LOOK = timedelta(seconds=0.2)
 
 
 class UnknownConnection(LookupError):
@@ -214,21 +216,27 @@ class StoredToken:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        while (until := self._take_lock()) is None:
-            self.sleep(0.2)
+        held, waited = None, timedelta(0)
+        while (until := self._take_lock(held if waited >= LOCK else None)) is None:
+            before, held = held, self._held_until()
+            waited = waited + LOOK if held == before else LOOK
+            self.sleep(LOOK.total_seconds())
         try:
             yield
         finally:
             self._free_lock(until)
 
-    def _take_lock(self) -> datetime | None:
-        """Until when it is ours; None when it is somebody else's."""
-        now = self.now()
+    def _take_lock(self, abandoned: datetime | None) -> datetime | None:
+        """Until when it is ours; None when it is somebody else's. One that was seen unchanged for
+        as long as anybody may hold it is `abandoned`, whatever the clock was set to meanwhile."""
+        now, held = self.now(), col(Connection.token_lock_until)
         until = now + LOCK
-        free = or_(
-            col(Connection.token_lock_until).is_(None), col(Connection.token_lock_until) < now
-        )
+        free = or_(held.is_(None), held < now, held == abandoned if abandoned else false())
         return until if self._change_lock(free, until) else None
+
+    def _held_until(self) -> datetime | None:
+        with self.database.reading() as session:
+            return connection_with(session, self.connection_id).token_lock_until
 
     def _free_lock(self, until: datetime) -> None:
         """Only our own: a renewal may have outlived its lock, which then is the next holder's. The

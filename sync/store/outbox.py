@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, not_, or_
@@ -12,8 +12,11 @@ from sqlmodel import Session, col, select
 from sync.store import runs
 from sync.store.coalescing import PENDING, coalesced
 from sync.store.database import one_at_a_time
+from sync.store.runs import TOO_LONG
 from sync.tables.outbox import Link, LinkKind, Operation, Outbox, OutboxState
 
+# A write that fails again and again is not put off by more.
+LONGEST_PAUSE = timedelta(minutes=30)
 FAILED = (OutboxState.REFUSED, OutboxState.DEAD)
 CREATES = (Operation.CREATE_TASK, Operation.CREATE_TARGET)
 
@@ -134,7 +137,10 @@ def _may_go(now: datetime | None = None) -> Sequence[ColumnElement[bool]]:
     """What goes out by itself, now or at any time."""
     if now is None:
         return _IN_TURN
-    return (*_IN_TURN, or_(col(Outbox.not_before).is_(None), col(Outbox.not_before) <= now))
+    # Later than anything is put off: the clock was set back since.
+    later = col(Outbox.not_before) > now + LONGEST_PAUSE + TOO_LONG
+    due = or_(col(Outbox.not_before).is_(None), col(Outbox.not_before) <= now, later)
+    return (*_IN_TURN, due)
 
 
 def _in_turn() -> Sequence[ColumnElement[bool]]:

@@ -129,40 +129,6 @@ def serves(run: Run, mode: Mode, since: datetime | None = None) -> bool:
     return run.mode is mode and run.since == since
 
 
-def cancel_pulls(session: Session, connection_id: int, at: datetime) -> None:
-    """End the pulls of a connection that are under way; their workers lose their lease."""
-    session.connection().execute(
-        update(Run)
-        .where(
-            col(Run.connection_id) == connection_id,
-            col(Run.stream) != PUSH,
-            col(Run.status).in_(ACTIVE_STATUSES),
-        )
-        .values(status=RunStatus.CANCELLED, ended_at=at, lease_until=None, waiting_until=None)
-    )
-
-
-def cancel_run(session: Session, run_id: int, at: datetime) -> RunStatus | None:
-    """End a run that nobody works on, or ask its worker to end it between two pages.
-
-    The status it has then: cancelled, or still running; None when it had ended before.
-    """
-    idle = or_(col(Run.status) == RunStatus.WAITING, _nobodys(at))
-    ended = session.connection().execute(
-        update(Run)
-        .where(col(Run.id) == run_id, idle)
-        .values(status=RunStatus.CANCELLED, ended_at=at, lease_until=None, waiting_until=None)
-    )
-    if ended.rowcount == 1:
-        return RunStatus.CANCELLED
-    asked = session.connection().execute(
-        update(Run)
-        .where(col(Run.id) == run_id, col(Run.status) == RunStatus.RUNNING)
-        .values(cancel=True)
-    )
-    return RunStatus.RUNNING if asked.rowcount == 1 else None
-
-
 def wake_push(session: Session, connection_id: int) -> None:
     """Let a push that waits out a failing write go on: there is something new to send, or somebody
     asks for it. One that waits for its budget is left to wait: it may ask nothing of the tool."""
@@ -190,7 +156,7 @@ def take_run(session: Session, run_id: int, worker: Worker, now: datetime) -> Le
         session.connection()
         .execute(
             update(Run)
-            .where(col(Run.id) == run_id, _nobodys(now))
+            .where(col(Run.id) == run_id, nobodys(now))
             .values(
                 status=RunStatus.RUNNING,
                 fence=Run.fence + 1,
@@ -214,11 +180,18 @@ def take_run(session: Session, run_id: int, worker: Worker, now: datetime) -> Le
     return Lease(run_id, fence)
 
 
-def _nobodys(now: datetime) -> ColumnElement[bool]:
-    """Runs that may be worked on and that no living worker holds."""
+def nobodys(now: datetime) -> ColumnElement[bool]:
+    """Runs that may be worked on and that no living worker holds.
+
+    A wait that is yet to begin, by a clock that was set back, is over: whoever takes the run asks
+    for the budget anew, and nothing else tells how much of the wait has passed.
+    """
     return or_(
         col(Run.status) == RunStatus.QUEUED,
-        and_(col(Run.status) == RunStatus.WAITING, col(Run.waiting_until) <= now),
+        and_(
+            col(Run.status) == RunStatus.WAITING,
+            or_(col(Run.waiting_until) <= now, col(Run.waiting_since) > now + TOO_LONG),
+        ),
         and_(
             col(Run.status) == RunStatus.RUNNING,
             ~col(Run.lease_until).between(now, now + TOO_LONG),
@@ -277,6 +250,7 @@ def begin_window(
 def release(
     session: Session,
     lease: Lease,
+    now: datetime,
     *,
     seconds: float,
     waiting_until: datetime | None = None,
@@ -296,6 +270,7 @@ def release(
         _TIMED,
         status=RunStatus.QUEUED if waiting_until is None else RunStatus.WAITING,
         waiting_until=waiting_until,
+        waiting_since=None if waiting_until is None else now,
         lease_until=None,
         more_seconds=seconds,
         idle=idle,
@@ -347,4 +322,4 @@ def get_run(session: Session, run_id: int) -> Run:
 def runs_to_enqueue(session: Session, now: datetime) -> Sequence[Run]:
     """Runs that somebody should work on and that nobody holds (G10): the queue may have lost
     them, their wait is over, or their worker is gone."""
-    return session.exec(select(Run).where(_nobodys(now))).all()
+    return session.exec(select(Run).where(nobodys(now))).all()

@@ -20,6 +20,8 @@ SCHEDULE: Table = table_of(Schedule)
 # Later than this, a schedule counts as missed rather than merely late.
 GRACE = timedelta(minutes=5)
 NOTHING = timedelta(0)
+# By as much the clocks of two schedulers differ without one of them having been set back.
+SKEW = timedelta(seconds=30)
 # So many intervals late, and at least GRACE, a schedule did not run: nobody claims it.
 ALARM_INTERVALS = 2
 # No zone moves its clock by more at once.
@@ -168,16 +170,27 @@ def due_now(session: Session, now: datetime, stream: str | None = None) -> None:
 
 
 def bring_back(session: Session, now: datetime) -> None:
-    """Interval schedules that are due later than they can be, since the clock was set back, are due
-    at once: otherwise nothing would run for as long as it was set back."""
-    intervals = select_model(Schedule).where(
-        col(Schedule.every_seconds).is_not(None), col(Schedule.enabled).is_(True)
+    """Schedules that are due later than they can be, since the clock was set back, are due when
+    they can be: otherwise nothing would run for as long as it was set back. For an interval that
+    is at once, for a cron line its next tick."""
+    waiting = select_model(Schedule).where(
+        col(Schedule.enabled).is_(True), col(Schedule.next_run_at) > now
     )
-    for row in session.exec(intervals.with_for_update(skip_locked=True)):
-        longest = _interval(row) + timedelta(seconds=row.jitter_seconds) + GRACE
-        if row.next_run_at > now + longest:
-            row.next_run_at = row.regular_at = now
+    for row in session.exec(waiting.with_for_update(skip_locked=True)):
+        regular = now if row.cron is None else next_tick(row.cron, row.tz, now + SKEW)
+        if _too_late(row, regular, now):
+            row.next_run_at = row.regular_at = regular
             session.add(row)
+
+
+def _too_late(row: Schedule, regular: datetime, now: datetime) -> bool:
+    if row.cron is not None:
+        return (row.regular_at or row.next_run_at) > regular
+    longest = _interval(row) + timedelta(seconds=row.jitter_seconds)
+    if row.next_run_at > now + longest + SKEW:
+        return True
+    # An interval as long as what the clock was set back by tells nothing by its end.
+    return row.last_run_at is not None and row.last_run_at > now + SKEW
 
 
 def any_due(session: Session, now: datetime) -> bool:

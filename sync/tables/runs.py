@@ -43,9 +43,9 @@ class Run(SQLModel, table=True):
 
     The unique index keeps a second active run out (G9). `fence` grows each time a worker takes the
     run; a page commit names the fence it holds and fails when it is no longer the newest.
-    `lease_until` is machine time. `since` is what was asked for; `window_start` and `remote_now`
-    belong to the pull as a whole, whichever slices it took. `expected` is how many records a full
-    read will meet, by what was held when it began.
+    `lease_until` and a wait, from `waiting_since` on, are machine time. `since` is what was asked
+    for; `window_start` and `remote_now` belong to the pull as a whole, whichever slices it took.
+    `expected` is how many records a full read will meet, by what was held when it began.
 
     `cancel` asks its worker to end it. `stalled` counts the slices that found the tool down one
     after another, `idle` those that ended and left the cursor where it was, `lost` the workers that
@@ -77,6 +77,7 @@ class Run(SQLModel, table=True):
     fence: int = 0
     lease_until: datetime | None = moment(optional=True)
     waiting_until: datetime | None = moment(optional=True)
+    waiting_since: datetime | None = moment(optional=True)
     since: datetime | None = moment(optional=True)
     window_start: datetime | None = moment(optional=True)
     remote_now: datetime | None = moment(optional=True)

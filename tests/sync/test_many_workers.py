@@ -145,7 +145,7 @@ def test_four_workers_never_get_one_write_twice(database: Database, connection_i
                     runs.hold(session, lease)
                     outbox.note_done(session, write.intention.key, run_id, NOW)
             with own.writing() as session:
-                runs.release(session, lease, seconds=0.0)
+                runs.release(session, lease, NOW, seconds=0.0)
             if ended:
                 return claimed
         raise AssertionError("the outbox is never empty")

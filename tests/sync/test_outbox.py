@@ -84,6 +84,23 @@ def test_a_write_whose_worker_died_is_claimed_again_as_one_that_may_exist(
 
 
 @pytest.mark.promise("G5")
+@pytest.mark.promise("G10")
+def test_a_clock_set_back_by_an_hour_does_not_keep_a_write_for_an_hour(
+    database: Database, connection_id: int
+) -> None:
+    intend(database, intention(connection_id, "w", "s", Operation.CREATE_TASK))
+    claimed = claim(database, connection_id)
+    assert claimed is not None
+    put_off(database, claimed)
+    with database.writing() as session:
+        assert outbox.pending_connections(session, NOW) == []
+        ahead = NOW - timedelta(minutes=5)
+        assert outbox.pending_connections(session, ahead) == []
+        back = NOW - timedelta(hours=1)
+        assert outbox.pending_connections(session, back) == [connection_id]
+        assert outbox.claim(session, connection_id, back) is not None
+
+
 def test_after_the_upgrade_whatever_was_tried_before_is_looked_up(tmp_path: Path) -> None:
     old = Database(f"sqlite:///{tmp_path / 'old.db'}")
     old.upgrade("0001")

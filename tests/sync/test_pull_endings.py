@@ -12,7 +12,7 @@ from connectors.models import Stage, Stream
 from connectors.port import Page, Partition, Window
 from sync.progress import Estimate, estimate
 from sync.pull import MOST_IDLE, MOST_LOST
-from sync.store import cursors, runs
+from sync.store import cancelling, cursors
 from sync.store.database import Database
 from sync.store.runs import LEASE
 from sync.tables.runs import Mode, Run, RunStatus
@@ -38,7 +38,7 @@ def mirrored(tmp_path: Path, portal: Sandbox) -> Iterator[Mirrored]:
 
 def cancel(mirrored: Mirrored, run_id: int) -> None:
     with mirrored.database.writing() as session:
-        runs.cancel_run(session, run_id, mirrored.clock.now())
+        cancelling.cancel_run(session, run_id, mirrored.clock.now())
 
 
 def open_shares(database: Database, mirrored: Mirrored) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sync.push import FIRST_PAUSE, LONGEST_PAUSE, MOST_ATTEMPTS
+from sync.push import FIRST_PAUSE, MOST_ATTEMPTS
 from sync.store import by_hand, outbox
 from sync.tables.connections import Connection, ConnectionState
 from sync.tables.outbox import Outbox, OutboxState
@@ -222,7 +222,7 @@ def test_an_outage_of_a_day_costs_nothing_but_time(mirrored: Mirrored) -> None:
         assert until is not None
         pauses.append(until - mirrored.clock.now())
         mirrored.clock.moment = until
-    assert (pauses[0], pauses[-1]) == (FIRST_PAUSE, LONGEST_PAUSE)
+    assert (pauses[0], pauses[-1]) == (FIRST_PAUSE, outbox.LONGEST_PAUSE)
     assert pauses == sorted(pauses)
     assert states(mirrored) == [OutboxState.PLANNED] * 4
     assert write(mirrored, TARGET).attempts == 0
@@ -255,7 +255,7 @@ def test_a_write_that_always_fails_does_not_keep_the_others_from_their_turn(
     run_id = mirrored.queue(PUSH, Mode.PUSH)
     for _ in range(3):
         mirrored.work(run_id)
-        mirrored.clock.advance(LONGEST_PAUSE)
+        mirrored.clock.advance(outbox.LONGEST_PAUSE)
     done = OutboxState.DONE
     assert states(mirrored) == [OutboxState.PLANNED, done, done, done]
 

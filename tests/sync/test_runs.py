@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from sync.store import runs
+from sync.store import cancelling, runs
 from sync.store.database import Database
 from sync.store.mirror import Feed
 from sync.store.runs import LEASE, Lease, LeaseLost, Progress, Worker
@@ -78,6 +78,25 @@ def test_a_clock_set_back_by_an_hour_does_not_keep_a_lost_run_for_an_hour(
     assert take(database, run_id, ANNA, back - timedelta(minutes=5)) is None
 
 
+@pytest.mark.promise("G10")
+@pytest.mark.parametrize("pause", [timedelta(minutes=10), timedelta(hours=6)])
+def test_a_clock_set_back_by_an_hour_does_not_keep_a_waiting_run_for_an_hour_more(
+    database: Database, deals: Feed, pause: timedelta
+) -> None:
+    run_id = queue(database, deals)
+    lease = take(database, run_id, ANNA)
+    assert lease is not None
+    with database.writing() as session:
+        runs.release(session, lease, NOW, seconds=0.0, waiting_until=NOW + pause)
+    back = NOW - timedelta(hours=1)
+    with database.reading() as session:
+        assert runs.runs_to_enqueue(session, NOW) == []
+        # Of two machines one is ahead: that alone ends no pause.
+        assert runs.runs_to_enqueue(session, NOW - timedelta(minutes=5)) == []
+        assert [run.id for run in runs.runs_to_enqueue(session, back)] == [run_id]
+    assert take(database, run_id, BORIS, back) == Lease(run_id, fence=2)
+
+
 @pytest.mark.promise("G9")
 def test_a_worker_that_lost_its_lease_cannot_write(database: Database, deals: Feed) -> None:
     run_id = queue(database, deals)
@@ -112,7 +131,7 @@ def test_a_run_that_waits_is_taken_when_its_moment_has_come(
     assert lease is not None
     until = NOW + timedelta(minutes=10)
     with database.writing() as session:
-        runs.release(session, lease, seconds=1.5, waiting_until=until)
+        runs.release(session, lease, NOW, seconds=1.5, waiting_until=until)
     assert read(database, run_id).status is RunStatus.WAITING
     assert take(database, run_id, BORIS, until - timedelta(seconds=1)) is None
     assert take(database, run_id, BORIS, until) == Lease(run_id, fence=2)
@@ -169,7 +188,7 @@ def test_a_run_serves_a_request_for_no_more_than_it_brings(
 
 def cancel(database: Database, run_id: int, at: datetime = NOW) -> RunStatus | None:
     with database.writing() as session:
-        return runs.cancel_run(session, run_id, at)
+        return cancelling.cancel_run(session, run_id, at)
 
 
 def test_a_run_that_nobody_works_on_is_cancelled_at_once(database: Database, deals: Feed) -> None:
@@ -182,7 +201,7 @@ def test_a_run_that_nobody_works_on_is_cancelled_at_once(database: Database, dea
     lease = take(database, waits, ANNA)
     assert lease is not None
     with database.writing() as session:
-        runs.release(session, lease, seconds=0.0, waiting_until=NOW + timedelta(hours=1))
+        runs.release(session, lease, NOW, seconds=0.0, waiting_until=NOW + timedelta(hours=1))
     assert cancel(database, waits) is RunStatus.CANCELLED
 
 

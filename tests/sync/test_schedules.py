@@ -243,3 +243,53 @@ def test_a_clock_set_back_by_an_hour_costs_no_hour_of_an_interval(
         assert schedules.claim_due(session, NOW) == []
         schedules.bring_back(session, back)
         assert [each.stream for each in schedules.claim_due(session, back)] == ["deals"]
+
+
+@pytest.mark.promise("G15")
+@pytest.mark.parametrize("since_last", [timedelta(minutes=1), timedelta(minutes=59)])
+def test_nor_of_an_interval_that_is_as_long(
+    database: Database, connection_id: int, since_last: timedelta
+) -> None:
+    schedule(database, connection_id, Timing(every=timedelta(hours=1)))
+    assert claim(database, NOW) == [("deals", True)]
+    back = NOW + since_last - timedelta(hours=1)
+    assert claim(database, back) == []
+    with database.writing() as session:
+        schedules.bring_back(session, back)
+    assert claim(database, back) == [("deals", True)]
+    assert claim(database, back) == []
+
+
+@pytest.mark.promise("G15")
+def test_a_clock_set_back_by_an_hour_costs_no_hour_of_a_cron_line(
+    database: Database, connection_id: int
+) -> None:
+    jitter = timedelta(minutes=1)
+    schedule(database, connection_id, Timing(cron="*/15 * * * *", jitter=jitter))
+    assert claim(database, NOW + timedelta(minutes=15)) == [("deals", True)]
+    back = NOW + timedelta(minutes=20) - timedelta(hours=1)
+    with database.writing() as session:
+        schedules.bring_back(session, back)
+    tick = NOW - timedelta(minutes=30)
+    assert claim(database, tick - timedelta(seconds=1)) == []
+    assert claim(database, tick) == [("deals", True)]
+
+
+@pytest.mark.promise("G15")
+@pytest.mark.parametrize(
+    "timing",
+    [
+        Timing(every=timedelta(minutes=15), jitter=timedelta(minutes=2)),
+        Timing(cron="0 * * * *", jitter=timedelta(minutes=2)),
+    ],
+)
+def test_a_scheduler_whose_clock_is_a_little_behind_makes_nothing_due_twice(
+    database: Database, connection_id: int, timing: Timing
+) -> None:
+    schedule(database, connection_id, timing, NOW - timedelta(hours=1))
+    with database.writing() as session:
+        assert len(schedules.claim_due(session, NOW, lambda: 0.99)) == 1
+    for behind in (timedelta(seconds=20), timedelta(seconds=1), timedelta(0)):
+        with database.writing() as session:
+            schedules.bring_back(session, NOW - behind)
+    assert claim(database, NOW + timedelta(minutes=14)) == []

@@ -80,6 +80,18 @@ def test_the_lock_is_free_after_a_renewal_that_failed(
         pass
 
 
+@pytest.mark.promise("G14")
+def test_a_clock_set_back_by_an_hour_does_not_keep_a_lost_lock_for_an_hour(
+    database: Database, connection_id: int
+) -> None:
+    clock, waited = Clock(NOW), []
+    died = stored(database, connection_id, clock.now).locked()
+    died.__enter__()
+    clock.advance(-timedelta(hours=1))
+    with stored(database, connection_id, clock.now, waited.append).locked():
+        assert LOCK.total_seconds() <= sum(waited) < LOCK.total_seconds() + 1
+
+
 @dataclass
 class AuthServer:
     """Takes the newest refresh token once, as the tools do; `current` is the pair it gave last."""

@@ -258,4 +258,4 @@ def _unfinished(session: Session, connection_id: int, now: datetime) -> None:
     runs.take_run(session, running.id, worker, now)
     lease = runs.take_run(session, waiting.id, worker, now)
     assert lease is not None
-    runs.release(session, lease, seconds=1.0, waiting_until=now + timedelta(minutes=10))
+    runs.release(session, lease, now, seconds=1.0, waiting_until=now + timedelta(minutes=10))

@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from config.settings import load_settings
 from connectors.files.settings import FilesConfig
-from sync.store import connections, retros, runs, schedules
+from sync.store import cancelling, connections, retros, runs, schedules
 from sync.store.runs import Progress, Worker
 from sync.store.schedules import Timing
 from sync.tables.agreements import Conflict, Reason
@@ -151,7 +151,7 @@ def test_a_run_between_two_slices_is_not_taken_for_forgotten(
         assert run.id is not None
         lease = runs.take_run(session, run.id, Worker("worker-1.example", 4711), long_ago)
         assert lease is not None
-        runs.release(session, lease, seconds=240.0)
+        runs.release(session, lease, long_ago, seconds=240.0)
     text = page(client).text
     assert "Waits for a free worker." in text
     assert "No worker has taken it yet." not in text
@@ -355,7 +355,7 @@ def test_a_pull_under_way_shows_how_far_it_is_and_that_it_was_asked_to_end(
         assert lease is not None
         runs.begin_window(session, lease, mode=Mode.FULL, window_start=None, expected=3000)
         runs.advance(session, lease, Progress(read=1000), now)
-        runs.cancel_run(session, run.id, now)
+        cancelling.cancel_run(session, run.id, now)
     english, french = page(client).text, page(client, "fr").text
     assert "1,000 read of about 3,000, about 4 min left" in english
     assert "it ends after the page it reads" in english

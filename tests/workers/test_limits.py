@@ -7,7 +7,7 @@ from redis import Redis
 
 from connectors.budget import BRIM, CAREFUL_FOR, Bucket, Budget, Limiter, Used
 from tests.workers.conftest import StartPython
-from workers.limits import MemoryLimiter, MemoryLimiters, RedisLimiter, RedisMeter
+from workers.limits import MemoryLimiter, MemoryLimiters, Noted, RedisLimiter, RedisMeter
 
 # So slow that nothing drains while a test runs.
 SLOW = Budget("portal", burst=10, rate=0.001)
@@ -109,6 +109,32 @@ def test_the_pause_that_a_tool_asks_for_is_obeyed_by_all(redis: Redis) -> None:
     first.refused(retry_after=50_000.0)
     assert second.acquire() == pytest.approx(50_000, abs=60)
     assert second.acquire(urgent=True) == pytest.approx(50_000, abs=60)
+
+
+def test_a_clock_set_back_by_an_hour_makes_no_budget_wait_for_it() -> None:
+    moment = [10_000.0]
+    budget = Budget("portal", burst=10, rate=2.0)
+    limiter = MemoryLimiter(budget, lambda: moment[0])
+    while limiter.acquire() == 0.0:
+        pass
+    moment[0] -= 3600.0
+    for _ in range(10):
+        delay = limiter.acquire()
+        assert delay <= 0.5
+        moment[0] += delay
+    limiter.refused(retry_after=30.0)
+    moment[0] -= 3600.0
+    assert limiter.acquire() == 30.0
+
+
+def test_nor_a_limit_that_the_tool_counts(redis: Redis) -> None:
+    meter, (seconds, _) = RedisMeter(redis, "portal"), redis.time()
+    noted = Noted(410.0, until=seconds + 3900.0, at=seconds + 3600.0)
+    redis.hset("retro:meter:portal", "crm.item.list", msgspec.json.encode(noted))
+    assert meter.read("crm.item.list") == Used(410.0, resets_in=300.0)
+    # As versions before this one left it.
+    redis.hset("retro:meter:portal", "crm.item.get", msgspec.json.encode((1.0, seconds + 300.0)))
+    assert meter.read("crm.item.get") is not None
 
 
 @pytest.mark.promise("G8")
