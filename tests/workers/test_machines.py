@@ -14,12 +14,14 @@ import pytest
 from sqlmodel import col, select
 
 from connectors.bitrix24.sandbox import settings
+from connectors.models import Stream
 from connectors.sandbox.runner import free_port
 from sync.store.database import Database
 from sync.tables.mirror import DealRow
 from sync.tables.runs import Run, RunStatus
 from sync.vault import new_key
 from tests.connectors.bitrix24.kit import sandbox
+from tests.portal import Mirrored
 from tests.postgres import Postgres, postgres
 from tests.waiting import eventually
 from tests.workers.conftest import StartPython
@@ -54,6 +56,11 @@ def server() -> Iterator[Postgres]:
 def all_runs(database: Database) -> list[Run]:
     with database.reading() as session:
         return list(session.exec(select(Run).order_by(col(Run.id))).all())
+
+
+def under_way(database: Database) -> int | None:
+    running = (run.id for run in all_runs(database) if run.status is RunStatus.RUNNING)
+    return next(running, None)
 
 
 def await_pull(database: Database, moment: datetime) -> None:
@@ -117,13 +124,27 @@ def test_a_killed_worker_and_a_restarted_database_cost_a_minute_at_most_and_no_d
         killed = running[2]
         killed.kill()
         await_pull(database, machine_now())
+        # The answer that a pull waits for comes when the database is back.
+        portal.faults({"do": "slow", "seconds": 8})
+        amid = eventually(lambda: under_way(database), within=NEXT_PULL_WITHIN)
         server.restart()
+        assert [run.status for run in all_runs(database) if run.id == amid] == [RunStatus.RUNNING]
+        portal.faults()
+        ended = [RunStatus.SUCCEEDED]
+        eventually(
+            lambda: [run.status for run in all_runs(database) if run.id == amid] == ended,
+            within=NEXT_PULL_WITHIN,
+        )
         await_pull(database, machine_now())
         eventually(lambda: not missing(), within=NEXT_PULL_WITHIN)
         assert [each.exited() for each in running if each is not killed] == [None] * 6
+        mirrored = Mirrored(database, portal, connection_id=1)
         with database.reading() as session:
-            held = set(session.exec(select(DealRow.id)).all())
-        assert held == {each["id"] for each in portal.records("deals")}
+            count = len(session.exec(select(DealRow.id)).all())
+        assert count == len(portal.records("deals"))
+        # No custom field is mapped here.
+        wanted = {id_: {**one, "extra": {}} for id_, one in mirrored.truth(Stream.DEALS).items()}
+        assert mirrored.records(Stream.DEALS) == wanted
         judge(all_runs(database))
         for each in running:
             each.ask_to_end()
