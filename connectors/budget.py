@@ -13,6 +13,7 @@ The arithmetic is here and pure; where the count is kept is the limiter's matter
 processes of an installation, memory for a single command.
 """
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -47,6 +48,16 @@ class Budget:
     burst: int
     rate: float
     per_day: int | None = None
+
+    @property
+    def is_published(self) -> bool:
+        return math.isfinite(self.rate)
+
+
+def unpublished(account: str) -> Budget:
+    """Of an account without a published limit: nothing is counted, and what the tool asks for when
+    it refuses is obeyed by all."""
+    return Budget(account, burst=0, rate=math.inf)
 
 
 @dataclass(frozen=True)
@@ -125,6 +136,8 @@ def take(bucket: Bucket, budget: Budget, now: float, urgent: bool = False) -> tu
     bucket = _as_of(bucket, now)
     if now < bucket.paused_until:
         return bucket, bucket.paused_until - now
+    if not budget.is_published:
+        return bucket, 0.0
     hours, until_next_day = _day(bucket, budget, now, urgent)
     if until_next_day > 0:
         return bucket, until_next_day

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from connectors.budget import Budget
+from connectors.budget import Budget, unpublished
 from connectors.errors import ConnectorError
 from connectors.hosts import is_loopback
 from connectors.http import ApiClient, Wire, refusal
@@ -171,7 +171,7 @@ class Connector(Generic[C]):
         return ApiClient(
             self.base_url(),
             wire=self.wire,
-            budget=self.budget(),
+            budget=self.pacing(),
             auth=self.auth(),
             name_refusal=self.refusal,
         )
@@ -199,6 +199,10 @@ class Connector(Generic[C]):
     def budget(self) -> Budget | None:
         """What the provider allows this account; None where it publishes no limit."""
         return None
+
+    def pacing(self) -> Budget:
+        """What its calls keep to: at the least the pauses that the tool asks for."""
+        return self.budget() or unpublished(f"{self.kind}:{self.identity()[0]}")
 
     def secrets(self) -> Iterable[SecretStr]:
         """What must never be shown; by default every secret setting."""
@@ -234,7 +238,7 @@ class Connector(Generic[C]):
 
 # What a connector tells about itself: no call to the tool, and so no text of the tool's.
 INNER = frozenset(
-    {"auth", "base_url", "budget", "close", "is_sandbox", "moved", "refusal", "secrets"},
+    {"auth", "base_url", "budget", "close", "is_sandbox", "moved", "pacing", "refusal", "secrets"},
 )
 
 

@@ -24,7 +24,7 @@ from sync.vault import Vault
 from workers.clock import BusinessClock, business_clock, machine_now
 from workers.errors import CannotRun
 from workers.keyring import open_vault
-from workers.limits import MemoryLimiters, RedisLimiter, RedisMeter
+from workers.limits import MemoryLimiters, RedisLimiter, RedisMeter, SharedPauses
 
 POSTGRES_PORT = 5432
 
@@ -78,9 +78,11 @@ class App:
         )
 
     def limiter(self, budget: Budget) -> Limiter:
+        here = self.memory.limiter(budget)
         if self.redis is None:
-            return self.memory.limiter(budget)
-        return RedisLimiter(self.redis, budget)
+            return here
+        shared = RedisLimiter(self.redis, budget)
+        return shared if budget.is_published else SharedPauses(shared, here)
 
     def meter(self, account: str) -> Meter:
         if self.redis is None:

@@ -5,11 +5,13 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
 import msgspec
 from redis import Redis
 from redis.client import Pipeline
-from redis.exceptions import WatchError
+from redis.exceptions import RedisError, WatchError
 
 from connectors.budget import (
     CAREFUL_SHARE,
@@ -17,6 +19,7 @@ from connectors.budget import (
     HOURS_A_DAY,
     Bucket,
     Budget,
+    Limiter,
     MemoryMeter,
     Used,
     refuse,
@@ -24,8 +27,12 @@ from connectors.budget import (
     take,
 )
 
+T = TypeVar("T")
+
 # A count is forgotten this many seconds after it has stopped to matter.
 FORGET_AFTER = 60.0
+# A Redis that did not answer is left alone for so many seconds, where it can be done without.
+SILENT_FOR = 30.0
 
 
 class MemoryLimiter:
@@ -95,8 +102,11 @@ class RedisLimiter:
         kept = pipe.get(self._key)
         seconds, microseconds = pipe.time()
         now = seconds + microseconds / 1e6
-        bucket = msgspec.json.decode(kept, type=Bucket) if kept else Bucket(at=now)
-        bucket, delay = step(bucket, now)
+        before = msgspec.json.decode(kept, type=Bucket) if kept else Bucket(at=now)
+        bucket, delay = step(before, now)
+        if bucket is before:
+            pipe.unwatch()
+            return delay
         pipe.multi()
         pipe.set(self._key, msgspec.json.encode(bucket), ex=self._matters_for(bucket, now))
         pipe.execute()
@@ -107,6 +117,37 @@ class RedisLimiter:
         day = (bucket.hours[-1][0] + HOURS_A_DAY + 1) * HOUR if bucket.hours else 0.0
         last = max(drained, bucket.careful_until, bucket.paused_until, day)
         return math.ceil(max(0.0, last - now) + FORGET_AFTER)
+
+
+class SharedPauses:
+    """For an account without a published limit: the pauses that its tool asks for, from all
+    processes. Nothing is counted, so its calls go on where Redis does not answer."""
+
+    def __init__(
+        self, shared: Limiter, here: Limiter, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._shared = shared
+        self._here = here
+        self._now = now
+        self._ask_again_at = -math.inf
+
+    def acquire(self, urgent: bool = False) -> float:
+        here = self._here.acquire(urgent)
+        return max(here, self._ask(partial(self._shared.acquire, urgent), otherwise=0.0))
+
+    def refused(self, retry_after: float) -> None:
+        self._here.refused(retry_after)
+        self._ask(partial(self._shared.refused, retry_after), otherwise=None)
+
+    def _ask(self, shared: Callable[[], T], otherwise: T) -> T:
+        if self._now() < self._ask_again_at:
+            return otherwise
+        try:
+            return shared()
+        except RedisError:
+            # Its client has tried for seconds: not before every call.
+            self._ask_again_at = self._now() + SILENT_FOR
+            return otherwise
 
 
 class Noted(msgspec.Struct, frozen=True, array_like=True):

@@ -32,8 +32,7 @@ def dry_run(app: App, connection: Connection, intentions: Sequence[Intention] = 
     real = app.connector(connection)
     if not isinstance(real, RehearsesWrites) or real.wire.transport is None:
         raise CannotRun(f"{real.label} offers no dry run.")
-    budget = real.budget()
-    pace = _Pace(app.limiter(budget) if budget else None)
+    pace = _Pace(app.limiter(real.pacing()))
     wire = Rehearsal(real.wire.transport, real.rehearsal(), pace.wait)
     # A tool that is not well is told of, not waited for.
     hands = replace(real.wire, transport=wire, limiter=lambda _: pace, sleep=lambda _: None)
@@ -75,11 +74,11 @@ def document(connection: str, told: DryRun) -> dict[str, Any]:
 class _Pace:
     """The budget of an account, for what is sent only. One who looks ahead does not wait long."""
 
-    def __init__(self, limiter: Limiter | None) -> None:
+    def __init__(self, limiter: Limiter) -> None:
         self._limiter = limiter
 
     def wait(self) -> None:
-        while self._limiter is not None and (seconds := self._limiter.acquire()) > 0:
+        while (seconds := self._limiter.acquire()) > 0:
             if seconds > LONGEST_WAIT:
                 raise RateLimited("The request budget is used up.", retry_after=seconds)
             time.sleep(seconds)
@@ -89,5 +88,4 @@ class _Pace:
         return 0.0
 
     def refused(self, retry_after: float) -> None:
-        if self._limiter is not None:
-            self._limiter.refused(retry_after)
+        self._limiter.refused(retry_after)
