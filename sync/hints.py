@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
 
 from connectors.capabilities import ConfirmsPresence, ReadsById
 from connectors.port import Connector, Presence
+from sync.heartbeat import BEAT, heartbeat
 from sync.store import cursors, mirror, runs
 from sync.store.database import Database
 from sync.store.intake import take_in
@@ -23,21 +24,24 @@ def read_again(
     lease: Lease,
     ids: Sequence[str],
     now: Callable[[], datetime],
+    beat: timedelta = BEAT,
 ) -> RunStatus:
-    """Runs as the feed's run, so that no pull writes the same records meanwhile.
+    """Runs as the feed's run, so that no pull writes the same records meanwhile. A `beat` is how
+    often its lease is renewed while the tool is waited for.
 
     Raises ConnectorError, LeaseLost.
     """
     started = monotonic()
     if not isinstance(connector, ReadsById):
         raise TypeError(f"{connector.kind} sends webhooks but reads nothing by id")
-    page = connector.by_ids(feed.stream, ids)
-    read = {record.id for record in page.records} | {record.id for record in page.refused}
-    missing = sorted(set(ids) - read)
-    gone: list[str] = []
-    if missing and isinstance(connector, ConfirmsPresence):
-        presence = connector.presence(feed.stream, missing)
-        gone = [id_ for id_ in missing if presence[id_] is Presence.DELETED]
+    with heartbeat(database, lease, now, beat):
+        page = connector.by_ids(feed.stream, ids)
+        read = {record.id for record in page.records} | {record.id for record in page.refused}
+        missing = sorted(set(ids) - read)
+        gone: list[str] = []
+        if missing and isinstance(connector, ConfirmsPresence):
+            presence = connector.presence(feed.stream, missing)
+            gone = [id_ for id_ in missing if presence[id_] is Presence.DELETED]
     with database.writing() as session:
         runs.hold(session, lease)
         at = now()

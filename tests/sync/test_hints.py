@@ -1,17 +1,21 @@
 """Webhooks name tasks of everybody: only ours are mirrored."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
 from connectors.models import Stream, Task
 from sync.hints import read_again
-from sync.tables.runs import Mode
+from sync.store.runs import LEASE, Worker
+from sync.tables.runs import Mode, RunStatus
 from tests.connectors.bitrix24.kit import sandbox
 from tests.portal import Mirrored, new_database, store_connection
+from tests.waiting import eventually
 
+AT_ONCE = timedelta(milliseconds=1)
 TASK = Task(
     key="D-1:designer",
     title="Nouveau gabarit",
@@ -72,6 +76,41 @@ def test_a_mirrored_task_without_its_tag_stays_and_is_still_followed(mirrored: M
     hint(mirrored, task_id)
     row = mirrored.rows(Stream.TASKS)[task_id]
     assert (row.title, row.key, row.deleted_at) == ("Autre titre", TASK.key, None)
+
+
+class Slow(httpx.BaseTransport):
+    """Each answer takes longer than a lease lasts; another worker looks for work meanwhile."""
+
+    def __init__(self, mirrored: Mirrored, run_id: int) -> None:
+        self.mirrored = mirrored
+        self.run_id = run_id
+        self.tool = httpx.HTTPTransport()
+        self.answers = 0
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.mirrored.clock.advance(LEASE * 2)
+        eventually(self._is_renewed)
+        assert self.mirrored.take_if_free(self.run_id, Worker("boris", 2)) is None
+        self.answers += 1
+        return self.tool.handle_request(request)
+
+    def close(self) -> None:
+        self.tool.close()
+
+    def _is_renewed(self) -> bool:
+        until = self.mirrored.run(self.run_id).lease_until
+        return until is not None and until > self.mirrored.clock.now()
+
+
+@pytest.mark.promise("G9")
+def test_a_tool_that_answers_slowly_does_not_cost_the_lease(mirrored: Mirrored) -> None:
+    run_id = mirrored.queue(Stream.TASKS, Mode.INCREMENTAL)
+    lease, slow = mirrored.take(run_id), Slow(mirrored, run_id)
+    feed, now = mirrored.feed(Stream.TASKS), mirrored.clock.now
+    connector = mirrored.connector(slow)
+    status = read_again(mirrored.database, connector, feed, lease, ["999"], now, AT_ONCE)
+    assert (status, mirrored.run(run_id).fence) == (RunStatus.SUCCEEDED, 1)
+    assert slow.answers > 0
 
 
 @pytest.mark.quirk(26)
