@@ -8,6 +8,7 @@ from pathlib import Path
 from traceback import extract_tb
 
 from redis.exceptions import RedisError
+from sqlmodel import Session
 
 from connectors.errors import ConnectorError
 from connectors.models import Stream
@@ -69,7 +70,9 @@ def work_on(
     except LeaseLost:
         return None
     except ConnectorError as error:
-        return _fail(app, lease, connection, error)
+        with suppress(LeaseLost):
+            return _fail(app, lease, run, connection, error)
+        return None
 
 
 @contextmanager
@@ -150,12 +153,14 @@ def _fail_unexpectedly(app: App, lease: Lease, run: Run, error: Exception) -> No
             complete=False,
             error=told,
         )
-        if run.stream != PUSH:
-            cursors.forget_pull(session, Feed(run.connection_id, Stream(run.stream)), lease.run_id)
+        _forget(session, run)
 
 
-def _fail(app: App, lease: Lease, connection: Connection, error: ConnectorError) -> RunStatus:
-    """A run that could not begin. One on a connection known to be broken is not a new failure."""
+def _fail(
+    app: App, lease: Lease, run: Run, connection: Connection, error: ConnectorError
+) -> RunStatus:
+    """A run that could not begin, or go on. One on a connection known to be broken is not a new
+    failure."""
     assert connection.id is not None
     known = connection.state is ConnectionState.BROKEN
     status = RunStatus.CANCELLED if known else RunStatus.FAILED
@@ -169,4 +174,11 @@ def _fail(app: App, lease: Lease, connection: Connection, error: ConnectorError)
             seconds=0.0,
             error=health.describe(session, connection.id, error),
         )
+        _forget(session, run)
     return status
+
+
+def _forget(session: Session, run: Run) -> None:
+    """What the slices of a pull handed on to each other."""
+    if run.stream != PUSH and run.id is not None:
+        cursors.forget_pull(session, Feed(run.connection_id, Stream(run.stream)), run.id)

@@ -1,0 +1,103 @@
+"""A run whose connector cannot be made: it ends in words and leaves nothing behind."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.settings import load_settings
+from connectors.errors import AuthFailed
+from connectors.models import Stream
+from connectors.port import Connector, Partition
+from sync.store import connections, cursors, mirror, runs
+from sync.store.mirror import Feed
+from sync.store.runs import LEASE, Worker
+from sync.tables.connections import Connection
+from sync.tables.runs import Mode, Run, RunStatus, Trigger
+from sync.vault import new_key
+from workers.app import App, open_app
+from workers.clock import machine_now
+from workers.connecting import connect
+from workers.running import work_on
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[App]:
+    given = {"RETRO_HOME": str(tmp_path / "home"), "RETRO_SECRET_KEYS": new_key()}
+    app = open_app(load_settings(given))
+    (tmp_path / "figures").mkdir()
+    connect(app, "files", "figures", {"folder": str(tmp_path / "figures")})
+    yield app
+    app.close()
+
+
+@pytest.fixture
+def feed(app: App) -> Feed:
+    with app.database.reading() as session:
+        row = connections.connection_named(session, "figures")
+    assert row.id is not None
+    return Feed(row.id, Stream.CAMPAIGN_STATS)
+
+
+@pytest.fixture
+def begun(app: App, feed: Feed) -> int:
+    """A full pull whose first slice has read a page."""
+    with app.database.writing() as session:
+        run = runs.queue_run(
+            session,
+            feed.connection_id,
+            feed.stream.value,
+            mode=Mode.FULL,
+            trigger=Trigger.SCHEDULE,
+            at=machine_now(),
+        )
+        assert run.id is not None
+        cursors.plan_partitions(session, feed, [Partition("all")])
+        mirror.remember_seen(session, run.id, ["1"])
+        return run.id
+
+
+def left_of(app: App, feed: Feed, run_id: int) -> tuple[RunStatus, int, bool]:
+    """Its status, how many records it remembers to have seen, and whether it has shares."""
+    with app.database.reading() as session:
+        run = runs.get_run(session, run_id)
+        seen = mirror.count_seen(session, run_id)
+        return run.status, seen, cursors.has_partitions(session, feed)
+
+
+def the_run(app: App, run_id: int) -> Run:
+    with app.database.reading() as session:
+        return runs.get_run(session, run_id)
+
+
+def test_a_pull_that_cannot_go_on_forgets_its_shares_and_what_it_saw(
+    app: App, feed: Feed, begun: int
+) -> None:
+    """Else the next pull would go on in the middle of this one."""
+    assert left_of(app, feed, begun) == (RunStatus.QUEUED, 1, True)
+    with app.database.writing() as session:
+        row = connections.connection_with(session, feed.connection_id)
+        row.secrets = b"sealed with a key that is lost"
+        session.add(row)
+    assert work_on(app, begun) is RunStatus.FAILED
+    assert left_of(app, feed, begun) == (RunStatus.FAILED, 0, False)
+
+
+class Robbed(App):
+    """While a connector is made in vain, another worker takes the run."""
+
+    def connector(self, connection: Connection, *, bulk: bool = False) -> Connector[Any]:
+        later = machine_now() + LEASE * 2
+        with self.database.writing() as session:
+            (run,) = runs.runs_to_enqueue(session, later)
+            assert run.id is not None
+            assert runs.take_run(session, run.id, Worker("boris", 2), later) is not None
+        raise AuthFailed("The key is not accepted.")
+
+
+@pytest.mark.promise("G9")
+def test_a_failure_of_who_lost_the_run_is_not_the_runs(app: App, feed: Feed, begun: int) -> None:
+    assert work_on(Robbed(**vars(app)), begun) is None
+    assert left_of(app, feed, begun) == (RunStatus.RUNNING, 1, True)
+    assert the_run(app, begun).host == "boris"
