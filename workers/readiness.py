@@ -4,6 +4,7 @@ scheduler. A scheduler says in Redis that it lives; what does not say so for a w
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from redis import Redis
@@ -33,8 +34,26 @@ class Part:
 
 def note_scheduler(app: App) -> None:
     if app.redis is not None:
-        name = f"{SCHEDULERS}{socket.gethostname()}:{os.getpid()}"
-        app.redis.set(name, 1, ex=SCHEDULER_SECONDS)
+        app.redis.set(_this_scheduler(), 1, ex=SCHEDULER_SECONDS)
+
+
+def forget_scheduler(app: App) -> None:
+    """It has ended."""
+    if app.redis is not None:
+        with suppress(RedisError):
+            app.redis.delete(_this_scheduler())
+
+
+def _this_scheduler() -> str:
+    return f"{SCHEDULERS}{socket.gethostname()}:{os.getpid()}"
+
+
+def living(redis: Redis) -> list[str]:
+    """The processes that say they live, apart from web pages, which say nothing.
+
+    Raises RedisError."""
+    workers = [f"worker of {queue}" for queue in QUEUES if living_workers(redis, queue)]
+    return [*workers, *(["scheduler"] if _any_scheduler(redis) else [])]
 
 
 def readiness(app: App) -> list[Part]:
@@ -66,5 +85,8 @@ def _processes(redis: Redis) -> Iterator[Part]:
     for queue in QUEUES:
         alive = living_workers(redis, queue)
         yield Part(f"worker of {queue}", "ok" if alive else "none is alive")
-    schedulers = next(iter(redis.scan_iter(f"{SCHEDULERS}*", count=1000)), None)
-    yield Part("scheduler", "none is alive" if schedulers is None else "ok")
+    yield Part("scheduler", "ok" if _any_scheduler(redis) else "none is alive")
+
+
+def _any_scheduler(redis: Redis) -> bool:
+    return next(iter(redis.scan_iter(f"{SCHEDULERS}*", count=1000)), None) is not None

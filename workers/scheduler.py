@@ -23,7 +23,7 @@ from workers import doorbell
 from workers.app import App
 from workers.clock import ClockUnreachable, machine_now
 from workers.errors import one_line
-from workers.readiness import note_scheduler
+from workers.readiness import forget_scheduler, note_scheduler
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +51,7 @@ class Scheduler:
                 log.warning("The scheduler %s", f"waits: {trouble}" if trouble else "goes on.")
             self.trouble = trouble
             stop.wait(TICK_SECONDS)
+        forget_scheduler(self.app)
 
     def _round(self) -> None:
         if not self.knows_rules:

@@ -21,9 +21,11 @@ from sqlalchemy import Connection, Table
 
 from sync.store.coalescing import PENDING
 from sync.store.database import Database, knows_revision, take_time, upgrade_tables
+from sync.store.runs import LEASE, TOO_LONG
 from sync.tables import metadata
 from sync.tables.columns import UtcDateTime, table_of
 from sync.tables.outbox import Outbox
+from sync.tables.runs import RunStatus
 
 FORMAT = 1
 HEADER = "backup.json"
@@ -47,6 +49,10 @@ FROM_JSON: Mapping[str, Callable[[Any], Any]] = {
 
 class NotABackup(Exception):
     """The text says what is wrong with the file, and what to do."""
+
+
+class StillAtWork(Exception):
+    """A worker would go on in the tables that were put in place of its own."""
 
 
 class TableOfFile(msgspec.Struct, frozen=True):
@@ -159,18 +165,19 @@ def others_at_work(database: Database) -> int:
         return int(session.execute(sa.text(others)).scalar_one())
 
 
-def restore_backup(database: Database, path: Path) -> Restored:
-    """Replaces everything in one transaction, and brings it up to date.
+def restore_backup(database: Database, path: Path, now: datetime) -> Restored:
+    """Replaces everything in one transaction, and brings it up to date. `now` is machine time.
 
     Writes that were still to be sent may have been sent since: they are looked up first (G5).
 
-    Raises NotABackup; then, and after a crash, what was there is still there.
+    Raises NotABackup, StillAtWork; then, and after a crash, what was there is still there.
     """
     header = read_header(path)
     with database.engine.connect() as connection, zipfile.ZipFile(path) as archive:
         connection = connection.execution_options(retro_writes=True)
         with connection.begin():
             take_time(connection)
+            _refuse_beside_workers(connection, now)
             _drop_everything(connection)
             upgrade_tables(connection, header.revision)
             for each in header.tables:
@@ -182,6 +189,23 @@ def restore_backup(database: Database, path: Path) -> Restored:
                 sa.update(outbox).where(outbox.c.state.in_(PENDING)).values(may_exist=True)
             )
     return Restored(header.revision, header.made_at, header.rows)
+
+
+def _refuse_beside_workers(connection: Connection, now: datetime) -> None:
+    """A backup may hold the very run that a living worker has, further back: its next page would
+    leave out what lies between. A worker that was killed is gone when its lease has run out."""
+    if not connection.dialect.has_table(connection, "run"):
+        return
+    # Of any revision, so not the table as it is now.
+    status, until = sa.column("status", sa.Text), sa.column("lease_until", UtcDateTime)
+    held = sa.select(sa.func.count()).select_from(sa.table("run", status, until))
+    alive = until.between(now, now + TOO_LONG)
+    count = connection.execute(held.where(status == RunStatus.RUNNING.value, alive)).scalar_one()
+    if count:
+        raise StillAtWork(
+            f"Runs that workers are at: {count}. End every process (a pull in another terminal "
+            f"too), wait {LEASE.seconds} seconds, then restore again."
+        )
 
 
 def _drop_everything(connection: Connection) -> None:

@@ -15,11 +15,19 @@ from sqlmodel import Session
 
 from connectors.models import Stream
 from sync.store import outbox, runs
-from sync.store.backup import HEADER, NotABackup, is_empty, restore_backup, write_backup
+from sync.store.backup import (
+    HEADER,
+    NotABackup,
+    StillAtWork,
+    is_empty,
+    restore_backup,
+    write_backup,
+)
 from sync.store.database import Database, newest_revision
 from sync.store.intake import take_in
 from sync.store.mirror import Feed
 from sync.store.outbox import Intention
+from sync.store.runs import LEASE, Worker
 from sync.tables import metadata
 from sync.tables.connections import Connection
 from sync.tables.mirror import CampaignStatsRow
@@ -88,7 +96,7 @@ def test_a_backup_moves_everything_to_either_database(
     feed = fill(database)
     before = content(database)
     assert is_empty(other)
-    restored = restore_backup(other, backed_up(database, tmp_path / "b.zip"))
+    restored = restore_backup(other, backed_up(database, tmp_path / "b.zip"), NOW)
     after = content(other)
     assert restored.rows == sum(map(len, before.values()))
     assert other.revision() == newest_revision()
@@ -139,7 +147,7 @@ def test_a_backup_made_while_somebody_writes_is_of_one_moment(
         stack.callback(stop.set)
         eventually(written.is_set)
         path = backed_up(database, tmp_path / "b.zip")
-    restore_backup(other, path)
+    restore_backup(other, path, NOW)
     with other.reading() as session:
         assert _count(session, "deal") - 5 == _count(session, "outbox") - 1 > 0
 
@@ -159,8 +167,30 @@ def test_what_is_no_whole_backup_is_refused_and_changes_nothing(
     _harm(path, harm)
     before = content(database)
     with pytest.raises(NotABackup):
-        restore_backup(database, path)
+        restore_backup(database, path, NOW)
     assert content(database) == before
+
+
+@pytest.mark.promise("G9")
+def test_nothing_is_put_in_place_beside_a_worker_until_its_lease_has_run_out(
+    database: Database, tmp_path: Path
+) -> None:
+    """The run would be in the backup too, further back, and the worker would go on with it."""
+    feed = fill(database)
+    path = backed_up(database, tmp_path / "b.zip")
+    with database.writing() as session:
+        (run,) = runs.runs_to_enqueue(session, NOW)
+        assert run.id is not None
+        lease = runs.take_run(session, run.id, Worker("anna", 1), NOW)
+        assert lease is not None
+        take_in(session, feed, [deal("6")], (), run_id=run.id, at=NOW)
+    before = content(database)
+    with pytest.raises(StillAtWork, match="Runs that workers are at: 1"):
+        restore_backup(database, path, NOW)
+    assert content(database) == before
+    restore_backup(database, path, NOW + LEASE * 1.5)
+    with database.reading() as session:
+        assert _count(session, "deal") == 5
 
 
 def _harm(path: Path, harm: str) -> None:
@@ -201,7 +231,7 @@ def test_a_backup_of_an_older_release_is_brought_up_to_date(
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(HEADER, header)
         archive.writestr("connection.jsonl", line)
-    restored = restore_backup(other, path)
+    restored = restore_backup(other, path, NOW)
     assert (restored.revision, restored.rows) == ("0001", 1)
     assert other.revision() == newest_revision()
     with other.reading() as session:

@@ -1,10 +1,13 @@
 """retro keys, backup, restore, audit."""
 
 import os
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
 import click
+from redis import Redis
+from redis.exceptions import RedisError
 
 from config.settings import Settings, load_settings
 from sync.store import audit, backup
@@ -18,6 +21,7 @@ from workers.errors import CannotRun
 from workers.hand import this_hand
 from workers.instance import hold
 from workers.keyring import drop_old_keys, open_vault, rotate_keys
+from workers.readiness import living
 
 NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -80,8 +84,8 @@ def restore_command(file: Path, yes: bool, as_json: bool) -> Status:
     with hold(settings.home, "retro restore"):
         database = Database(settings.database_url)
         try:
-            _refuse(database, yes)
-            done = backup.restore_backup(database, file)
+            _refuse(settings, database, yes)
+            done = backup.restore_backup(database, file, machine_now())
             with database.writing() as session:
                 after = {"rows": done.rows, "revision": done.revision, "made_at": str(done.made_at)}
                 audit.note(session, this_hand(), "restore", file.name, after=after)
@@ -97,11 +101,28 @@ def restore_command(file: Path, yes: bool, as_json: bool) -> Status:
     return Status.WAITS_FOR_A_PERSON if locked else Status.DONE
 
 
-def _refuse(database: Database, yes: bool) -> None:
+def _refuse(settings: Settings, database: Database, yes: bool) -> None:
     if not yes and not backup.is_empty(database):
         raise CannotRun("There is data in this database; to replace all of it: retro restore --yes")
     if others := backup.others_at_work(database):
         raise CannotRun(f"{others} connections to this database are at work; stop every process.")
+    if alive := _living(settings):
+        raise CannotRun(
+            f"These still live: {', '.join(alive)}. End every process, then restore again; one "
+            "that was killed counts for two minutes."
+        )
+
+
+def _living(settings: Settings) -> list[str]:
+    """Without the Redis that was named no worker gets anything to do; the embedded one runs with
+    the service, which holds this home."""
+    if settings.redis_url is None:
+        return []
+    with closing(Redis.from_url(settings.redis_url)) as redis:
+        try:
+            return living(redis)
+        except (RedisError, OSError):
+            return []
 
 
 def _unreadable(settings: Settings, database: Database) -> list[str]:
