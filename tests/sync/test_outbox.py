@@ -83,7 +83,6 @@ def test_a_write_whose_worker_died_is_claimed_again_as_one_that_may_exist(
     assert [each and each.may_exist for each in claims] == [False, True]
 
 
-@pytest.mark.promise("G5")
 @pytest.mark.promise("G10")
 def test_a_clock_set_back_by_an_hour_does_not_keep_a_write_for_an_hour(
     database: Database, connection_id: int
@@ -101,6 +100,7 @@ def test_a_clock_set_back_by_an_hour_does_not_keep_a_write_for_an_hour(
         assert outbox.claim(session, connection_id, back) is not None
 
 
+@pytest.mark.promise("G5")
 def test_after_the_upgrade_whatever_was_tried_before_is_looked_up(tmp_path: Path) -> None:
     old = Database(f"sqlite:///{tmp_path / 'old.db'}")
     old.upgrade("0001")

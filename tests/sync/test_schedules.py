@@ -247,7 +247,7 @@ def test_a_clock_set_back_by_an_hour_costs_no_hour_of_an_interval(
 
 @pytest.mark.promise("G15")
 @pytest.mark.parametrize("since_last", [timedelta(minutes=1), timedelta(minutes=59)])
-def test_nor_of_an_interval_that_is_as_long(
+def test_it_costs_no_hour_either_of_an_interval_as_long_as_it_was_set_back_by(
     database: Database, connection_id: int, since_last: timedelta
 ) -> None:
     schedule(database, connection_id, Timing(every=timedelta(hours=1)))

@@ -127,7 +127,7 @@ def test_a_clock_set_back_by_an_hour_makes_no_budget_wait_for_it() -> None:
     assert limiter.acquire() == 30.0
 
 
-def test_nor_a_limit_that_the_tool_counts(redis: Redis) -> None:
+def test_a_clock_set_back_makes_no_limit_wait_for_it_that_the_tool_counts(redis: Redis) -> None:
     meter, (seconds, _) = RedisMeter(redis, "portal"), redis.time()
     noted = Noted(410.0, until=seconds + 3900.0, at=seconds + 3600.0)
     redis.hset("retro:meter:portal", "crm.item.list", msgspec.json.encode(noted))
