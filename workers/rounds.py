@@ -12,6 +12,7 @@ from connectors.errors import AuthFailed, ConnectorError
 from connectors.models import Stream
 from connectors.port import Connector, Window
 from sync.pull import window_start
+from sync.store.connections import SettingsOutdated
 from sync.store.mirror import Feed
 from sync.tables.connections import Connection, ConnectionState
 from sync.vault import SecretsUnreadable
@@ -72,12 +73,7 @@ def a_round(
 
 def connector_of(app: App, connection: Connection, *, bulk: bool = False) -> Connector[Any]:
     """Raises AuthFailed when what is stored cannot be used."""
-    step = "Connect it again."
     try:
         return app.connector(connection, bulk=bulk)
-    except SecretsUnreadable as error:
-        raise AuthFailed(str(error), next_step=step) from error
-    except ValueError as error:
-        # Not its own text: that has many lines, and may quote a setting.
-        text = f"The stored settings of {connection.name} do not fit this version."
-        raise AuthFailed(text, next_step=step) from error
+    except (SecretsUnreadable, SettingsOutdated) as error:
+        raise AuthFailed(str(error), next_step="Connect it again.") from error

@@ -1,28 +1,23 @@
-"""The sandboxes that come with the service, by kind."""
+"""The sandboxes that come with the service, by kind: one line each."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from connectors.bitrix24 import sandbox as bitrix24
-from connectors.bitrix24.portal.options import SandboxOptions
+from connectors.sandbox.asgi import App
+from connectors.sandbox.knobs import Knobs
 from connectors.sandbox.runner import free_port, serve
 from workers.errors import CannotRun
 
 HOST = "127.0.0.1"
 
 
-@dataclass(frozen=True)
-class Knobs:
-    """What every sandbox can be told."""
+# Gives the app that is to be served at an address, and what `retro sandbox KIND --json` prints: how
+# to connect to it.
+Make = Callable[[Knobs, str], tuple[App, dict[str, Any]]]
 
-    port: int
-    records: int
-    seed: int
-    latency_ms: float
-    command_ms: float
-    limit: str
-    faults: Sequence[dict[str, Any]]
+_MAKERS: Mapping[str, Make] = {bitrix24.KIND: bitrix24.make}
 
 
 @dataclass(frozen=True)
@@ -33,20 +28,10 @@ class Served:
     serve: Callable[[], None]
 
 
-def sandbox(kind: str, knobs: Knobs) -> Served:
-    """Raises CannotRun for a tool without a sandbox."""
-    if kind != bitrix24.KIND:
-        raise CannotRun(f"There is no sandbox of {kind!r}; there is one of {bitrix24.KIND}.")
-    options = SandboxOptions(
-        records=knobs.records,
-        seed=knobs.seed,
-        latency_ms=knobs.latency_ms,
-        command_ms=knobs.command_ms,
-        limit=knobs.limit,
-        faults=knobs.faults,
-    )
-    port = knobs.port or free_port()
-    app = bitrix24.create_app(options)
-    return Served(
-        bitrix24.describe(options, f"http://{HOST}:{port}"), lambda: serve(app, HOST, port)
-    )
+def sandbox(kind: str, knobs: Knobs, port: int = 0) -> Served:
+    """On a free port when none is given. Raises CannotRun for a tool without a sandbox."""
+    if kind not in _MAKERS:
+        raise CannotRun(f"There is no sandbox of {kind!r}; there is one of {', '.join(_MAKERS)}.")
+    port = port or free_port()
+    app, description = _MAKERS[kind](knobs, f"http://{HOST}:{port}")
+    return Served(description, lambda: serve(app, HOST, port))

@@ -11,6 +11,7 @@ from connectors.bitrix24.portal.oauth import app_of, application_token, webhook_
 from connectors.bitrix24.portal.options import SandboxOptions
 from connectors.sandbox.asgi import App
 from connectors.sandbox.clock import Clock, Seconds
+from connectors.sandbox.knobs import Knobs
 
 __all__ = [
     "PortalData",
@@ -18,6 +19,7 @@ __all__ = [
     "app_settings",
     "create_app",
     "describe",
+    "make",
     "settings",
 ]
 
@@ -54,6 +56,12 @@ def app_settings(options: SandboxOptions, base: str) -> dict[str, str]:
         "client_endpoint": f"{base}/rest/",
         "application_token": application_token(options),
     }
+
+
+def make(knobs: Knobs, base: str) -> tuple[App, dict[str, Any]]:
+    """The app that is to be served at `base`, and how to connect to it."""
+    options = SandboxOptions(**vars(knobs))
+    return create_app(options), describe(options, base)
 
 
 def describe(options: SandboxOptions, base: str) -> dict[str, Any]:

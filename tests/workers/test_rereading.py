@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import load_settings
+from connectors.errors import AuthFailed
 from connectors.models import Stream
 from connectors.port import HookEvent
 from sync.store import connections, hooks, past_runs
@@ -59,7 +60,7 @@ def test_settings_that_cannot_be_used_end_it_too(app: App, feed: Feed) -> None:
         row = connections.connection_with(session, feed.connection_id)
         row.settings = {"folder": 7, "unknown": True}
         session.add(row)
-    with pytest.raises(connections.SettingsOutdated):
+    with pytest.raises(AuthFailed, match="do not fit this version"):
         reread(app, feed, ["1"], Trigger.REPLAY)
     assert the_run(app).status is RunStatus.FAILED
 

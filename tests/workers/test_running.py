@@ -96,6 +96,17 @@ class Robbed(App):
         raise AuthFailed("The key is not accepted.")
 
 
+def test_settings_of_another_version_ask_to_connect_again(app: App, feed: Feed, begun: int) -> None:
+    with app.database.writing() as session:
+        row = connections.connection_with(session, feed.connection_id)
+        row.settings = {**row.settings, "no_longer": 1}
+        session.add(row)
+    assert work_on(app, begun) is RunStatus.FAILED
+    error = the_run(app, begun).error or {}
+    assert (error["kind"], error["next_step"]) == ("AuthFailed", "Connect it again.")
+    assert "no_longer" in error["message"]
+
+
 @pytest.mark.promise("G9")
 def test_a_failure_of_who_lost_the_run_is_not_the_runs(app: App, feed: Feed, begun: int) -> None:
     assert work_on(Robbed(**vars(app)), begun) is None

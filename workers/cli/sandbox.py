@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
+from connectors.sandbox.knobs import Knobs
 from workers.cli.context import json_option
 from workers.errors import CannotRun
-from workers.sandboxes import Knobs, sandbox
+from workers.sandboxes import sandbox
 
 
 @click.command("sandbox")
@@ -60,7 +61,6 @@ def sandbox_command(
 ) -> None:
     """Serve an imitation of a tool and say how to connect to it."""
     knobs = Knobs(
-        port=port,
         records=records,
         seed=seed,
         latency_ms=latency,
@@ -68,7 +68,7 @@ def sandbox_command(
         limit=limit,
         faults=_plan(faults),
     )
-    served = sandbox(kind, knobs)
+    served = sandbox(kind, knobs, port)
     if as_json:
         sys.stdout.write(json.dumps(served.description) + "\n")
     else:
