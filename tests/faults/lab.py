@@ -6,7 +6,8 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sqlmodel import col, select
+from sqlalchemy import func
+from sqlmodel import select
 
 from connectors.bitrix24.connector import Bitrix24
 from connectors.bitrix24.portal.options import SandboxOptions
@@ -123,17 +124,15 @@ class WorldInProcess(World):
         raise AssertionError("there is always something left to send")
 
     def _finish(self, stream: str, mode: Mode) -> None:
+        before = self._last(stream)
         for _ in range(MOST_ROUNDS):
             self.wait(LEASE * 4 + timedelta(minutes=11))
             status = self.work(stream, mode, None)
-            if status in DONE and self._was(stream, mode):
+            if status is RunStatus.SUCCEEDED and self._last(stream) != before:
                 return
         raise AssertionError(f"{stream} does not come to an end")
 
-    def _was(self, stream: str, mode: Mode) -> bool:
-        """Whether the last run was of this mode, not one that was under way before."""
+    def _last(self, stream: str) -> int | None:
+        """The run that was queued last: one that was under way before read what there was then."""
         with self.database.reading() as session:
-            last = session.exec(
-                select(Run).where(Run.stream == stream).order_by(col(Run.id).desc())
-            ).first()
-        return last is not None and last.mode is mode and last.status is RunStatus.SUCCEEDED
+            return session.exec(select(func.max(Run.id)).where(Run.stream == stream)).one()
