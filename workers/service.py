@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from config.log import configure_logging
 from config.settings import Settings
 from workers.app import open_app
-from workers.embedded import RedisServer
+from workers.embedded import RedisServer, redis_url
 from workers.errors import CannotRun
 from workers.instance import hold
 from workers.ports import listen
@@ -63,7 +63,12 @@ def become_web() -> None:
 
 def stages(settings: Settings) -> Sequence[Sequence[Program]]:
     """Redis first where it is ours, then all that rings and answers."""
-    environ = {**os.environ, "RETRO_HOME": str(settings.home)}
+    # By name: what starts while Redis does not answer would else take it that there is none.
+    environ = {
+        **os.environ,
+        "RETRO_HOME": str(settings.home),
+        "RETRO_REDIS_URL": settings.redis_url or redis_url(settings.home),
+    }
     workers = [
         Program(f"{queue} worker {number}", _retro("worker", "--queue", queue), environ)
         for queue in QUEUES

@@ -23,7 +23,7 @@ from tests.faults.lab import WorldInProcess
 
 pytestmark = pytest.mark.lab
 
-SCHEDULES = int(os.environ.get("RETRO_LAB_SCHEDULES", "400"))
+SCHEDULES = int(os.environ.get("RETRO_LAB_SCHEDULES", "2000"))
 FIRST_SEED = int(os.environ.get("RETRO_LAB_SEED", "1"))
 SHARES = 4
 STEPS = 8

@@ -98,7 +98,14 @@ class TwoSides:
                         accountable=self.owner,
                         due_on=NOW.date(),
                         status="open",
-                        details={},
+                        # As in the retro file, so that the rules can be evaluated beside.
+                        details={
+                            "id": self.name,
+                            "type": "task",
+                            "text": TEXT,
+                            "accountable": self.owner,
+                            "due_on": NOW.date().isoformat(),
+                        },
                         created_at=NOW,
                     ),
                     *(

@@ -108,7 +108,11 @@ class World:
     def check(self) -> None:
         """Nothing lost, nothing doubled."""
         for stream in (Stream.DEALS, Stream.TASKS):
-            assert self.mirrored.records(stream) == self.mirrored.truth(stream)
+            held, true = self.mirrored.records(stream), self.mirrored.truth(stream)
+            differing = [key for key in {*held, *true} if held.get(key) != true.get(key)]
+            assert not differing, [
+                (self.name, stream, key, held.get(key), true.get(key)) for key in differing
+            ]
         with self.database.reading() as session:
             rows = outbox.outbox_rows(session, self.connection_id)
         stuck = [row for row in rows if row.state not in (OutboxState.DONE, OutboxState.SUPERSEDED)]

@@ -142,6 +142,9 @@ def test_whatever_is_killed_the_next_pull_comes_and_none_is_doubled(
         with service(home, environ) as running:
             eventually(lambda: running.pulled_after(begun), within=STARTS_WITHIN)
             refused_beside(running, environ)
+            scheduler = Path(f"/proc/{running.child('schedule-loop')}/environ").read_bytes()
+            # A scheduler that starts while Redis is away would else ring for nobody, for ever.
+            assert f"RETRO_REDIS_URL={redis_url(home)}".encode() in scheduler
             for strike in (
                 lambda: kill(lambda: running.child("worker", "--queue", "pull")),
                 lambda: kill(lambda: running.child("schedule-loop")),

@@ -9,6 +9,7 @@ import click
 from config.settings import load_settings
 from workers.cli.context import json_option, opened
 from workers.cli.output import tell_started
+from workers.errors import CannotRun
 from workers.logs import log_for
 from workers.scheduler import Scheduler
 from workers.service import become_web, run_service
@@ -39,5 +40,7 @@ def schedule_loop_command(as_json: bool) -> None:
         signal.signal(number, lambda *_: stop.set())
     with opened() as app:
         log_for(app)
+        if app.redis is None:
+            raise CannotRun("A scheduler needs the Redis of the service: set RETRO_REDIS_URL.")
         tell_started(as_json, "schedule-loop")
         Scheduler(app).run(stop)

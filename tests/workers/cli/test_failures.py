@@ -181,8 +181,11 @@ def test_one_tool_is_shown_with_scopes_limits_and_quirks(retro: Retro) -> None:
     assert "quirks" not in retro("tools", "--json").document[0]
 
 
-def test_a_worker_without_redis_says_what_it_needs(retro: Retro) -> None:
-    answer = retro("worker", "--queue", "pull", "--json")
+@pytest.mark.parametrize("words", [("worker", "--queue", "pull"), ("schedule-loop",)])
+def test_what_rings_or_answers_says_that_it_needs_redis(
+    retro: Retro, words: tuple[str, ...]
+) -> None:
+    answer = retro(*words, "--json")
     assert answer.status == 1
     assert "RETRO_REDIS_URL" in answer.sentence
     assert answer.document["error"]["kind"] == "CannotRun"
@@ -191,7 +194,8 @@ def test_a_worker_without_redis_says_what_it_needs(retro: Retro) -> None:
 def test_a_command_that_serves_says_in_one_document_who_it_is(retro: Retro) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "workers", "schedule-loop", "--json"],
-        env=dict(os.environ),
+        # It waits for a Redis that does not answer yet.
+        env={**os.environ, "RETRO_REDIS_URL": "redis://127.0.0.1:1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
