@@ -163,7 +163,7 @@ def to_moves(entity: str, row: HistoryRow, known: Known) -> Iterator[StageChange
         pipeline, kind = known.stage(entity, stage)
         at = version.timestamp.astimezone(UTC)
         yield StageChange(
-            id=f"{entity}:{row.id}:{int(at.timestamp() * 1000)}",
+            id=f"{entity}:{row.id}:{round(at.timestamp() * 1000)}",
             updated_at=at,
             entity=entity,
             entity_id=row.id,

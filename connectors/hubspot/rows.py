@@ -9,6 +9,14 @@ Moment = Annotated[datetime, Meta(tz=True)]
 Values = dict[str, str | None]
 
 
+class NextLink(Struct, frozen=True):
+    after: str
+
+
+class Paging(Struct, frozen=True):
+    next: NextLink | None = None
+
+
 class LinkedId(Struct, frozen=True, gc=False):
     id: str
 
@@ -17,7 +25,7 @@ class Links(Struct, frozen=True, gc=False):
     """`paging` says that there are more than are shown."""
 
     results: list[LinkedId]
-    paging: Raw | None = None
+    paging: Paging | None = None
 
 
 class Row(Struct, frozen=True, rename="camel", gc=False):

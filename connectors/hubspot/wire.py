@@ -21,6 +21,7 @@ from connectors.errors import (
 )
 from connectors.http import Answer, ApiClient, refusal
 from connectors.hubspot.config import HubSpotConfig, Plan
+from connectors.hubspot.rows import Paging
 
 T = TypeVar("T")
 Filter = Mapping[str, Any]
@@ -41,14 +42,6 @@ STEADY, AT_ONCE = 0.96, 0.04
 # 429 without Retry-After, by the limit that was hit.
 PAUSES = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 10.0}
 LOCKED, MIGRATING = 423, 477
-
-
-class NextLink(Struct, frozen=True):
-    after: str
-
-
-class Paging(Struct, frozen=True):
-    next: NextLink | None = None
 
 
 class Envelope(Struct, frozen=True):
