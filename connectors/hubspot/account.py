@@ -1,6 +1,7 @@
 """What is asked of an account once and then known: currency, zone, stages, properties."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cached_property
 
 from connectors.hubspot import mapping
@@ -13,7 +14,7 @@ from connectors.hubspot.rows import (
     PropertiesAnswer,
     PropertyRow,
 )
-from connectors.hubspot.wire import Hub
+from connectors.hubspot.wire import Hub, remote_now
 from connectors.models import StageKind
 
 
@@ -21,6 +22,8 @@ class AccountFacts:
     def __init__(self, hub: Hub, config: HubSpotConfig) -> None:
         self._hub = hub
         self._config = config
+        # The tool's clock when its pipelines were first asked for.
+        self.asked_at: datetime | None = None
         self._pipelines: dict[str, Sequence[PipelineRow]] = {}
         self._properties: dict[str, Mapping[str, PropertyRow]] = {}
 
@@ -36,6 +39,7 @@ class AccountFacts:
         if entity not in self._pipelines:
             answer = self._hub.api.get(self._hub.crm("pipelines", entity))
             self._pipelines[entity] = answer.decode(PipelinesAnswer).results
+            self.asked_at = self.asked_at or remote_now(answer)
         return self._pipelines[entity]
 
     def properties(self, entity: str) -> Mapping[str, PropertyRow]:

@@ -19,6 +19,7 @@ from connectors.hubspot.config import HubSpotConfig
 from connectors.hubspot.mapping import DEALS, LEADS
 from connectors.hubspot.oauth import Renewal, oauth
 from connectors.hubspot.reading import Reading
+from connectors.hubspot.rehearsal import HubStandIn
 from connectors.hubspot.targets import Targets
 from connectors.hubspot.tasks import Tasks
 from connectors.hubspot.wire import Hub
@@ -37,6 +38,7 @@ from connectors.models import (
     Task,
 )
 from connectors.port import Connector, HookEvent, Page, Partition, Presence, RemoteField, Window
+from connectors.rehearsal import StandIn
 
 
 class HubSpot(Connector[HubSpotConfig]):
@@ -102,7 +104,8 @@ class HubSpot(Connector[HubSpotConfig]):
             for kind in kinds
             for stage in mapping.to_stages(kind, self._facts.pipelines(kind))
         ]
-        yield Page(stages, position="", requests=len(kinds))
+        now = self._facts.asked_at
+        yield Page(stages, position="", remote_now=now, requests=len(kinds))
 
     def contacts(self, window: Window, partition: Partition) -> Iterator[Page[Contact]]:
         listing = self._reading.of(Stream.CONTACTS)
@@ -187,6 +190,9 @@ class HubSpot(Connector[HubSpotConfig]):
 
     def update_target(self, remote_id: str, target: KpiTarget) -> None:
         self._targets.update(remote_id, target)
+
+    def rehearsal(self) -> StandIn:
+        return HubStandIn(httpx.URL(self.base_url()).host)
 
     def verify_hook(self, headers: Mapping[str, str], body: bytes) -> Sequence[HookEvent]:
         config = self.config

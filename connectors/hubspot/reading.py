@@ -35,6 +35,8 @@ from connectors.models import Record
 from connectors.port import Page, Partition, RefusedRecord, Window
 
 END = "end"
+# Longer lists of names fit neither an address nor the 3,000 characters of a search.
+LONGEST_NAMES = 1800
 UNREADABLE = (msgspec.MsgspecError, ValueError, ArithmeticError)
 RowLinks = Mapping[str, list[str]]
 
@@ -50,6 +52,11 @@ class Listing:
     to: Callable[[Any, RowLinks], Iterable[Record | None]]
     linked: Sequence[str] = ()
     history: str | None = None
+
+    @cached_property
+    def by_batch(self) -> bool:
+        """Whether pages bring ids alone, and the rows are read by them."""
+        return sum(len(name) + 4 for name in self.properties) > LONGEST_NAMES
 
     @cached_property
     def row(self) -> type[Row] | type[HistoryRow]:
@@ -96,36 +103,40 @@ class Reading:
         return Page(records, position="", refused=refused, requests=requests + more)
 
     def _listed(self, listing: Listing, after: str) -> Iterator[Page[Any]]:
-        last = 0
+        last, ids_only = 0, listing.by_batch
+        asked = {
+            "limit": HISTORY_PAGE if listing.history else LIST_PAGE,
+            "properties": None if ids_only else list(listing.properties),
+            "associations": None if ids_only else list(listing.linked) or None,
+            "propertiesWithHistory": None if ids_only else listing.history,
+        }
         while after != END:
-            answer = self._hub.api.get(
-                self._hub.objects(listing.object),
-                {
-                    "limit": HISTORY_PAGE if listing.history else LIST_PAGE,
-                    "after": after or None,
-                    "properties": list(listing.properties),
-                    "associations": list(listing.linked) or None,
-                    "propertiesWithHistory": listing.history,
-                },
-            )
+            path = self._hub.objects(listing.object)
+            answer = self._hub.api.get(path, {**asked, "after": after or None})
             envelope = answer.decode(Envelope)
-            rows = decoded(listing, envelope.results)
-            last = in_order(rows.ids, last, listing.object)
+            if ids_only:
+                ids = ids_of(envelope.results)
+                rows, requests = self._batch(listing, ids)
+            else:
+                rows, requests = decoded(listing, envelope.results), 0
+                ids = list(rows.ids)
+            last = in_order(ids, last, listing.object)
             after = moved(envelope.after, after, listing.object)
-            records, refused, requests = self._records(listing, rows, shown=True)
-            yield Page(records, after, refused, remote_now(answer), requests + 1)
+            records, refused, more = self._records(listing, rows, shown=not ids_only)
+            yield Page(records, after, refused, remote_now(answer), requests + more + 1)
 
     def _changed(self, listing: Listing, start: datetime, position: str) -> Iterator[Page[Any]]:
-        asked = [] if listing.history else listing.properties
+        ids_only = listing.by_batch or listing.history is not None
+        asked = [] if ids_only else listing.properties
         changed = since(listing.modified, start)
         for found in searched(self._hub, listing.object, [[changed]], asked, position):
-            if listing.history is None:
-                rows, requests = decoded(listing, found.envelope.results), 1
-            else:
+            if ids_only:
                 rows, requests = self._batch(listing, found.ids)
-                requests += 1
+            else:
+                rows, requests = decoded(listing, found.envelope.results), 0
             records, refused, more = self._records(listing, rows)
-            yield Page(records, found.position, refused, remote_now(found.answer), requests + more)
+            spent = requests + more + 1
+            yield Page(records, found.position, refused, remote_now(found.answer), spent)
 
     def _batch(self, listing: Listing, ids: Sequence[str]) -> tuple[Rows, int]:
         history = [listing.history] if listing.history else []

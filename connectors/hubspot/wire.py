@@ -57,7 +57,7 @@ class Envelope(Struct, frozen=True):
 
 class Detail(Struct, frozen=True):
     message: str = ""
-    context: dict[str, list[str]] = {}
+    context: dict[str, Any] = {}
 
 
 class Refusal(Struct, frozen=True, rename="camel"):
@@ -259,7 +259,13 @@ def _told(response: httpx.Response) -> Refusal:
 
 def _words(told: Refusal) -> str:
     """With the names that the account's own rules miss, and the id that HubSpot's support asks."""
-    names = [name for each in told.errors for values in each.context.values() for name in values]
+    names = [
+        str(name)
+        for each in told.errors
+        for values in each.context.values()
+        if isinstance(values, list)
+        for name in values
+    ]
     parts = [told.message.rstrip(".") or "it does not say why"]
     parts += [f"({', '.join(dict.fromkeys(names))})"] if names else []
     parts += [f"[{told.correlation_id}]"] if told.correlation_id else []

@@ -36,6 +36,7 @@ from connectors.sandbox.clock import Seconds, utc_text
 from connectors.sandbox.control import PREFIX, control
 from connectors.sandbox.faults import Fault
 
+LONGEST_QUERY = 8000
 DROPS = frozenset({"timeout_before", "timeout_after", "crash_after"})
 
 
@@ -130,6 +131,8 @@ class Gateway:
             if request.verb == "POST" and request.path == self._grants:
                 return Outcome(json_response(self._tokens.grant(request)))
             self._tokens.check(request)
+            if len(request.query) > LONGEST_QUERY:
+                raise Refused(414, "VALIDATION_ERROR", "URI too long")
             if found is None:
                 raise not_found(f"{request.verb} {request.path}")
             told = self._limits.admit(found.route.is_search)

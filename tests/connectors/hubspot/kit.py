@@ -87,7 +87,7 @@ def everything(connector: HubSpot, stream: Stream, window: Window = Window()) ->
     found: list[Record] = []
     for share in connector.partitions(stream, window):
         for page in read_stream(connector, stream, window, share):
-            assert not page.refused, page.refused
+            assert not page.refused, page.refused[0].reason
             found += page.records
     return found
 

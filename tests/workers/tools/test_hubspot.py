@@ -28,6 +28,7 @@ from workers.actions import Edit, edit_action
 from workers.app import App, open_app
 from workers.connecting import connect
 from workers.pulling import pull_now, push_now
+from workers.rehearsing import dry_run
 
 OWNER = "5001"
 
@@ -81,8 +82,13 @@ def test_a_decision_goes_out_and_its_status_comes_back(hubspot: Running, tmp_pat
         assert connected.account == "HubSpot account 7000001 (developer test)"
         _pull_whole(app, hubspot)
         connection_id = _planned(app)
+        with app.database.reading() as session:
+            promised = dry_run(app, connections.connection_named(session, "portal"))
+        assert promised.status == "succeeded"
+        assert hubspot.truth("tasks") == {}
         run = push_now(app, connection_id)
         assert (run.status, run.error) == ("succeeded", None)
+        assert run.requests == len(promised.calls)
         task_id = _linked(app, connection_id, LinkKind.TASK, DESIGNER)
         assert hubspot.truth("tasks")[task_id]["key"] == DESIGNER
         assert _linked(app, connection_id, LinkKind.TARGET, TARGET).startswith("task:")
