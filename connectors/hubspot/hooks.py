@@ -9,6 +9,7 @@ import hmac
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -44,7 +45,7 @@ class Event(Struct, frozen=True, rename="camel"):
     object_id: int
     object_type_id: str = ""
     property_name: str = ""
-    property_value: str = ""
+    property_value: Any = ""
     merged_object_ids: list[int] = []
 
 

@@ -124,8 +124,11 @@ class Tasks:
         return answer.decode(Made).id
 
     def find(self, key: str) -> list[str]:
-        found = self._by_field(key) if self.keys.has_field else []
-        return found or self._by_line(key)
+        """Where there is a field, the line of a task from before it is old enough to be searched;
+        without one, the task looked for may be a moment old."""
+        if not self.keys.has_field:
+            return self._by_line(key)
+        return self._by_field(key) or self._by_searched_line(key)
 
     def update(self, remote_id: str, task: Task, only: Collection[str] | None = None) -> None:
         self.write(remote_id, self._fields(task, only))
@@ -172,6 +175,12 @@ class Tasks:
     def _by_field(self, key: str) -> list[str]:
         answers = self._hub.batch_read(TASKS, [key], [FIELD], id_property=FIELD)
         return [id_ for each in answers for id_ in ids_of(each.decode(Envelope).results)]
+
+    def _by_searched_line(self, key: str) -> list[str]:
+        groups = [[condition("hs_task_body", "CONTAINS_TOKEN", WORD)]]
+        pages = searched(self._hub, TASKS, groups, ["hs_task_body"], "")
+        rows = (row for page in pages for row in _bodies(page.envelope.results))
+        return [row.id for row in rows if _line(row) == key]
 
     def _by_line(self, key: str) -> list[str]:
         """All tasks are looked at, oldest first: a search would not show the newest ones yet."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
-from connectors.hubspot.portal.account import KINDS, Account
+from connectors.hubspot.portal.account import KINDS, Account, Property
 from connectors.hubspot.portal.errors import Refused
 from connectors.hubspot.portal.events import Events
 from connectors.hubspot.portal.truth import truth
@@ -18,7 +18,8 @@ CHANGES = {"set", "delete", "restore", "merge", "link", "spend"}
 class Backstage:
     """Edits take HubSpot's own property names. Beside `set` and `delete` there are `restore`,
     `merge` (the id of the record that loses), `link` ({kind: [ids]}), and `spend` of a campaign
-    ({day: amount})."""
+    ({day: amount}). The record of `properties` is a kind; what is set is a name, `unique` or not.
+    """
 
     def __init__(self, account: Account, events: Events) -> None:
         self.account = account
@@ -36,6 +37,11 @@ class Backstage:
         if stream == "campaigns":
             items = self.account.spend.setdefault(record_id, [])
             items += [(_day(day), str(amount)) for day, amount in change["spend"].items()]
+            return {"id": record_id}
+        if stream == "properties":
+            for name, kind in change["set"].items():
+                made = Property(name, "string", name, unique=kind == "unique", own=False)
+                self.account.properties[record_id][name] = made
             return {"id": record_id}
         if stream not in KINDS:
             raise KeyError(stream)

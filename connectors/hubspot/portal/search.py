@@ -71,7 +71,7 @@ def _matching(
     account: Account, kind: str, body: SearchBody, seen: float
 ) -> Iterator[tuple[Entry, Values]]:
     types = {name: one.type for name, one in account.properties[kind].items()}
-    for entry in account.stores[kind].entries.values():
+    for entry in account.stores[kind].after(_lowest(body)):
         values = entry.as_of(seen)
         if values is None:
             continue
@@ -80,6 +80,24 @@ def _matching(
             for group in body.filter_groups
         ):
             yield entry, values
+
+
+def _lowest(body: SearchBody) -> int:
+    """Below this id nothing fits, whatever its group: there is no need to look."""
+    lows = [
+        max(
+            (
+                int(each.value)
+                for each in group.filters
+                if (each.property_name, each.operator) == ("hs_object_id", "GT")
+                and (each.value or "").isdecimal()
+                and each.value
+            ),
+            default=0,
+        )
+        for group in body.filter_groups
+    ]
+    return min(lows, default=0)
 
 
 def _fits(each: Filter, values: Values, types: dict[str, str]) -> bool:

@@ -109,6 +109,19 @@ def test_a_find_is_not_held_up_by_the_index() -> None:
             assert connector.find_task(task().key) == [made]
 
 
+def test_a_task_from_before_the_field_is_found_by_its_line() -> None:
+    with sandbox(records=20, task_fields=False, index_seconds=0) as own:
+        made = own.connector().create_task(task())
+        # As if the account had been given the right to it since.
+        own.edit("properties", "tasks", {"set": {"retro_key": "unique"}})
+        connector = own.connector()
+        assert connector.find_task(task().key) == [made]
+        newer = connector.create_task(task("another"))
+        found = everything(connector, Stream.TASKS)
+        assert {one.id for one in found} == {made, newer}
+        assert "tasks.list" not in own.methods()
+
+
 def test_a_twin_is_refused_by_the_field_and_taken_for_the_first(own: Sandbox) -> None:
     made = own.connector().create_task(task())
     assert own.connector().create_task(task()) == made
