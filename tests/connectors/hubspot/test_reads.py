@@ -3,11 +3,14 @@
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from connectors.errors import BadResponse
 from connectors.hubspot import reading, wire
-from connectors.models import Stream
+from connectors.hubspot.mapping import Known, to_moves
+from connectors.hubspot.rows import HistoryRow
+from connectors.models import StageKind, Stream
 from connectors.port import Partition, Presence, Window
 from tests.connectors.hubspot.kit import Sandbox, everything, like, plain, sandbox
 
@@ -77,19 +80,52 @@ def test_ids_that_share_one_moment_are_not_lost(own: Sandbox) -> None:
     assert len(new) == len({one.id for one in new}) == 230
 
 
-def test_what_the_index_does_not_show_yet_is_in_the_next_window() -> None:
-    with sandbox(records=20, start_at=START, frozen=True, index_seconds=60) as own:
+@pytest.mark.parametrize("changed", ["08:54:00", "09:00:00"])
+def test_what_the_index_does_not_show_yet_is_in_the_next_window(changed: str) -> None:
+    """Lag and overlap together are seven minutes; this index takes six and a half."""
+    with sandbox(records=20, start_at=START, frozen=True, index_seconds=390) as own:
         connector = own.connector()
-        own.at("2026-11-23T09:00:00+00:00")
+        own.at(f"2026-11-23T{changed}+00:00")
         made = own.edit("contacts", "new", {"set": {"firstname": "Late"}})
-        listing = connector.contacts(Window(START), Partition())
-        pages = list(listing)
+        own.at("2026-11-23T09:00:00+00:00")
+        pages = list(connector.contacts(Window(START), Partition()))
         assert pages[0].remote_now == datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
         assert made not in {record.id for page in pages for record in page.records}
         watermark = pages[0].remote_now - connector.lag
-        own.at("2026-11-23T09:05:00+00:00")
+        own.at("2026-11-23T09:10:00+00:00")
         found = everything(connector, Stream.CONTACTS, Window(watermark - connector.overlap))
         assert made in {record.id for record in found}
+
+
+def test_a_stage_that_is_written_again_is_no_move() -> None:
+    row = msgspec.convert(
+        {
+            "id": "7",
+            "properties": {},
+            "createdAt": "2026-11-23T08:00:00Z",
+            "updatedAt": "2026-11-23T08:00:00Z",
+            "propertiesWithHistory": {
+                "dealstage": [
+                    {"value": "lost", "timestamp": "2026-11-23T12:00:00Z"},
+                    {"value": "won", "timestamp": "2026-11-23T11:00:00Z"},
+                    {"value": "won", "timestamp": "2026-11-23T10:00:00.123Z"},
+                    {"value": "new", "timestamp": "2026-11-23T09:00:00Z"},
+                ]
+            },
+        },
+        HistoryRow,
+    )
+    kinds = {"new": StageKind.OPEN, "won": StageKind.WON, "lost": StageKind.LOST}
+    known = Known(kinds={("deals", stage): ("p", kind) for stage, kind in kinds.items()})
+    moves = list(to_moves("deals", row, known))
+    assert [(move.stage, move.closing) for move in moves] == [
+        ("new", False),
+        ("won", True),
+        ("lost", False),
+    ]
+    assert moves[1].id == "deals:7:1795428000123"
+    with pytest.raises(ValueError, match="in no pipeline"):
+        list(to_moves("deals", row, Known()))
 
 
 def test_a_share_goes_on_where_it_was_left(account: Sandbox) -> None:

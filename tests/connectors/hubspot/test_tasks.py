@@ -109,6 +109,17 @@ def test_a_find_is_not_held_up_by_the_index() -> None:
             assert connector.find_task(task().key) == [made]
 
 
+def test_a_task_by_its_line_is_looked_for_on_all_pages() -> None:
+    with sandbox(records=2, task_fields=False) as own:
+        for number in range(120):
+            fields = {"hs_timestamp": "2026-12-01T09:00:00Z", "hs_task_subject": f"{number}"}
+            own.edit("tasks", "new", {"set": fields})
+        connector = own.connector()
+        made = connector.create_task(task(bind_leads=[], bind_deals=[]))
+        assert connector.find_task(task().key) == [made]
+        assert own.methods()["tasks.list"] == 2
+
+
 def test_a_task_from_before_the_field_is_found_by_its_line() -> None:
     with sandbox(records=20, task_fields=False, index_seconds=0) as own:
         made = own.connector().create_task(task())
