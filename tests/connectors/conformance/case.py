@@ -93,6 +93,7 @@ class Tasks:
     query: str = ""
     # The path of a write that takes many rows and refuses them all for one, as its log tells it.
     whole_batch: str | None = None
+    refused_in_batch: Mapping[str, Any] = field(default_factory=dict)
 
 
 Post = tuple[Mapping[str, str], bytes]
