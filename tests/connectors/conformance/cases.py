@@ -6,6 +6,7 @@ from importlib.util import find_spec
 
 from connectors.registry import tools
 from tests.connectors.conformance.case import Case
+from tests.connectors.conformance.toy.case import CASE as TOY
 
 # Tools whose case is still to be written, each with the reason.
 NOT_YET: Mapping[str, str] = {}
@@ -20,7 +21,7 @@ def case_of(kind: str) -> Case | None:
 
 
 def _cases() -> list[Case]:
-    return [case for kind in tools() if (case := case_of(kind)) is not None]
+    return [*(case for kind in tools() if (case := case_of(kind)) is not None), TOY]
 
 
 CASES = _cases()
