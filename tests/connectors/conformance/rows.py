@@ -14,6 +14,7 @@ from tests.connectors.conformance.cards import Result, check_card
 from tests.connectors.conformance.case import Case
 from tests.connectors.conformance.cases import CASES
 
+Try = Callable[[Bench], None]
 READING, RUNNING, WRITING = "reading", "running", "writing"
 
 
@@ -22,17 +23,18 @@ class Row:
     id: str
     chapter: str
     says: str
+    attempt: Try
 
 
 ROWS: dict[str, Row] = {}
-Try = Callable[[Bench], None]
 
 
 def row(id_: str, chapter: str, says: str) -> Callable[[Try], Callable[[Case, Path], None]]:
     """Makes a row of what tries one on a bench."""
 
     def made(attempt: Try) -> Callable[[Case, Path], None]:
-        assert ROWS.setdefault(id_, Row(id_, chapter, says)).says == says, f"two rows {id_}"
+        assert id_ not in ROWS, f"two rows {id_}"
+        ROWS[id_] = Row(id_, chapter, says, attempt)
 
         @pytest.mark.parametrize("case", CASES, ids=lambda case: case.kind)
         def tried(case: Case, tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ def never_empty(bench: Bench, tamper: Tamper) -> None:
 def test_five_hundred_properties(bench: Bench) -> None:
     custom = bench.case.custom
     assert custom is not None
-    names = [f"{custom.name}{number}" for number in range(MANY - 1)]
+    names = [f"{custom.name}_of_a_campaign_{number}" for number in range(MANY - 1)]
     bench.settings = {**bench.settings, **custom.mapped([custom.name, *names])}
     bench.fill(3)
     bench.settle()
