@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from functools import partial
 from typing import Any, TypeVar
@@ -49,6 +50,8 @@ ATTEMPTS = 5
 SIDE_BY_SIDE = 8
 # A longer wait is not slept through in a worker: it ends the slice and the run waits in the queue.
 LONGEST_WAIT = 60.0
+# Where the tool asks for one in words that nobody reads.
+UNREADABLE_PAUSE = 60.0
 TIMEOUT = httpx.Timeout(70.0, connect=10.0)
 UNREACHABLE = "The tool cannot be reached: "
 USER_AGENT = "retro-roi/0.1"
@@ -105,7 +108,7 @@ def refusal(response: httpx.Response) -> ConnectorError | None:
     if status in (404, 410):
         return NotFound("The tool does not have this record.")
     if status == 429:
-        return RateLimited("The tool asks for a pause.", retry_after=_retry_after(response))
+        return RateLimited("The tool asks for a pause.", retry_after=retry_after(response))
     if status >= 500:
         return Unavailable(f"The tool answers with status {status}.")
     if status < 400:
@@ -113,11 +116,21 @@ def refusal(response: httpx.Response) -> ConnectorError | None:
     return Rejected(f"The tool refuses the request (status {status}).")
 
 
-def _retry_after(response: httpx.Response) -> float:
+def retry_after(response: httpx.Response, otherwise: float = 1.0) -> float:
+    """The pause in seconds that the answer asks for; `otherwise` where it names none. A date is
+    counted from the one that the answer itself bears, since clocks differ."""
+    named = response.headers.get("Retry-After")
+    if named is None:
+        return otherwise
     try:
-        return max(0.0, float(response.headers.get("Retry-After", "1")))
+        return max(0.0, float(named))
     except ValueError:
-        return 60.0
+        pass
+    try:
+        until, there = (parsedate_to_datetime(t) for t in (named, response.headers["Date"]))
+        return max(0.0, (until - there).total_seconds())
+    except (KeyError, TypeError, ValueError):
+        return UNREADABLE_PAUSE
 
 
 class ApiClient:
