@@ -29,7 +29,17 @@ from tests.connectors.hands import Hands
 from tests.mirror import Clock, Mirror, new_database
 
 # What is compared of a record, where truth tells it.
-TOLD = ("title", "stage", "stage_kind", "amount", "owner", "created_at", "updated_at", "status")
+TOLD = (
+    "title",
+    "stage",
+    "stage_kind",
+    "amount",
+    "owner",
+    "created_at",
+    "updated_at",
+    "status",
+    "clicks",
+)
 MOMENTS = ("created_at", "updated_at")
 GOOD = (RunStatus.SUCCEEDED, RunStatus.INCOMPLETE)
 

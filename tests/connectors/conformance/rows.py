@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.connectors.conformance.bench import Bench
-from tests.connectors.conformance.cards import Result, check_card
+from tests.connectors.conformance.cards import check_card
 from tests.connectors.conformance.case import Case
 from tests.connectors.conformance.cases import CASES
+from workers.cards import Outcome, Result
 
 Try = Callable[[Bench], None]
 READING, RUNNING, WRITING = "reading", "running", "writing"
@@ -42,8 +43,8 @@ def row(id_: str, chapter: str, says: str) -> Callable[[Try], Callable[[Case, Pa
             if why is None:
                 with Bench(case, tmp_path) as bench:
                     attempt(bench)
-            result = Result.PASS if why is None else Result.NOT_APPLICABLE
-            check_card(case, id_, result, why)
+            outcome = Outcome(Result.PASS if why is None else Result.NOT_APPLICABLE, why)
+            check_card(case, id_, outcome)
 
         tried.__name__ = attempt.__name__
         tried.__doc__ = says
