@@ -45,12 +45,12 @@ test: check
 	$(PYTEST) --dist loadfile --no-loadscope-reorder -m 'not lab and not kills and not soak'
 
 lab: setup
-	$(PYTEST) --dist load -m lab
+	$(PYTEST) --dist worksteal -m lab
 	$(BIN)/python -m pytest -m kills
 
 soak: setup
 	RETRO_LAB_KILLS=600 $(BIN)/python -m pytest -m 'kills or soak'
-	RETRO_LAB_SCHEDULES=20000 $(PYTEST) --dist load -m lab
+	RETRO_LAB_SCHEDULES=20000 $(PYTEST) --dist worksteal -m lab
 
 bench: setup
 	$(BIN)/python -m tests.bench
