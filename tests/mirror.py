@@ -83,14 +83,24 @@ class Mirror:
     def feed(self, stream: Stream) -> Feed:
         return Feed(self.connection_id, stream)
 
-    def queue(self, stream: str, mode: Mode = Mode.FULL, since: datetime | None = None) -> int:
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def queue(
+        self,
+        stream: str,
+        mode: Mode = Mode.FULL,
+        since: datetime | None = None,
+        *,
+        hook: bool = False,
+    ) -> int:
         with self.database.writing() as session:
             run = runs.queue_run(
                 session,
                 self.connection_id,
                 stream,
                 mode=mode,
-                trigger=Trigger.MANUAL,
+                trigger=Trigger.HOOK if hook else Trigger.MANUAL,
                 at=self.clock.now(),
                 since=since,
             )
