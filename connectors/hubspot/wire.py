@@ -19,7 +19,7 @@ from connectors.errors import (
     Rejected,
     Unavailable,
 )
-from connectors.http import Answer, ApiClient, refusal
+from connectors.http import Answer, ApiClient, refusal, retry_after
 from connectors.hubspot.config import HubSpotConfig, Plan
 from connectors.hubspot.rows import Paging
 
@@ -235,7 +235,7 @@ def name_refusal(response: httpx.Response, zone: str | None) -> ConnectorError |
         return RateLimited("HubSpot asks for a pause.", retry_after=_pause(response, told, zone))
     if status in (LOCKED, MIGRATING):
         least = 2.0 if status == LOCKED else 60.0
-        wait = max(least, _seconds(response) or 0.0)
+        wait = max(least, retry_after(response, otherwise=0.0))
         return RateLimited("HubSpot keeps this closed for now.", retry_after=wait)
     if status == httpx.codes.FORBIDDEN:
         return NotPermitted(
@@ -273,16 +273,8 @@ def _words(told: Refusal) -> str:
 
 
 def _pause(response: httpx.Response, told: Refusal, zone: str | None) -> float:
-    given = _seconds(response)
-    if given is not None:
-        return given
+    if "Retry-After" in response.headers:
+        return retry_after(response)
     if told.policy_name == "DAILY":
         return until_midnight(zone or "UTC", datetime.now(UTC))
     return PAUSES.get(told.policy_name, 10.0)
-
-
-def _seconds(response: httpx.Response) -> float | None:
-    try:
-        return max(0.0, float(response.headers["Retry-After"]))
-    except (KeyError, ValueError):
-        return None

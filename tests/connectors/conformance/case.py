@@ -51,17 +51,25 @@ class Shape:
     title: str = "title"
     inside: str | None = None
 
-    def found(self, document: Any) -> Iterator[Json]:
-        """The fields of all records in an answer, to be changed in place."""
+    def rows(self, document: Any) -> Iterator[Json]:
+        """All records in an answer, to be changed in place."""
         if isinstance(document, list):
             for each in document:
-                yield from self.found(each)
+                yield from self.rows(each)
         elif isinstance(document, dict):
             # What is under "id" of a description of fields is one more description.
             if self.keys <= document.keys() and isinstance(document.get("id"), int | str):
-                yield document[self.inside] if self.inside else document
+                yield document
             for each in document.values():
-                yield from self.found(each)
+                yield from self.rows(each)
+
+    def fields(self, row: Json) -> Json:
+        held: Json = row[self.inside] if self.inside else row
+        return held
+
+    def found(self, document: Any) -> Iterator[Json]:
+        """The fields of all records in an answer."""
+        return (self.fields(row) for row in self.rows(document))
 
 
 @dataclass(frozen=True)

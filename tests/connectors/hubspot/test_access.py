@@ -184,6 +184,17 @@ def test_a_refusal_has_a_name(
     assert getattr(error, "retry_after", None) == wait
 
 
+@pytest.mark.parametrize("status", [429, 423])
+def test_a_pause_until_a_date_is_as_long_as_that_date_says(status: int) -> None:
+    named = {
+        "Date": "Mon, 23 Nov 2026 12:00:00 GMT",
+        "Retry-After": "Mon, 23 Nov 2026 13:00:00 GMT",
+    }
+    error = wire.name_refusal(httpx.Response(status, headers=named, json={}), None)
+    assert isinstance(error, RateLimited)
+    assert error.retry_after == 3600.0
+
+
 def test_a_pause_that_is_told_is_kept_and_a_day_ends_at_midnight_there() -> None:
     told = httpx.Response(429, headers={"Retry-After": "7"}, json={"policyName": "DAILY"})
     error = wire.name_refusal(told, None)
