@@ -2,6 +2,7 @@
 
 import gc
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,6 +15,7 @@ from sqlalchemy import URL, Dialect, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
+    from tests.connectors.tryton.server import Server as TrytonServer
     from tests.postgres import Postgres
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -82,6 +84,19 @@ def postgres_server() -> Iterator["Postgres"]:
     from tests.postgres import postgres
 
     with postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def tryton(tmp_path_factory: pytest.TempPathFactory) -> Iterator["TrytonServer"]:
+    """One server for all tests of a process, on a database that is made once for all processes;
+    each test makes the records it needs."""
+    # Here, as most tests have no use for what it imports.
+    from tests.connectors.tryton.server import running
+
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with running(shared / "tryton", tmp_path_factory.mktemp("server")) as server:
         yield server
 
 

@@ -6,7 +6,7 @@ the moment it left the state Lead for a later one: the log of its transitions te
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from connectors.models import (
     Account,
@@ -29,13 +29,17 @@ WORKED = ("opportunity", "converted", "won")
 # A state that a module adds is open.
 KINDS = {"won": StageKind.WON, "lost": StageKind.LOST, "cancelled": StageKind.LOST}
 TRANSITION = "state:"
+# Buttons that end an opportunity, and the states in which they do.
+CLICKS = {"lost": "lost", "cancel": "cancelled"}
+CLICKED_IN = (LEAD, "opportunity")
+DAY = timedelta(days=1) - timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
 class Move:
-    """`id` is that of the log."""
+    """`id` is that of the log, empty where the log does not know of the move."""
 
-    id: int
+    id: int | str
     state: str
     at: datetime
 
@@ -44,12 +48,19 @@ Moves = Sequence[Move]
 
 
 def moves_by_opportunity(rows: Sequence[LogRow]) -> Mapping[int, list[Move]]:
-    """In order of time, as the rows are."""
+    """In order of time, as the rows are. Each opportunity begins as a lead.
+
+    A click that ends one is logged as a click alone, and also where it had no effect.
+    """
     found: dict[int, list[Move]] = {}
     for row in rows:
-        if row.target.startswith(TRANSITION):
-            move = Move(row.id, row.target.removeprefix(TRANSITION), row.create_date.utc())
-            found.setdefault(int(row.resource.rpartition(",")[2]), []).append(move)
+        moves = found.setdefault(int(row.resource.rpartition(",")[2]), [])
+        before = moves[-1].state if moves else LEAD
+        state = row.target.removeprefix(TRANSITION)
+        if row.event == "button":
+            state = CLICKS.get(row.target, "") if before in CLICKED_IN else ""
+        if state and state != before:
+            moves.append(Move(row.id, state, row.create_date.utc()))
     return found
 
 
@@ -93,10 +104,10 @@ def to_deal(row: OpportunityRow, moves: Moves) -> Iterator[Deal]:
 
 def to_stage_changes(row: OpportunityRow, moves: Moves) -> Iterator[StageChange]:
     """As a lead until it becomes a deal, and as a deal from then on."""
-    created = Move(0, LEAD, row.create_date.utc())
+    created = Move("", LEAD, row.create_date.utc())
     yield _change(row.id, LEADS, created, StageKind.OPEN, StageKind.OPEN)
     is_deal, before = False, StageKind.OPEN
-    for move in moves:
+    for move in _whole(row, moves):
         becomes_deal = not is_deal and move.state in WORKED
         kind = KINDS.get(move.state, StageKind.OPEN)
         if not is_deal:
@@ -212,18 +223,30 @@ def _lead_closed(row: OpportunityRow, moves: Moves, status: LeadStatus) -> datet
 
 
 def _ended(row: OpportunityRow, moves: Moves) -> datetime | None:
-    """Records of an import have no log: then it is the day that Tryton keeps."""
-    into = [move.at for move in moves if move.state == row.state]
-    if into:
-        return into[-1]
-    return max(row.create_date.utc(), row.end_date.utc()) if row.end_date else None
+    """What a sale ends is in no log: there it is the last write, kept within the day that Tryton
+    tells."""
+    if moves and moves[-1].state == row.state:
+        return moves[-1].at
+    if row.end_date is None:
+        return None
+    day = row.end_date.utc()
+    return max(row.create_date.utc(), day, min(row.updated_at, day + DAY))
+
+
+def _whole(row: OpportunityRow, moves: Moves) -> Iterator[Move]:
+    """With the end that the log does not tell."""
+    yield from moves
+    last = moves[-1].state if moves else LEAD
+    ended = _ended(row, moves) if row.state in KINDS and row.state != last else None
+    if ended is not None:
+        yield Move("", row.state, ended)
 
 
 def _change(
     opportunity: int, entity: str, move: Move, kind: StageKind, before: StageKind
 ) -> StageChange:
     return StageChange(
-        id=f"{entity}:{opportunity}:{move.id}",
+        id=f"{entity}:{opportunity}:{move.id or move.state}",
         updated_at=move.at,
         entity=entity,
         entity_id=str(opportunity),

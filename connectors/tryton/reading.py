@@ -65,7 +65,7 @@ class Listing(Generic[RowT, RecordT]):
     def decoder(self) -> "msgspec.json.Decoder[list[RowT]]":
         # A generic alias made at run time: the row type is a value here.
         many: Any = GenericAlias(list, (self.row,))
-        return msgspec.json.Decoder(many)
+        return msgspec.json.Decoder(many, strict=False)
 
 
 OPPORTUNITY = (
@@ -113,12 +113,13 @@ def pages(
     window: Window,
     partition: Partition,
     more: Domain = (),
+    size: int = PAGE,
 ) -> Iterator[Page[RecordT]]:
-    last, length = int(partition.after or 0), PAGE
+    last, length = int(partition.after or 0), size
     wanted = [*listing.condition, *more, *listing.since(window)]
-    while length == PAGE:
+    while length == size:
         above = [["id", ">", last], *([["id", "<=", partition.until]] if partition.until else [])]
-        found = server.search(listing.model, [*above, *wanted], listing.shown, limit=PAGE)
+        found = server.search(listing.model, [*above, *wanted], listing.shown, limit=size)
         ids = ids_in_order(found, last)
         length, last = len(ids), ids[-1] if ids else last
         yield page(server, listing, found, ids, str(last))
@@ -156,9 +157,10 @@ def _moves(server: Server, model: str, ids: Sequence[int]) -> Mapping[int, list[
     """A search of the log must name the records, or it is refused."""
     wanted = [
         ["resource", "in", [f"{model},{one}" for one in ids]],
-        ["event", "=", "transition"],
+        ["event", "in", ["transition", "button"]],
     ]
-    found = server.search("ir.model.log", wanted, ("resource", "target", "create_date"))
+    fields = ("resource", "event", "target", "create_date")
+    found = server.search("ir.model.log", wanted, fields)
     return mapping.moves_by_opportunity(found.rows(LogRow))
 
 
@@ -171,7 +173,7 @@ def _one_by_one(
     for raw in found.rows(Raw):
         row_id = msgspec.json.decode(raw, type=IdOnly).id
         try:
-            row = msgspec.json.decode(raw, type=listing.row)
+            row = msgspec.json.decode(raw, type=listing.row, strict=False)
             records += listing.to(row, moves.get(row_id, ()))
         except UNREADABLE as error:
             refused.append(RefusedRecord(str(row_id), str(error), bytes(raw).decode()))

@@ -122,9 +122,10 @@ class WorkRow(Row, frozen=True, kw_only=True, gc=False):
 
 
 class LogRow(Struct, frozen=True, gc=False):
-    """A transition: of `<model>,<id>` to `state:<state>`."""
+    """A transition of `<model>,<id>` to `state:<state>`, or a click on a button."""
 
     id: int
     resource: str
+    event: str
     target: str
     create_date: Moment

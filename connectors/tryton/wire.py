@@ -56,7 +56,7 @@ class Found:
         try:
             # A generic alias made at run time: the row type is a value here.
             many: Any = list[into]  # type: ignore[valid-type]
-            decoded: list[T] = msgspec.json.decode(self.content, type=many)
+            decoded: list[T] = msgspec.json.decode(self.content, type=many, strict=False)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise BadResponse(f"The tool's answer could not be read: {error}") from error
         return decoded

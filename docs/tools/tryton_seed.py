@@ -32,13 +32,19 @@ class Tryton:
 
     def __init__(self, server: str, database: str, login: str, password: str) -> None:
         self._url = f"{server}/{database}/rpc/"
-        self._sign = base64.b64encode(f"{login}:{password}".encode()).decode()
+        self._sign = ""
         self.context: dict[str, Any] = {}
+        user, session, _ = self._call("common.db.login", [login, {"password": password}, "en"])
+        signed = f"{login}:{user}:{session}".encode()
+        self._sign = f"Session {base64.b64encode(signed).decode()}"
 
     def __call__(self, method: str, *params: Any) -> Any:
         """A method of a model, such as `party.party.create`."""
-        body = {"id": 0, "method": f"model.{method}", "params": [*params, self.context]}
-        heads = {"Content-Type": "application/json", "Authorization": f"Basic {self._sign}"}
+        return self._call(f"model.{method}", [*params, self.context])
+
+    def _call(self, method: str, params: list[Any]) -> Any:
+        body = {"id": 0, "method": method, "params": params}
+        heads = {"Content-Type": "application/json", "Authorization": self._sign}
         request = urllib.request.Request(  # noqa: S310 - the address is the caller's
             self._url, json.dumps(body).encode(), heads
         )

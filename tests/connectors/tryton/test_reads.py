@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from connectors.models import LeadStatus, Record, StageChange, StageKind, Stream
+from connectors.models import Deal, LeadStatus, Record, StageChange, StageKind, Stream
 from connectors.port import Partition, Presence, Window, read
+from connectors.tryton import reading
 from connectors.tryton.connector import Tryton
-from connectors.tryton.reading import PAGE
+from connectors.tryton.wire import Server as Wired
 from tests.connectors.tryton.server import Server
 
 pytestmark = pytest.mark.real
@@ -29,7 +30,7 @@ def all_of(
 ) -> dict[str, Any]:
     found: dict[str, Record] = {}
     for page in read(connector, stream, Window(since), Partition(after=after)):
-        assert page.refused == []
+        assert not page.refused
         assert not found.keys() & {one.id for one in page.records}
         found |= {one.id: one for one in page.records}
     return found
@@ -78,7 +79,8 @@ def test_states_are_the_stages_of_two_pipelines(tryton: Server) -> None:
 
 
 def test_parties_are_the_contacts_archived_ones_too(tryton: Server) -> None:
-    (made,) = tryton.admin("party.party.create", [{"name": "Exemple archivé", "active": False}])
+    (made,) = tryton.admin("party.party.create", [{"name": "Exemple archivé"}])
+    tryton.admin("party.party.write", [made], {"active": False})
     contacts = all_of(tryton.connector(), Stream.CONTACTS)
     assert contacts[str(made)].name == "Exemple archivé"
     rows = tryton.read("party.party", [["active", "in", [True, False]]], ["rec_name"])
@@ -149,14 +151,22 @@ def test_stage_changes_are_the_log_of_transitions(tryton: Server) -> None:
     assert [one.id for one in connector.by_ids(Stream.STAGE_CHANGES, ids).records] == ids
 
 
-def test_a_sale_that_is_confirmed_wins_its_deal(tryton: Server) -> None:
-    made = opportunity(tryton, "Won one", "opportunity", "convert")
+def test_a_sale_that_is_cancelled_loses_its_deal_though_no_log_tells(tryton: Server) -> None:
+    made = opportunity(tryton, "Lost sale", "opportunity", "convert")
     (sale,) = tryton.admin(
         "sale.sale.search", [["origin", "=", f"sale.opportunity,{made}"]], 0, None, None
     )
     tryton.admin("sale.sale.cancel", [sale])
-    found = tryton.connector().by_ids(Stream.DEALS, [str(made)]).records
-    assert [(one.stage, one.stage_kind) for one in found] == [("lost", StageKind.LOST)]  # type: ignore[attr-defined]
+    (deal,) = tryton.connector().by_ids(Stream.DEALS, [str(made)]).records
+    assert isinstance(deal, Deal)
+    assert (deal.stage, deal.stage_kind, deal.closed_at) == (
+        "lost",
+        StageKind.LOST,
+        deal.updated_at,
+    )
+    moves = all_of(tryton.connector(), Stream.STAGE_CHANGES)
+    last = moves[f"deals:{made}:lost"]
+    assert (last.stage_kind, last.closing, last.at) == (StageKind.LOST, True, deal.closed_at)
 
 
 def test_what_changed_is_read_from_the_moment_on_inclusively(tryton: Server) -> None:
@@ -177,16 +187,17 @@ def test_what_changed_is_read_from_the_moment_on_inclusively(tryton: Server) -> 
 
 def test_more_records_of_one_moment_than_a_page_are_all_read(tryton: Server) -> None:
     """One transaction has one timestamp, however many records it makes."""
-    many = [{"name": f"Exemple {number:03}"} for number in range(PAGE + 20)]
+    many = [{"name": f"Exemple {number:03}"} for number in range(25)]
     made = {str(one) for one in tryton.admin("party.party.create", many)}
     rows = tryton.read("party.party", [["id", "in", [int(one) for one in made]]], ["create_date"])
     (moment,) = {moment_of(row["create_date"]) for row in rows}
     connector = tryton.connector()
-    pages = list(read(connector, Stream.CONTACTS, Window(moment), Partition()))
-    assert len(pages) == 2
+    server = Wired(connector.api, lambda: 1)
+    pages = list(reading.pages(server, reading.CONTACTS, Window(moment), Partition(), size=10))
+    assert [len(page.records) for page in pages] == [10, 10, 5]
     assert made == {one.id for page in pages for one in page.records}
     rest = all_of(connector, Stream.CONTACTS, moment, after=pages[0].position)
-    assert rest.keys() == {one.id for one in pages[1].records}
+    assert rest.keys() == {one.id for page in pages[1:] for one in page.records}
 
 
 def test_the_clock_of_a_page_is_the_servers(tryton: Server) -> None:
