@@ -14,6 +14,15 @@ from connectors.tryton.wire import Server
 MODULES = {"sale_opportunity": "sale.opportunity", "project_plan": "project.allocation"}
 
 
+# Model → what the key's user must be allowed to do with its records.
+RIGHTS = {
+    "sale.opportunity": ("read",),
+    "party.party": ("read",),
+    "company.employee": ("read",),
+    "project.work": ("read", "create", "write"),
+}
+
+
 class Preferences(Struct, frozen=True):
     """Of the key's user. `company` is where the user is at work now."""
 
@@ -46,11 +55,26 @@ def check(server: Server, tasks: Tasks, config: TrytonConfig) -> str:
         ) from error
     _check_modules(server)
     company_of(config, known)
-    # What a key may not read shows in the first record that it asks for.
-    for model in MODULES.values():
-        server.search(model, (), (), limit=1)
+    _check_rights(server)
     tasks.check()
     return f"{host}/{config.database}"
+
+
+def _check_rights(server: Server) -> None:
+    told = server.call("ir.model.access", "get_access", {"models": list(RIGHTS)})
+    may = told.decode(dict[str, dict[str, bool | int]])
+    missing = [
+        f"{right} {model}"
+        for model, rights in RIGHTS.items()
+        for right in rights
+        if not may[model].get(right)
+    ]
+    if missing:
+        raise NotPermitted(
+            f"The key's user lacks these rights: {', '.join(missing)}.",
+            next_step="Add the user to the groups Sales and Project Administration, then run a "
+            "check.",
+        )
 
 
 def company_of(config: TrytonConfig, known: Preferences) -> int:

@@ -43,6 +43,6 @@ class TrytonConfig(ConnectorConfig):
     @classmethod
     def _is_key(cls, key: SecretStr) -> SecretStr:
         given = key.get_secret_value().strip()
-        if not (given.isascii() and given.isalnum()):
+        if not (given.isascii() and given.isprintable() and given and " " not in given):
             raise ValueError("This is not a key of a user application: copy it whole.")
         return SecretStr(given)

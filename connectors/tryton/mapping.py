@@ -56,9 +56,11 @@ def moves_by_opportunity(rows: Sequence[LogRow]) -> Mapping[int, list[Move]]:
     for row in rows:
         moves = found.setdefault(int(row.resource.rpartition(",")[2]), [])
         before = moves[-1].state if moves else LEAD
-        state = row.target.removeprefix(TRANSITION)
-        if row.event == "button":
-            state = CLICKS.get(row.target, "") if before in CLICKED_IN else ""
+        state = None
+        if row.event == "transition":
+            state = row.target.removeprefix(TRANSITION)
+        elif before in CLICKED_IN:
+            state = CLICKS.get(row.target)
         if state and state != before:
             moves.append(Move(row.id, state, row.create_date.utc()))
     return found
