@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -87,17 +88,26 @@ def postgres_server() -> Iterator["Postgres"]:
         yield server
 
 
-@pytest.fixture(scope="session")
-def tryton(tmp_path_factory: pytest.TempPathFactory) -> Iterator["TrytonServer"]:
-    """One server for all tests of a process, on a database that is made once for all processes;
-    each test makes the records it needs."""
-    # Here, as most tests have no use for what it imports.
-    from tests.connectors.tryton.server import running
-
+@pytest.fixture(scope="session", autouse=True)
+def place_of_tryton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Where one process of the session makes a database for all; whoever started a server on a
+    copy of it leaves none behind."""
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    with running(shared / "tryton", tmp_path_factory.mktemp("server")) as server:
-        yield server
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRYTON_OF_SESSION", str(shared / "tryton"))
+        yield
+        if started := sys.modules.get("tests.connectors.tryton.server"):
+            started.stop()
+
+
+@pytest.fixture(scope="session")
+def tryton() -> "TrytonServer":
+    """Each test makes the records it needs."""
+    # Here, as most tests have no use for what it imports.
+    from tests.connectors.tryton.server import shared
+
+    return shared()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

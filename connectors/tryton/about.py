@@ -9,7 +9,7 @@ SCOPES = {
 
 LIMITS = (
     "None is published; the server has Tryton's REST of 8.0 or newer.",
-    "500 records a page, and one request more a page for the log of their transitions.",
+    "500 records a page unless set otherwise; one request more a page for the log of transitions.",
 )
 
 QUIRKS = (

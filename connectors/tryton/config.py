@@ -27,6 +27,13 @@ class TrytonConfig(ConnectorConfig):
         title="Project number",
         description="Under which tasks are made; none: they stand by themselves",
     )
+    page: int = Field(
+        default=500,
+        ge=1,
+        le=1000,
+        title="Records a page",
+        description="Fewer where the server is slow",
+    )
 
     @field_validator("server")
     @classmethod

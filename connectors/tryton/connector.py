@@ -6,6 +6,7 @@ guards against them are in the README of this folder.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 import httpx
 
@@ -28,10 +29,11 @@ from connectors.port import Connector, Page, Partition, Presence, Window
 from connectors.rehearsal import StandIn
 from connectors.tryton import about, checks, lookups, reading, wire
 from connectors.tryton.config import TrytonConfig
+from connectors.tryton.reading import Listing
 from connectors.tryton.rehearsal import TrytonStandIn
 from connectors.tryton.targets import Targets
 from connectors.tryton.tasks import Tasks
-from connectors.tryton.wire import Server
+from connectors.tryton.wire import Domain, Server
 
 
 class Tryton(Connector[TrytonConfig]):
@@ -67,21 +69,31 @@ class Tryton(Connector[TrytonConfig]):
         return lookups.pipelines(self._server)
 
     def contacts(self, window: Window, partition: Partition) -> Iterator[Page[Contact]]:
-        return reading.pages(self._server, reading.CONTACTS, window, partition)
+        return self._pages(reading.CONTACTS, window, partition)
 
     def leads(self, window: Window, partition: Partition) -> Iterator[Page[Lead]]:
-        return reading.pages(self._server, reading.LEADS, window, partition)
+        return self._pages(reading.LEADS, window, partition)
 
     def deals(self, window: Window, partition: Partition) -> Iterator[Page[Deal]]:
-        return reading.pages(self._server, reading.DEALS, window, partition)
+        return self._pages(reading.DEALS, window, partition)
 
     def stage_changes(self, window: Window, partition: Partition) -> Iterator[Page[StageChange]]:
         """Of what changed in the window, all there are: the log cannot be asked by time."""
-        return reading.pages(self._server, reading.CHANGES, window, partition)
+        return self._pages(reading.CHANGES, window, partition)
 
     def tasks(self, window: Window, partition: Partition) -> Iterator[Page[RemoteTask]]:
         """Those with our key."""
-        return reading.pages(self._server, reading.WORKS, window, partition, [reading.OURS])
+        return self._pages(reading.WORKS, window, partition, [reading.OURS])
+
+    def _pages(
+        self,
+        listing: Listing[Any, Any],
+        window: Window,
+        partition: Partition,
+        more: Domain = (),
+    ) -> Iterator[Page[Any]]:
+        size = self.config.page
+        return reading.pages(self._server, listing, window, partition, more, size)
 
     def by_ids(self, stream: Stream, ids: Sequence[str]) -> Page[Record]:
         return lookups.by_ids(self._server, stream, ids)

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec import Raw, Struct
 
-from connectors.errors import BadResponse
+from connectors.errors import BadResponse, NotPermitted
 from connectors.models import Contact, Deal, Lead, Record, RemoteTask, StageChange
 from connectors.port import Page, Partition, RefusedRecord, Window
 from connectors.tryton import mapping
@@ -23,7 +23,6 @@ from connectors.tryton.wire import Domain, Found, Server, like, moment
 RowT = TypeVar("RowT", bound=Row)
 RecordT = TypeVar("RecordT", bound=Record, covariant=True)
 
-PAGE = 500
 DATES = ("create_date", "write_date")
 # What a row raises that is in no shape of ours.
 UNREADABLE = (msgspec.MsgspecError, ValueError, ArithmeticError)
@@ -112,8 +111,8 @@ def pages(
     listing: Listing[RowT, RecordT],
     window: Window,
     partition: Partition,
-    more: Domain = (),
-    size: int = PAGE,
+    more: Domain,
+    size: int,
 ) -> Iterator[Page[RecordT]]:
     last, length = int(partition.after or 0), size
     wanted = [*listing.condition, *more, *listing.since(window)]
@@ -132,15 +131,14 @@ def page(
     ids: Sequence[int],
     position: str = "",
 ) -> Page[RecordT]:
-    logged = listing.logged and bool(ids)
-    moves = _moves(server, listing.model, ids) if logged else {}
+    moves, requests = _moves(server, listing.model, ids) if listing.logged else ({}, 0)
     try:
         rows = listing.decoder.decode(found.content)
         records = [one for row in rows for one in listing.to(row, moves.get(row.id, ()))]
         refused: list[RefusedRecord] = []
     except UNREADABLE:
         records, refused = _one_by_one(listing, found, moves)
-    return Page(records, position, refused, found.now, requests=1 + logged)
+    return Page(records, position, refused, found.now, requests=1 + requests)
 
 
 def ids_in_order(found: Found, last: int) -> list[int]:
@@ -153,15 +151,28 @@ def ids_in_order(found: Found, last: int) -> list[int]:
     return ids
 
 
-def _moves(server: Server, model: str, ids: Sequence[int]) -> Mapping[int, list[Move]]:
-    """A search of the log must name the records, or it is refused."""
-    wanted = [
-        ["resource", "in", [f"{model},{one}" for one in ids]],
-        ["event", "in", ["transition", "button"]],
-    ]
+def _moves(server: Server, model: str, ids: Sequence[int]) -> tuple[Mapping[int, list[Move]], int]:
+    """And how many requests that took. A search of the log must name the records, and is refused
+    for one that was deleted a moment ago."""
     fields = ("resource", "event", "target", "create_date")
-    found = server.search("ir.model.log", wanted, fields)
-    return mapping.moves_by_opportunity(found.rows(LogRow))
+    requests = 0
+    while ids:
+        wanted = [
+            ["resource", "in", [f"{model},{one}" for one in ids]],
+            ["event", "in", ["transition", "button"]],
+        ]
+        requests += 1
+        try:
+            found = server.search("ir.model.log", wanted, fields)
+        except NotPermitted:
+            left = server.search(model, [["id", "in", list(ids)]], ()).rows(IdOnly)
+            requests += 1
+            if len(left) == len(ids):
+                raise
+            ids = [row.id for row in left]
+        else:
+            return mapping.moves_by_opportunity(found.rows(LogRow)), requests
+    return {}, requests
 
 
 def _one_by_one(

@@ -126,7 +126,12 @@ class Tasks:
             ["resource", "=", f"{WORK},{int(remote_id)}"],
             ["message", "like", like(_in_text(marker))],
         ]
-        rows = self._server.search(NOTE, wanted, ("message",)).rows(Note)
+        try:
+            rows = self._server.search(NOTE, wanted, ("message",)).rows(Note)
+        except NotPermitted:
+            # Refused likewise for a task that is gone: that is no matter of rights.
+            self.row(remote_id)
+            raise
         return next((str(one.id) for one in rows if _in_text(marker) in one.message), None)
 
     def row(self, remote_id: str) -> WorkRow:

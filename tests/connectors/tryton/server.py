@@ -6,6 +6,7 @@ copy.
 
 import fcntl
 import importlib.util
+import os
 import re
 import shutil
 import signal
@@ -14,10 +15,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from functools import cached_property
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -30,30 +32,46 @@ from tests.connectors.hands import Hands
 PAGE = ROOT / "docs" / "tools" / "tryton.md"
 SEED = ROOT / "docs" / "tools" / "tryton_seed.py"
 SHELL, SEEDING, RETRO = re.findall(r"```(?:sh)?\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)[:3]
-ADDRESS, DATABASE = "127.0.0.1:8069", "retro"
+ADDRESS, DATABASE, COPY = "127.0.0.1:8069", "retro", "kit"
 SECONDS_TO_START = 30.0
+# Where the processes of a session find the database that one of them has made.
+ROOT_OF_SESSION = "TRYTON_OF_SESSION"
+_OPEN = ExitStack()
 
 
 @dataclass
 class Server:
     """`admin` calls as any client of Tryton does, by its other interface."""
 
+    made: Path
     folder: Path
     base: str
     key: str
     process: subprocess.Popen[bytes]
     hands: Hands
+    database: str = DATABASE
 
     @cached_property
     def admin(self) -> Any:
         password = (self.folder / "password").read_text()
-        found = _seeding().Tryton(self.base, DATABASE, "admin", password)
+        found = _seeding().Tryton(self.base, self.database, "admin", password)
         # Whoever makes records for a company says for which.
         found.context = {"company": 1}
         return found
 
+    @cached_property
+    def copy(self) -> "Server":
+        """Another database on the same server, without opportunities; for who counts them all."""
+        file = self.folder / "db" / f"{COPY}.sqlite"
+        shutil.copy(self.made / "db" / f"{DATABASE}.sqlite", file)
+        with closing(sqlite3.connect(file)) as database, database:
+            database.execute("DELETE FROM sale_opportunity")
+        # A database is loaded by its first call, if that is one of this kind.
+        httpx.get(f"{self.base}/{COPY}/rest/model/res.user", trust_env=False, timeout=60)
+        return replace(self, database=COPY)
+
     def settings(self, **more: Any) -> dict[str, Any]:
-        return {"server": self.base, "database": DATABASE, "key": self.key, **more}
+        return {"server": self.base, "database": self.database, "key": self.key, **more}
 
     def connector(self, transport: httpx.BaseTransport | None = None, **more: Any) -> Tryton:
         return Tryton(Tryton.Config(**self.settings(**more)), self.hands.wire(transport))
@@ -65,6 +83,19 @@ class Server:
             f"{model}.search_read", domain, 0, None, order, fields
         )
         return found
+
+
+@cache
+def shared() -> Server:
+    """One for all tests of a process, until `stop`."""
+    folder = Path(_OPEN.enter_context(TemporaryDirectory(prefix="tryton")))
+    root = os.environ.get(ROOT_OF_SESSION, folder / "session")
+    return _OPEN.enter_context(running(Path(root), folder))
+
+
+def stop() -> None:
+    _OPEN.close()
+    shared.cache_clear()
 
 
 @contextmanager
@@ -81,7 +112,9 @@ def running(root: Path, folder: Path) -> Iterator[Server]:
         source = root / "made" / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
     with started(folder) as (base, process):
-        yield Server(folder, base, (folder / "key").read_text().strip(), process, Hands())
+        yield Server(
+            root / "made", folder, base, (folder / "key").read_text().strip(), process, Hands()
+        )
 
 
 def _make(folder: Path) -> None:

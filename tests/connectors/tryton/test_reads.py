@@ -9,9 +9,7 @@ import pytest
 
 from connectors.models import Deal, LeadStatus, Record, StageChange, StageKind, Stream
 from connectors.port import Partition, Presence, Window, read
-from connectors.tryton import reading
 from connectors.tryton.connector import Tryton
-from connectors.tryton.wire import Server as Wired
 from tests.connectors.tryton.server import Server
 
 pytestmark = pytest.mark.real
@@ -192,8 +190,8 @@ def test_more_records_of_one_moment_than_a_page_are_all_read(tryton: Server) -> 
     rows = tryton.read("party.party", [["id", "in", [int(one) for one in made]]], ["create_date"])
     (moment,) = {moment_of(row["create_date"]) for row in rows}
     connector = tryton.connector()
-    server = Wired(connector.api, lambda: 1)
-    pages = list(reading.pages(server, reading.CONTACTS, Window(moment), Partition(), size=10))
+    small = tryton.connector(page=10)
+    pages = list(read(small, Stream.CONTACTS, Window(moment), Partition()))
     assert [len(page.records) for page in pages] == [10, 10, 5]
     assert made == {one.id for page in pages for one in page.records}
     rest = all_of(connector, Stream.CONTACTS, moment, after=pages[0].position)

@@ -152,6 +152,10 @@ def test_a_task_is_deleted_with_its_allocations_first(tryton: Server) -> None:
     assert connector.presence(Stream.TASKS, [made]) == {made: Presence.DELETED}
     with pytest.raises(NotFound, match="not in Tryton"):
         connector.complete_task(made)
+    with pytest.raises(NotFound, match="not in Tryton"):
+        connector.find_comment(made, "reminder")
+    with pytest.raises(NotFound):
+        connector.update_task(made, task("D-9"), ["title"])
 
 
 def test_a_comment_is_found_by_its_marker(tryton: Server) -> None:
