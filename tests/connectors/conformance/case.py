@@ -129,11 +129,13 @@ class Consent:
 class Case:
     """`cap` is the most rows that one search or request gives, `page` the most of a page.
 
-    `not_applicable` says of a row, by its id, why it cannot apply to this tool.
+    `real`: it is opened on software that no one here wrote. `not_applicable` says of a row, by its
+    id, why it cannot apply to this tool.
     """
 
     tool: type[Connector[Any]]
     not_applicable: Mapping[str, str] = field(default_factory=dict)
+    real: bool = False
     opened: Callable[[], Account] | None = None
     page: int = 0
     cap: int = 0

@@ -139,6 +139,7 @@ def new(title: str) -> Json:
 
 CASE = Case(
     tool=Tryton,
+    real=True,
     opened=opened,
     page=PAGE,
     cap=PAGE,

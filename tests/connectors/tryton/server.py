@@ -43,7 +43,6 @@ _OPEN = ExitStack()
 class Server:
     """`admin` calls as any client of Tryton does, by its other interface."""
 
-    made: Path
     folder: Path
     base: str
     key: str
@@ -62,12 +61,9 @@ class Server:
     @cached_property
     def copy(self) -> "Server":
         """Another database on the same server, without opportunities; for who counts them all."""
-        file = self.folder / "db" / f"{COPY}.sqlite"
-        shutil.copy(self.made / "db" / f"{DATABASE}.sqlite", file)
-        with closing(sqlite3.connect(file)) as database, database:
-            database.execute("DELETE FROM sale_opportunity")
         # A database is loaded by its first call, if that is one of this kind.
-        httpx.get(f"{self.base}/{COPY}/rest/model/res.user", trust_env=False, timeout=60)
+        url = f"{self.base}/{COPY}/rest/model/res.user"
+        assert httpx.get(url, trust_env=False, timeout=60).status_code == 401
         return replace(self, database=COPY)
 
     def settings(self, **more: Any) -> dict[str, Any]:
@@ -111,10 +107,18 @@ def running(root: Path, folder: Path) -> Iterator[Server]:
     for name in ("password", "key", "db"):
         source = root / "made" / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
+    _copy(folder / "db")
+    key = (folder / "key").read_text().strip()
     with started(folder) as (base, process):
-        yield Server(
-            root / "made", folder, base, (folder / "key").read_text().strip(), process, Hands()
-        )
+        yield Server(folder, base, key, process, Hands())
+
+
+def _copy(folder: Path) -> None:
+    """Before the server starts: it remembers for a while which databases there are."""
+    file = folder / f"{COPY}.sqlite"
+    shutil.copy(folder / f"{DATABASE}.sqlite", file)
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute("DELETE FROM sale_opportunity")
 
 
 def _make(folder: Path) -> None:
