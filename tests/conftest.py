@@ -2,7 +2,6 @@
 
 import gc
 import json
-import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -89,21 +88,16 @@ def postgres_server() -> Iterator["Postgres"]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def place_of_tryton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Where one process of the session makes a database for all; whoever started a server on a
-    copy of it leaves none behind."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TRYTON_OF_SESSION", str(shared / "tryton"))
-        yield
-        if started := sys.modules.get("tests.connectors.tryton.server"):
-            started.stop()
+def no_tryton_left() -> Iterator[None]:
+    """The kit starts a server as well, wherever it is first asked for."""
+    yield
+    if started := sys.modules.get("tests.connectors.tryton.server"):
+        started.stop()
 
 
 @pytest.fixture(scope="session")
 def tryton() -> "TrytonServer":
-    """Each test makes the records it needs."""
+    """One server for all tests of a process; each makes the records it needs."""
     # Here, as most tests have no use for what it imports.
     from tests.connectors.tryton.server import shared
 

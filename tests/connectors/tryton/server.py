@@ -1,12 +1,12 @@
 """A real Tryton server, made by the commands of the page that tells users how to try one.
 
-Its database is made once for all processes of a test session; each starts a server of its own on a
-copy.
+Its database is made once for these pins and commands; each test process starts a server of its own
+on a copy.
 """
 
 import fcntl
+import hashlib
 import importlib.util
-import os
 import re
 import shutil
 import signal
@@ -34,8 +34,6 @@ SEED = ROOT / "docs" / "tools" / "tryton_seed.py"
 SHELL, SEEDING, RETRO = re.findall(r"```(?:sh)?\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)[:3]
 ADDRESS, DATABASE, COPY = "127.0.0.1:8069", "retro", "kit"
 SECONDS_TO_START = 30.0
-# Where the processes of a session find the database that one of them has made.
-ROOT_OF_SESSION = "TRYTON_OF_SESSION"
 _OPEN = ExitStack()
 
 
@@ -85,8 +83,7 @@ class Server:
 def shared() -> Server:
     """One for all tests of a process, until `stop`."""
     folder = Path(_OPEN.enter_context(TemporaryDirectory(prefix="tryton")))
-    root = os.environ.get(ROOT_OF_SESSION, folder / "session")
-    return _OPEN.enter_context(running(Path(root), folder))
+    return _OPEN.enter_context(running(folder))
 
 
 def stop() -> None:
@@ -95,22 +92,30 @@ def stop() -> None:
 
 
 @contextmanager
-def running(root: Path, folder: Path) -> Iterator[Server]:
-    """`root` is shared by the processes of the session, `folder` is ours."""
-    root.mkdir(exist_ok=True)
+def running(folder: Path) -> Iterator[Server]:
+    """`folder` is ours."""
+    root = ROOT / "var" / "tryton"
+    root.mkdir(parents=True, exist_ok=True)
+    made = root / _digest()
     with (root / "lock").open("w") as lock:
+        # Half a minute of work, which is the same as long as these stay the same.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (root / "made").exists():
+        if not made.exists():
             _make(root / "making")
-            (root / "making").rename(root / "made")
+            (root / "making").rename(made)
     _shell(folder, "printf")
     for name in ("password", "key", "db"):
-        source = root / "made" / name
+        source = made / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
     _copy(folder / "db")
     key = (folder / "key").read_text().strip()
     with started(folder) as (base, process):
         yield Server(folder, base, key, process, Hands())
+
+
+def _digest() -> str:
+    said = (SHELL, SEEDING, SEED.read_text("utf-8"), (ROOT / "constraints.txt").read_text("utf-8"))
+    return hashlib.sha256("".join(said).encode()).hexdigest()[:16]
 
 
 def _copy(folder: Path) -> None:
