@@ -39,7 +39,7 @@ from connectors.tryton.wire import Domain, Server
 class Tryton(Connector[TrytonConfig]):
     kind = "tryton"
     label = "Tryton"
-    docs = "https://docs.tryton.org/8.0/server/topics/setup_rest.html"
+    docs = "https://docs.tryton.org"
     Config = TrytonConfig
     scopes = about.SCOPES
     limits = about.LIMITS
