@@ -13,7 +13,9 @@ import httpx
 from msgspec import Struct
 from pydantic import SecretStr
 
-from connectors.errors import AuthFailed
+from connectors.errors import AuthFailed, Unavailable
+
+SERVER_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 
 
 class Token(Struct, frozen=True):
@@ -34,6 +36,20 @@ class TokenStore(Protocol):
         ...
 
     def save(self, token: Token) -> None: ...
+
+
+def ask_server(
+    request: httpx.Request, transport: httpx.BaseTransport | None = None
+) -> httpx.Response:
+    """A call that cannot be signed, since there is no token yet: to the tool's auth server.
+
+    Raises Unavailable when it cannot be asked.
+    """
+    try:
+        with httpx.Client(timeout=SERVER_TIMEOUT, transport=transport) as client:
+            return client.send(request)
+    except httpx.HTTPError as lost:
+        raise Unavailable("The authorization server cannot be reached.") from lost
 
 
 class Bearer(httpx.Auth):

@@ -7,6 +7,7 @@ behind an egress filter where that matters.
 
 import ipaddress
 import socket
+import ssl
 from collections.abc import Callable, Iterable
 
 import httpx
@@ -59,3 +60,21 @@ class PublicHostsOnly(httpx.BaseTransport):
 
     def close(self) -> None:
         self._inner.close()
+
+
+def why_unreachable(lost: BaseException, patience: float | None) -> str:
+    """Why nothing answers, as far as the network says; `patience` is in seconds."""
+    if isinstance(lost, httpx.ConnectTimeout | httpx.PoolTimeout):
+        return f"no connection came about within {patience or 0:.0f} seconds"
+    below: BaseException | None = lost
+    while below is not None:
+        if isinstance(below, ssl.SSLCertVerificationError):
+            return "its certificate is not trusted here"
+        if isinstance(below, ssl.SSLError):
+            return "it does not speak TLS there, as https:// needs"
+        if isinstance(below, socket.gaierror):
+            return "the network does not know its host name"
+        if isinstance(below, ConnectionRefusedError):
+            return "nothing listens at this host and port"
+        below = below.__cause__ or below.__context__
+    return "the connection failed"

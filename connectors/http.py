@@ -6,10 +6,8 @@ answer was lost raises OutcomeUnknown, for the caller to look its key up.
 """
 
 import json as jsonlib
-import socket
-import ssl
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from enum import Enum, auto
@@ -40,6 +38,7 @@ from connectors.errors import (
     TryLater,
     Unavailable,
 )
+from connectors.hosts import why_unreachable
 from connectors.renames import not_the_tool, renamed_to
 from connectors.turns import Turns, off_turn
 
@@ -137,6 +136,7 @@ class ApiClient:
         name_refusal: Callable[[httpx.Response], ConnectorError | None] = refusal,
     ) -> None:
         self._sleep = wire.sleep
+        self._limiter_of = wire.limiter
         self._limiter = wire.limiter(budget) if budget else None
         self._urgent = not wire.bulk
         self._name_refusal = name_refusal
@@ -155,12 +155,22 @@ class ApiClient:
     def close(self) -> None:
         self._client.close()
 
-    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Answer:
-        return self._call("GET", path, params=params, repeatable=True)
+    def get(self, path: str, params: Mapping[str, Any] | None = None, *, cost: int = 1) -> Answer:
+        """`cost` is what the call takes of the account's limit per day, here as in all others."""
+        return self._call("GET", path, params=params, repeatable=True, cost=cost)
 
-    def search(self, path: str, json: Mapping[str, Any] | None = None) -> Answer:
-        """A read by POST."""
-        return self._call("POST", path, json=json or {}, repeatable=True)
+    def search(
+        self,
+        path: str,
+        json: Mapping[str, Any] | None = None,
+        *,
+        params: Mapping[str, Any] | None = None,
+        budget: Budget | None = None,
+    ) -> Answer:
+        """A read by POST. `budget` is one that such calls have beside that of the account."""
+        return self._call(
+            "POST", path, params=params, json=json or {}, repeatable=True, budget=budget
+        )
 
     def post(
         self,
@@ -169,9 +179,21 @@ class ApiClient:
         *,
         repeatable: bool = False,
         headers: Mapping[str, str] | None = None,
+        cost: int = 1,
     ) -> Answer:
         """A write. `repeatable` says that doing it twice leaves what doing it once leaves."""
-        return self._call("POST", path, json=json, repeatable=repeatable, headers=headers)
+        return self._call(
+            "POST", path, json=json, repeatable=repeatable, headers=headers, cost=cost
+        )
+
+    def patch(
+        self, path: str, json: Mapping[str, Any], *, verb: str = "PATCH", cost: int = 1
+    ) -> Answer:
+        """A write of some fields: doing it twice leaves what doing it once leaves."""
+        return self._call(verb, path, json=json, repeatable=True, cost=cost)
+
+    def delete(self, path: str, *, cost: int = 1) -> Answer:
+        return self._call("DELETE", path, repeatable=True, cost=cost)
 
     def _call(
         self,
@@ -182,6 +204,8 @@ class ApiClient:
         json: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool,
+        budget: Budget | None = None,
+        cost: int = 1,
     ) -> Answer:
         given = {k: v for k, v in (params or {}).items() if v is not None}
         body = None if json is None else jsonlib.dumps(json, ensure_ascii=False).encode()
@@ -190,6 +214,8 @@ class ApiClient:
             heads["Content-Type"] = "application/json"
         make = partial(self._client.build_request, verb, content=body, headers=heads)
         waited = 0.0
+        limiters = [self._limiter_of(budget)] if budget else []
+        limiters += [self._limiter] if self._limiter else []
         with off_turn():
             for attempt in Retrying(
                 retry=retry_if_exception(_worth_repeating),
@@ -199,21 +225,24 @@ class ApiClient:
                 reraise=True,
             ):
                 # Outside of the attempt: a budget that was waited for in vain is not tried again.
-                waited = self._wait_for_budget(waited)
+                for limiter in limiters:
+                    waited = self._wait_for_budget(limiter, waited, cost)
                 with attempt:
                     request = make(path, params=given or None)
-                    return self._send(make, request, repeatable)
+                    return self._send(make, request, repeatable, limiters[:1])
         raise AssertionError("tenacity returns or raises")
 
-    def _send(self, make: Make, request: httpx.Request, repeatable: bool) -> Answer:
+    def _send(
+        self, make: Make, request: httpx.Request, repeatable: bool, counted: Sequence[Limiter]
+    ) -> Answer:
         response = self._exchange(request, repeatable)
         there = renamed_to(response)
         if there is None:
-            return self._answer(response, repeatable)
+            return self._answer(response, repeatable, counted)
         # Body and all: httpx would turn a POST into a GET and lose the body, which some tools
         # answer with page one of everything. The redirect took nothing of the account's budget.
         try:
-            answer = self._answer(self._exchange(make(there), repeatable), repeatable)
+            answer = self._answer(self._exchange(make(there), repeatable), repeatable, counted)
         except ConnectorError as error:
             raise not_the_tool(there, error) from error
         return replace(answer, understood=partial(self._settle, there))
@@ -227,27 +256,30 @@ class ApiClient:
         try:
             return self._client.send(request)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as lost:
-            raise Unavailable(f"{UNREACHABLE}{_cause(lost)}.") from lost
+            raise Unavailable(f"{UNREACHABLE}{why_unreachable(lost, TIMEOUT.connect)}.") from lost
         except httpx.HTTPError as lost:
             if repeatable:
                 raise Unavailable("The tool's answer was lost on the way.") from lost
             raise OutcomeUnknown("The answer to a write was lost on the way.") from lost
 
-    def _answer(self, response: httpx.Response, repeatable: bool) -> Answer:
+    def _answer(
+        self, response: httpx.Response, repeatable: bool, counted: Sequence[Limiter]
+    ) -> Answer:
         error = self._name_refusal(response)
         if error is None:
             # Its stream knows the response: the two would keep megabytes until a collection.
             response.stream = httpx.ByteStream(b"")
             return Answer(response.content, response.headers)
-        if isinstance(error, RateLimited) and error.of_account and self._limiter:
-            self._limiter.refused(error.retry_after)
+        if isinstance(error, RateLimited) and error.of_account:
+            for limiter in counted:
+                limiter.refused(error.retry_after)
         if isinstance(error, Unavailable) and not repeatable:
             error = OutcomeUnknown(f"{error.message} The write may have taken effect.")
         raise error
 
-    def _wait_for_budget(self, waited: float) -> float:
+    def _wait_for_budget(self, limiter: Limiter, waited: float, cost: int) -> float:
         """How long the call has waited for it by then, with all its repetitions."""
-        while self._limiter and (seconds := self._limiter.acquire(self._urgent)) > 0:
+        while (seconds := limiter.acquire(self._urgent, cost)) > 0:
             if waited + seconds > LONGEST_WAIT:
                 raise RateLimited("The request budget is used up.", retry_after=seconds)
             self._sleep(seconds)
@@ -268,24 +300,6 @@ def _pause(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     least = error.retry_after if isinstance(error, RateLimited) else 0.0
     return least + float(_backoff(state))
-
-
-def _cause(lost: BaseException) -> str:
-    """Why nothing answers, as far as the network says."""
-    if isinstance(lost, httpx.ConnectTimeout | httpx.PoolTimeout):
-        return f"no connection came about within {TIMEOUT.connect:.0f} seconds"
-    below: BaseException | None = lost
-    while below is not None:
-        if isinstance(below, ssl.SSLCertVerificationError):
-            return "its certificate is not trusted here"
-        if isinstance(below, ssl.SSLError):
-            return "it does not speak TLS there, as https:// needs"
-        if isinstance(below, socket.gaierror):
-            return "the network does not know its host name"
-        if isinstance(below, ConnectionRefusedError):
-            return "nothing listens at this host and port"
-        below = below.__cause__ or below.__context__
-    return "the connection failed"
 
 
 def side_by_side(sources: Iterable[Iterator[T]], width: int = SIDE_BY_SIDE) -> Generator[T]:

@@ -72,6 +72,8 @@ def _config(app: App) -> uvicorn.Config:
         log_level="critical",
         access_log=False,
         server_header=False,
+        # The hour is the sandbox's own, and so is the header that tells it.
+        date_header=False,
         lifespan="off",
         ws="none",
         proxy_headers=False,

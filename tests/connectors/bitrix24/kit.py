@@ -37,7 +37,7 @@ class Unlimited:
     taken: int = 0
     refusals: list[float] = field(default_factory=list)
 
-    def acquire(self, urgent: bool = False) -> float:
+    def acquire(self, urgent: bool = False, cost: int = 1) -> float:
         self.taken += 1
         return 0.0
 
