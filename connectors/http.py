@@ -156,7 +156,6 @@ class ApiClient:
         self._client.close()
 
     def get(self, path: str, params: Mapping[str, Any] | None = None, *, cost: int = 1) -> Answer:
-        """`cost` is what the call takes of the account's limit per day, here as in all others."""
         return self._call("GET", path, params=params, repeatable=True, cost=cost)
 
     def search(

@@ -1,0 +1,113 @@
+"""Moves of deals between stages: what the deals tell, or their changelogs.
+
+A changelog costs 20 tokens a deal, and a small company has 30,000 a day. So by default each deal
+gives its last move and its end, and moves add up from pull to pull; with `all` the changelog of
+every deal that moved since is read.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from connectors.errors import BadResponse
+from connectors.models import StageChange
+from connectors.pipedrive.mapping import KINDS, moment, to_ending, to_latest_moves, to_move
+from connectors.pipedrive.paging import Listing, by_cursor
+from connectors.pipedrive.rows import ChangeRow, DealRow, StageRow
+from connectors.pipedrive.wire import Company, decode
+from connectors.port import Page, Partition, Window
+
+CHANGELOG = 20
+# A page of deals is one commit with all its changelogs.
+DEALS_A_PAGE = 50
+STAGE, STATUS = "stage_id", "status"
+
+
+class History:
+    def __init__(self, company: Company, whole: bool) -> None:
+        self._company = company
+        self._whole = whole
+
+    def pages(
+        self, archived: bool, window: Window, share: Partition
+    ) -> Iterator[Page[StageChange]]:
+        listing = _listing(archived)
+        if not self._whole:
+            return by_cursor(self._company, listing, window, share)
+        return self._with_changelogs(listing, window, share)
+
+    def of_deal(self, row: DealRow) -> Sequence[StageChange]:
+        return self.changes(row)[0] if self._whole else to_latest_moves(row)
+
+    def changes(self, row: DealRow) -> tuple[Sequence[StageChange], int]:
+        """All moves of a deal, and how many requests they took."""
+        rows, requests = self._changelog(row.id)
+        stage = next((str(one.old_value) for one in rows if one.field_key == STAGE), None)
+        stage = stage or str(row.stage_id)
+        moves = [self._move(row.id, stage, row.add_time)]
+        for one in rows:
+            if one.field_key == STAGE:
+                stage = str(one.new_value)
+                moves.append(self._move(row.id, stage, moment(one.time)))
+            elif one.field_key == STATUS and one.new_value in KINDS:
+                pipeline, at = self._pipelines.get(stage), moment(one.time)
+                moves.append(to_ending(row.id, str(one.new_value), stage, pipeline, at))
+        return moves, requests
+
+    def _with_changelogs(
+        self, listing: Listing[DealRow, Any], window: Window, share: Partition
+    ) -> Iterator[Page[StageChange]]:
+        """The rows come through the listing as they are, one page of deals a page."""
+        rows: list[DealRow] = []
+
+        def keep(row: DealRow) -> Sequence[StageChange]:
+            rows.append(row)
+            return ()
+
+        kept = replace(listing, to=keep, limit=DEALS_A_PAGE)
+        for page in by_cursor(self._company, kept, window, share):
+            records, requests = [], page.requests
+            for row in dict.fromkeys(rows):
+                if not row.is_deleted and _moved_since(row, window.start):
+                    moves, asked = self.changes(row)
+                    records += moves
+                    requests += asked
+            rows.clear()
+            yield replace(page, records=records, requests=requests)
+
+    def _changelog(self, deal: int) -> tuple[list[ChangeRow], int]:
+        """Oldest first, whatever the order of the pages."""
+        rows: list[ChangeRow] = []
+        cursor: str | None = None
+        for asked in range(1, 1000):
+            params = {"limit": 500, "cursor": cursor}
+            read = self._company.read(f"v1/deals/{deal}/changelog", params, CHANGELOG)
+            rows += decode(read.envelope.data, list[ChangeRow] | None) or []
+            following = read.envelope.next_cursor
+            if following is None:
+                return sorted(rows, key=lambda one: moment(one.time)), asked
+            if following == cursor:
+                break
+            cursor = following
+        raise BadResponse(f"The changelog of deal {deal} has no end.")
+
+    def _move(self, deal: int, stage: str, at: datetime) -> StageChange:
+        return to_move(deal, stage, self._pipelines.get(stage), at)
+
+    @cached_property
+    def _pipelines(self) -> dict[str, str]:
+        read = self._company.read("v2/stages", {"limit": 500}, 5)
+        rows = decode(read.envelope.data, list[StageRow])
+        return {str(row.id): str(row.pipeline_id) for row in rows}
+
+
+def _listing(archived: bool) -> Listing[DealRow, StageChange]:
+    path = "v2/deals/archived" if archived else "v2/deals"
+    return Listing(path, DealRow, to_latest_moves, cost=20 if archived else 10)
+
+
+def _moved_since(row: DealRow, start: datetime | None) -> bool:
+    moments = (row.add_time, row.stage_change_time, row.won_time, row.lost_time, row.close_time)
+    return start is None or any(at is not None and at >= start for at in moments)
