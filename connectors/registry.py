@@ -6,9 +6,10 @@ from typing import Any
 
 from connectors.bitrix24.connector import Bitrix24
 from connectors.files.connector import Files
+from connectors.pipedrive.connector import Pipedrive
 from connectors.port import Connector
 
-_CLASSES: tuple[type[Connector[Any]], ...] = (Bitrix24, Files)
+_CLASSES: tuple[type[Connector[Any]], ...] = (Bitrix24, Files, Pipedrive)
 
 _BY_KIND = {tool.kind: tool for tool in _CLASSES}
 

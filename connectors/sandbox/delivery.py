@@ -1,7 +1,8 @@
 """Post a tool's outgoing messages in the background: once, in order, without retry."""
 
 import queue
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from threading import Thread
 
 import httpx
@@ -15,6 +16,7 @@ class Delivery:
     body: bytes
     media: str
     copies: int = 1
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Courier:
@@ -39,6 +41,7 @@ class Courier:
 
     def _post(self, delivery: Delivery) -> None:
         headers = {"Content-Type": delivery.media, "User-Agent": "sandbox-courier/1"}
+        headers |= delivery.headers
         try:
             httpx.post(
                 delivery.url,
