@@ -77,8 +77,9 @@ class Limiter(Protocol):
     """Shared by all that call one account."""
 
     def acquire(self, urgent: bool = False, cost: int = 1) -> float:
-        """Take one request, which counts `cost` in the limit per day: 0.0 when it may be sent now, else the seconds after which to ask
-        again; nothing is taken then. An urgent one may use what reads leave free."""
+        """Take one request, `cost` of the limit per day: 0.0 when it may be sent now, else the
+        seconds after which to ask again; nothing is taken then. An urgent one may use what reads
+        leave free."""
         ...
 
     def refused(self, retry_after: float) -> None:

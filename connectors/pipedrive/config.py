@@ -109,8 +109,6 @@ def origin_of(address: str) -> str:
         host = parts.hostname or ""
     except ValueError:
         host = ""
-    if not host or not (
-        parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
-    ):
+    if not host or not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))):
         raise ValueError("This address is not safe to call: write it with https://.")
     return f"{parts.scheme}://{parts.netloc}"

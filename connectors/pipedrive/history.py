@@ -16,7 +16,7 @@ from connectors.models import StageChange
 from connectors.pipedrive.mapping import KINDS, moment, to_ending, to_latest_moves, to_move
 from connectors.pipedrive.paging import Listing, by_cursor
 from connectors.pipedrive.rows import ChangeRow, DealRow, StageRow
-from connectors.pipedrive.wire import Company, decode
+from connectors.pipedrive.wire import Company, decode, listed
 from connectors.port import Page, Partition, Window
 
 CHANGELOG = 20
@@ -68,8 +68,9 @@ class History:
 
         kept = replace(listing, to=keep, limit=DEALS_A_PAGE)
         for page in by_cursor(self._company, kept, window, share):
-            records, requests = [], page.requests
-            for row in dict.fromkeys(rows):
+            records: list[StageChange] = []
+            requests = page.requests
+            for row in {row.id: row for row in rows}.values():
                 if not row.is_deleted and _moved_since(row, window.start):
                     moves, asked = self.changes(row)
                     records += moves
@@ -84,7 +85,7 @@ class History:
         for asked in range(1, 1000):
             params = {"limit": 500, "cursor": cursor}
             read = self._company.read(f"v1/deals/{deal}/changelog", params, CHANGELOG)
-            rows += decode(read.envelope.data, list[ChangeRow] | None) or []
+            rows += listed(read.envelope.data, list[ChangeRow])
             following = read.envelope.next_cursor
             if following is None:
                 return sorted(rows, key=lambda one: moment(one.time)), asked

@@ -8,7 +8,6 @@ the archive, which has no bound) is read again.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cached_property
 from types import GenericAlias
 from typing import Any, Generic, TypeVar
@@ -19,7 +18,7 @@ from msgspec import Raw
 from connectors.errors import BadResponse, NoProgress
 from connectors.models import Record
 from connectors.pipedrive.mapping import moment, seconds
-from connectors.pipedrive.wire import Company, decode
+from connectors.pipedrive.wire import Company, decode, listed
 from connectors.port import Page, Partition, RefusedRecord, Window
 
 RowT = TypeVar("RowT")
@@ -181,7 +180,7 @@ def by_offset(
         if listing.bounded:
             params["updated_since"] = place.since or None
         read = company.read(listing.path, params, listing.cost)
-        dated = decode(read.envelope.data, list[Dated] | None) or []
+        dated = listed(read.envelope.data, list[Dated])
         if place.last and (not dated or dated[0].id != place.last):
             restarts += 1
             if restarts > MOST_RESTARTS:

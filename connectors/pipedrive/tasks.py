@@ -76,7 +76,7 @@ class Tasks:
 
     def _fields(self, task: Task, key: str, only: Collection[str] | None) -> dict[str, Any]:
         due = task.due_at.astimezone(UTC)
-        fields = {
+        fields: dict[str, dict[str, Any]] = {
             "title": {"subject": task.title},
             "description": {"note": to_note(task.description, key)},
             "owner": {"owner_id": int(task.owner)},
@@ -104,7 +104,6 @@ def recent(
     for _ in pages:
         pass
     return list({row.id: row for row in rows}.values())
-
 
 
 def _path(remote_id: str) -> str:

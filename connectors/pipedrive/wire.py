@@ -95,7 +95,9 @@ class Company:
         answer = self._api.get(f"api/{path}", params, cost=cost)
         return Read(opened(answer), clock_of(answer))
 
-    def get(self, path: str, into: type[T], cost: int, params: Mapping[str, Any] | None = None) -> T:
+    def get(
+        self, path: str, into: type[T], cost: int, params: Mapping[str, Any] | None = None
+    ) -> T:
         return data_of(self._api.get(f"api/{path}", params, cost=cost), into)
 
     def post(self, path: str, body: Mapping[str, Any], into: type[T], cost: int) -> T:
@@ -139,6 +141,11 @@ def decode(raw: Raw, into: type[T]) -> T:
         return msgspec.json.decode(raw, type=into, strict=False)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise BadResponse(f"Pipedrive's answer could not be read: {error}") from error
+
+
+def listed(raw: Raw, into: type[list[T]]) -> list[T]:
+    """v1 tells an empty list as null."""
+    return [] if bytes(raw) == b"null" else decode(raw, into)
 
 
 def clock_of(answer: Answer) -> datetime | None:

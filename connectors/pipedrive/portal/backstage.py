@@ -9,7 +9,14 @@ from connectors.pipedrive.portal.events import Events
 from connectors.pipedrive.portal.operations import Call
 from connectors.pipedrive.portal.truth import truth
 from connectors.pipedrive.portal.v1 import edit_lead
-from connectors.pipedrive.portal.v2 import ACTIVITY, DEAL, add_activity, add_deal, edit_activity, edit_deal
+from connectors.pipedrive.portal.v2 import (
+    ACTIVITY,
+    DEAL,
+    add_activity,
+    add_deal,
+    edit_activity,
+    edit_deal,
+)
 from connectors.sandbox.clock import Clock
 from connectors.sandbox.faults import FaultPlan
 from connectors.sandbox.requestlog import RequestLog
@@ -26,10 +33,7 @@ class Backstage:
         self.events = events
         self.faults = faults
         self.log = RequestLog()
-
-    @property
-    def clock(self) -> Clock:
-        return self.company.clock
+        self.clock: Clock = company.clock
 
     def records(self, stream: str, query: dict[str, str]) -> Iterator[dict[str, Any]]:
         return truth(self.company, stream, query)

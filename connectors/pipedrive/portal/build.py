@@ -2,7 +2,9 @@
 
 import uuid
 from datetime import UTC, datetime
+from itertools import pairwise
 from random import Random
+from typing import Any
 
 from connectors.pipedrive.portal.company import ME, Company, Row
 from connectors.pipedrive.portal.options import SandboxOptions
@@ -164,8 +166,9 @@ def _deal(company: Company, number: int, random: Random, extra: bool) -> None:
     stages = PIPELINES[pipeline][1]
     added = FIRST + random.randrange(SPAN)
     reached = random.randrange(len(stages))
-    at, log = added, []
-    for before, after in zip(stages[:reached], stages[1:], strict=False):
+    at = added
+    log: list[tuple[float, str, Any, Any]] = []
+    for before, after in pairwise(stages[: reached + 1]):
         at += random.randrange(1, 6 * DAY)
         log.append((at, "stage_id", before, after))
     moved = at if log else None

@@ -25,7 +25,7 @@ def truth(company: Company, stream: str, query: dict[str, str]) -> Iterator[Trut
 
 def people(company: Company, _: dict[str, str]) -> Iterator[Truth]:
     for user in company.users:
-        shown = {"name": user["name"], "email": user["email"], "active": user["active_flag"]}
+        shown: Truth = {"name": user["name"], "email": user["email"], "active": user["active_flag"]}
         yield {"id": str(user["id"]), **shown, "updated_at": None}
 
 
@@ -41,14 +41,13 @@ def pipelines(company: Company, _: dict[str, str]) -> Iterator[Truth]:
             "kind": "open",
             "sort": stage["order_nr"],
         }
-    for number, (stage, name, kind) in enumerate(
-        (("inbox", "Inbox", "open"), ("archived", "Archived", "lost"))
-    ):
+    inbox = (("inbox", "Inbox", "open"), ("archived", "Archived", "lost"))
+    for number, (place, name, kind) in enumerate(inbox):
         yield {
-            "id": f"leads/{stage}",
+            "id": f"leads/{place}",
             "pipeline": "leads",
             "pipeline_name": "Leads",
-            "stage": stage,
+            "stage": place,
             "name": name,
             "kind": kind,
             "sort": number,

@@ -296,9 +296,7 @@ OPERATIONS: Operations = {
     ("DELETE", "activities/{}"): Operation(3, "activities:full", delete_activity),
     ("GET", "pipelines"): Operation(5, "deals:read", rows_of("pipelines"), Fields({**PAGES})),
     ("GET", "stages"): Operation(5, "deals:read", rows_of("stages"), STAGES),
-    ("GET", "dealFields"): Operation(
-        10, "deals:read", lambda c: _fields(c), Fields({**PAGES})
-    ),
+    ("GET", "dealFields"): Operation(10, "deals:read", lambda c: _fields(c), Fields({**PAGES})),
 }
 
 
