@@ -1,4 +1,4 @@
-"""HubSpot from end to end: its sandbox, connect, pull, a pushed decision, and its status back."""
+"""Pipedrive from end to end: its sandbox, connect, pull, a pushed decision, and its status back."""
 
 import json
 import subprocess
@@ -15,8 +15,8 @@ import pytest
 from sqlmodel import Session
 
 from config.settings import load_settings
-from connectors.hubspot.connector import HubSpot
 from connectors.models import ActionStatus, Stream
+from connectors.pipedrive.connector import Pipedrive
 from connectors.port import readable_streams
 from rules.words import DecisionStatus
 from sync.store import connections, mirror, outbox, retros
@@ -30,7 +30,7 @@ from workers.connecting import connect
 from workers.pulling import pull_now, push_now
 from workers.rehearsing import dry_run
 
-OWNER = "5001"
+OWNER = "22"
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class Running:
 
 
 @pytest.fixture
-def hubspot() -> Iterator[Running]:
-    command = [sys.executable, "-m", "workers", "sandbox", "hubspot", "--records", "40", "--json"]
+def pipedrive() -> Iterator[Running]:
+    command = [sys.executable, "-m", "workers", "sandbox", "pipedrive", "--records", "40", "--json"]
     with subprocess.Popen(
         [*command, "--limit", "off"], stdout=subprocess.PIPE, text=True
     ) as process:
@@ -76,30 +76,30 @@ def opened(home: Path) -> Iterator[App]:
         app.close()
 
 
-def test_a_decision_goes_out_and_its_status_comes_back(hubspot: Running, tmp_path: Path) -> None:
+def test_a_decision_goes_out_and_its_status_comes_back(pipedrive: Running, tmp_path: Path) -> None:
     with opened(tmp_path / "home") as app:
-        connected = connect(app, "hubspot", "portal", hubspot.settings)
-        assert connected.account == "HubSpot account 7000001 (developer test)"
-        _pull_whole(app, hubspot)
+        connected = connect(app, "pipedrive", "portal", pipedrive.settings)
+        assert connected.account == "Sandbox Ltd as Account A"
+        _pull_whole(app, pipedrive)
         connection_id = _planned(app)
         with app.database.reading() as session:
             promised = dry_run(app, connections.connection_named(session, "portal"))
         assert promised.status == "succeeded"
-        assert hubspot.truth("tasks") == {}
+        assert pipedrive.truth("tasks") == {}
         run = push_now(app, connection_id)
         assert (run.status, run.error) == ("succeeded", None)
         assert run.requests == len(promised.calls)
         task_id = _linked(app, connection_id, LinkKind.TASK, DESIGNER)
-        assert hubspot.truth("tasks")[task_id]["key"] == DESIGNER
-        assert _linked(app, connection_id, LinkKind.TARGET, TARGET).startswith("task:")
+        assert pipedrive.truth("tasks")[task_id]["key"] == DESIGNER
+        assert _linked(app, connection_id, LinkKind.TARGET, TARGET).isdecimal()
         (pulled,) = pull_now(app, "portal", [Stream.TASKS], full=True)
         assert (pulled.status, pulled.complete) == ("succeeded", True)
 
         edit_action(app, DESIGNER, Edit(title="Bouton vert"))
         assert push_now(app, connection_id).status == "succeeded"
-        assert hubspot.truth("tasks")[task_id]["title"] == "Bouton vert"
+        assert pipedrive.truth("tasks")[task_id]["title"] == "Bouton vert"
 
-        hubspot.edit("tasks", task_id, set={"hs_task_status": "COMPLETED"})
+        pipedrive.edit("tasks", task_id, set={"done": True})
         for _ in range(2):
             (pulled,) = pull_now(app, "portal", [Stream.TASKS], full=True)
             assert pulled.status == "succeeded"
@@ -109,9 +109,9 @@ def test_a_decision_goes_out_and_its_status_comes_back(hubspot: Running, tmp_pat
         assert {row.state for row in rows} == {OutboxState.DONE}
 
 
-def _pull_whole(app: App, hubspot: Running) -> None:
+def _pull_whole(app: App, pipedrive: Running) -> None:
     """All streams complete, with the ids of the tool; and nothing new when it is asked again."""
-    streams = readable_streams(HubSpot)
+    streams = readable_streams(Pipedrive)
     assert len(streams) == 8
     runs = pull_now(app, "portal")
     assert [(run.stream, run.status, run.complete) for run in runs] == [
@@ -122,7 +122,7 @@ def _pull_whole(app: App, hubspot: Running) -> None:
         assert connection_id is not None
         for stream in streams:
             rows = mirror.iterate_rows(session, stream, connection_id)
-            assert {row.id for row in rows} == set(hubspot.truth(stream.value)), stream
+            assert {row.id for row in rows} == set(pipedrive.truth(stream.value)), stream
     again = pull_now(app, "portal")
     assert {(run.status, run.created, run.updated, run.deleted) for run in again} == {
         ("succeeded", 0, 0, 0)
