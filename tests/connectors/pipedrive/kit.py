@@ -18,7 +18,7 @@ from connectors.port import Page, Window, read
 from connectors.sandbox.runner import serving
 
 COMPANY = "https://acme.example"
-TOKEN = "t0k3n" * 8  # noqa: S105 - of nobody
+TOKEN = "t0k3n" * 8
 
 
 @dataclass

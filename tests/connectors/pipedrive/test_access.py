@@ -36,12 +36,12 @@ class Store:
         self.saved += 1
 
 
-def app_of(company: Sandbox, **config: Any) -> tuple[Pipedrive, Store]:
-    given = {**app_settings(company.options, company.base), "plan": "unlimited", **config}
+def app_of(running: Sandbox, **config: Any) -> tuple[Pipedrive, Store]:
+    given = {**app_settings(running.options, running.base), "plan": "unlimited", **config}
     store = Store(Token("expired", given.pop("refresh_token"), datetime.now(UTC)))
-    wire = replace(company.hands.wire(), tokens=store)
-    company.made.append(Pipedrive(Pipedrive.Config.model_validate(given), wire))
-    return company.made[-1], store
+    wire = replace(running.hands.wire(), tokens=store)
+    running.made.append(Pipedrive(Pipedrive.Config.model_validate(given), wire))
+    return running.made[-1], store
 
 
 def test_a_check_tells_the_company_and_the_user(own: Sandbox) -> None:

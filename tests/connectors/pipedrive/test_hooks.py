@@ -13,7 +13,7 @@ from connectors.errors import AuthFailed
 from connectors.models import Stream
 from tests.connectors.pipedrive.kit import Sandbox, Script
 
-PASSWORD = "h00k-passw0rd"  # noqa: S105 - of nobody
+PASSWORD = "h00k-passw0rd"
 META: dict[str, Any] = {
     "id": "5c1e0000-0000-4000-8000-000000000001",
     "version": "2.0",
@@ -75,7 +75,7 @@ def test_what_is_not_read_is_no_event(entity: str) -> None:
     ("headers", "changed", "config"),
     [
         ({}, {}, {}),
-        (signed(password="wrong"), {}, {}),  # noqa: S106 - of nobody
+        (signed(password="wrong"), {}, {}),
         (signed(user="wrong"), {}, {}),
         ({"authorization": "Basic %%%"}, {}, {}),
         ({"authorization": f"Bearer {PASSWORD}"}, {}, {}),
@@ -110,11 +110,12 @@ def test_the_sandbox_sends_what_is_understood(own: Sandbox) -> None:
             """Quiet."""
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.timeout = 5
         url = f"http://127.0.0.1:{server.server_port}/hooks/portal"
         own.http.put("/_sandbox/outgoing-webhook", json={"url": url}).raise_for_status()
-        Thread(target=lambda: own.edit("deals", "3", set={"status": "lost"}), daemon=True).start()
+        Thread(target=lambda: own.edit("deals", "3", set={"title": "Other"}), daemon=True).start()
         server.handle_request()
     ((headers, content),) = got
     (event,) = own.connector().verify_hook(headers, content)
     assert (event.stream, list(event.ids)) == (Stream.DEALS, ["3"])
-    assert json.loads(content)["previous"]["status"] != "lost"
+    assert json.loads(content)["previous"] == {"title": "Deal 3"}
