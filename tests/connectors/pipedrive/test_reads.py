@@ -218,9 +218,11 @@ def test_single_records_come_again_with_what_archives_hold(own: Sandbox) -> None
 def test_gone_hidden_and_archived_records_are_told_apart(own: Sandbox) -> None:
     connector = own.connector()
     own.edit("deals", "2", hide=True)
-    assert connector.presence(Stream.DEALS, ["1", "2", "20", "41", "7777"]) == {
+    own.edit("deals", "5", delete=True)
+    assert connector.presence(Stream.DEALS, ["1", "2", "5", "20", "41", "7777"]) == {
         "1": Presence.PRESENT,
         "2": Presence.HIDDEN,
+        "5": Presence.DELETED,
         "20": Presence.PRESENT,
         "41": Presence.DELETED,
         "7777": Presence.DELETED,
