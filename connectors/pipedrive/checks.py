@@ -106,7 +106,7 @@ def _kinds(company: Company) -> list[Kind]:
 def _check_fields(company: Company, config: PipedriveConfig) -> None:
     if not config.fields:
         return
-    known = {field.field_code for field in company.get("v2/dealFields", list[Field], 10, ALL)}
+    known = {field.field_code for field in company.every("v2/dealFields", list[Field], 10).rows}
     unknown = sorted(set(config.fields.values()) - known)
     if unknown:
         raise _wrong(
@@ -117,6 +117,3 @@ def _check_fields(company: Company, config: PipedriveConfig) -> None:
 
 def _wrong(message: str, next_step: str) -> ConnectorError:
     return NotPermitted(message, next_step=next_step)
-
-
-ALL = {"limit": 500}

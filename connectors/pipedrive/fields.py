@@ -20,7 +20,7 @@ def remote_fields(company: Company, stream: Stream) -> Sequence[RemoteField]:
     """None for streams whose fields are not mapped."""
     if stream not in (Stream.DEALS, Stream.LEADS):
         return ()
-    rows = company.get("v2/dealFields", list[FieldRow], 10, {"limit": 500})
+    rows = company.every("v2/dealFields", list[FieldRow], 10).rows
     return [
         RemoteField(
             name=row.field_code,

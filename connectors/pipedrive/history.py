@@ -16,7 +16,7 @@ from connectors.models import StageChange
 from connectors.pipedrive.mapping import KINDS, moment, to_ending, to_latest_moves, to_move
 from connectors.pipedrive.paging import Listing, by_cursor
 from connectors.pipedrive.rows import ChangeRow, DealRow, StageRow
-from connectors.pipedrive.wire import Company, decode, listed
+from connectors.pipedrive.wire import Company, listed
 from connectors.port import Page, Partition, Window
 
 CHANGELOG = 20
@@ -99,9 +99,8 @@ class History:
 
     @cached_property
     def _pipelines(self) -> dict[str, str]:
-        read = self._company.read("v2/stages", {"limit": 500}, 5)
-        rows = decode(read.envelope.data, list[StageRow])
-        return {str(row.id): str(row.pipeline_id) for row in rows}
+        stages = self._company.every("v2/stages", list[StageRow], 5)
+        return {str(row.id): str(row.pipeline_id) for row in stages.rows}
 
 
 def _listing(archived: bool) -> Listing[DealRow, StageChange]:

@@ -89,16 +89,23 @@ class AnyId(msgspec.Struct, frozen=True):
 
 
 class Dated(msgspec.Struct, frozen=True):
-    """What the paging of v1 needs of a row, whatever else is wrong with it."""
+    """What the paging of v1 needs of a row, whatever is wrong with it."""
 
-    id: str
-    update_time: str | None = None
-    add_time: str | None = None
+    id: Any = None
+    update_time: Any = None
+    add_time: Any = None
+
+    @property
+    def name(self) -> str:
+        return "" if self.id is None else str(self.id)
 
     @property
     def second(self) -> str | None:
-        text = self.update_time or self.add_time
-        return None if text is None else seconds(moment(text))
+        """None where it cannot be read: then rows are counted on."""
+        try:
+            return seconds(moment(str(self.update_time or self.add_time)))
+        except (ValueError, ArithmeticError):
+            return None
 
 
 def id_of(raw: Raw) -> str | None:
@@ -181,7 +188,7 @@ def by_offset(
             params["updated_since"] = place.since or None
         read = company.read(listing.path, params, listing.cost)
         dated = listed(read.envelope.data, list[Dated])
-        if place.last and (not dated or dated[0].id != place.last):
+        if place.last and (not dated or dated[0].name != place.last):
             restarts += 1
             if restarts > MOST_RESTARTS:
                 raise NoProgress(f"The rows of {listing.path} move faster than they are read.")
@@ -200,4 +207,4 @@ def _next(place: Place, dated: Sequence[Dated], bounded: bool) -> Place:
     if second is not None and second > place.since:
         return Place(second)
     step = max(1, len(dated) - 1)
-    return Place(place.since, place.start + step, dated[-1].id if len(dated) > 1 else "")
+    return Place(place.since, place.start + step, dated[-1].name if len(dated) > 1 else "")

@@ -20,7 +20,7 @@ from connectors.pipedrive.rows import (
     StageRow,
     UserRow,
 )
-from connectors.pipedrive.wire import Company, decode
+from connectors.pipedrive.wire import Company
 from connectors.port import Page, Partition, Window
 
 ARCHIVED = "archived"
@@ -30,7 +30,6 @@ PEOPLE = Listing("v1/users", UserRow, mapping.to_account, cost=20)
 CONTACTS = Listing("v2/persons", PersonRow, mapping.to_contact, cost=10)
 ACTIVITIES = Listing("v2/activities", ActivityRow, mapping.to_activity, cost=10)
 TASKS = Listing("v2/activities", ActivityRow, mapping.to_task, cost=10)
-ALL = {"limit": 500}
 
 
 class Reading:
@@ -102,13 +101,11 @@ class Reading:
     def _pipelines(self, share: Partition) -> Iterator[Page[Stage]]:
         if share.after == END:
             return
-        pipelines = self._company.read("v2/pipelines", ALL, cost=5)
-        stages = self._company.read("v2/stages", ALL, cost=5)
-        found = mapping.to_stages(
-            decode(stages.envelope.data, list[StageRow]),
-            decode(pipelines.envelope.data, list[PipelineRow]),
-        )
-        yield Page(found, END, remote_now=pipelines.now, requests=2)
+        pipelines = self._company.every("v2/pipelines", list[PipelineRow], cost=5)
+        stages = self._company.every("v2/stages", list[StageRow], cost=5)
+        found = mapping.to_stages(stages.rows, pipelines.rows)
+        asked = pipelines.requests + stages.requests
+        yield Page(found, END, remote_now=pipelines.now, requests=asked)
 
 
 PLAIN: Mapping[Stream, Listing[Any, Any]] = {

@@ -86,10 +86,12 @@ class Targets:
 
     def check(self, remote_id: str, target: KpiTarget) -> None:
         if _is_goal_id(remote_id):
+            names = [self._goals[target.kpi]] if target.kpi in self._goals else []
             goals = [
                 goal
+                for name in names
                 for active in ("true", "false")
-                for goal in self._found(self._goals.get(target.kpi, ""), active)
+                for goal in self._found(name, active)
                 if goal.id == remote_id
             ]
             if goals and goals[0].expected_outcome.get("target") == target.target:

@@ -21,12 +21,13 @@ from connectors.sandbox.clock import Clock
 from connectors.sandbox.faults import FaultPlan
 from connectors.sandbox.requestlog import RequestLog
 
-CHANGES = ("set", "delete", "hide")
+CHANGES = ("set", "delete", "hide", "convert")
 
 
 class Backstage:
     """Edits take the tool's own field names: `{"set": {"status": "won"}}`, `{"delete": true}`,
-    `{"hide": true}`, which takes a row out of the token user's sight."""
+    `{"hide": true}`, which takes a row out of the token user's sight, and of leads
+    `{"convert": true}`, which deletes it and answers the id of the deal it became."""
 
     def __init__(self, company: Company, events: Events, faults: FaultPlan) -> None:
         self.company = company
@@ -46,6 +47,8 @@ class Backstage:
             if record_id == "new":
                 return {"id": str(self._add(entity, dict(change["set"]))["id"])}
             row = table.rows[record_id if entity == "lead" else int(record_id)]
+            if change.get("convert"):
+                return {"id": str(self._convert(row)["id"])}
             if change.get("delete"):
                 self.company.changed(entity, table, row, {"is_deleted": True})
             elif "hide" in change:
@@ -86,6 +89,13 @@ class Backstage:
             call.body = ACTIVITY.read(fields)
             return dict(add_activity(call).data)
         raise ValueError(f"a new {entity} cannot be made here")
+
+    def _convert(self, lead: Row) -> Row:
+        made = self._add("deal", {"title": lead["title"]})
+        deal = self.company.deals.rows[made["id"]]
+        deal["source_lead_id"] = lead["id"]
+        self.company.changed("lead", self.company.leads, lead, {"is_deleted": True})
+        return deal
 
     def _edit(self, entity: str, table: Table, row: Row, fields: Row) -> None:
         if unknown := sorted(fields.keys() - row.keys()):

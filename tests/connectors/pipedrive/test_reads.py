@@ -235,6 +235,48 @@ def test_gone_hidden_and_archived_records_are_told_apart(own: Sandbox) -> None:
     assert set(connector.presence(Stream.STAGE_CHANGES, ["1:7:1"]).values()) == {Presence.PRESENT}
 
 
+def test_a_converted_lead_is_gone_and_its_deal_names_it(own: Sandbox) -> None:
+    connector = own.connector()
+    lead = next(k for k, one in own.records("leads").items() if one["stage"] == "inbox")
+    deal_id = own.edit("leads", lead, convert=True)
+    assert lead not in {one.id for one in records_of(connector, Stream.LEADS)}
+    assert connector.presence(Stream.LEADS, [lead]) == {lead: Presence.DELETED}
+    deals = {one.id: one for one in records_of(connector, Stream.DEALS)}
+    deal = deals[deal_id]
+    assert isinstance(deal, Deal)
+    assert deal.lead == lead
+
+
+def test_a_lead_in_an_unknown_shape_is_set_aside_alone() -> None:
+    row = {"id": "a-1", "add_time": "2026-11-20T10:00:00.000Z", "title": "Lead"}
+    odd = [row | {"id": "a-2", "add_time": "yesterday"}, {"title": "no id"}]
+    odd.append(row | {"id": "a-3", "person_id": "someone"})
+    last = row | {"id": "a-4"}
+    answers = {
+        0: good([row, *odd], start=0, more_items_in_collection=True),
+        3: good([odd[-1], last], start=3, more_items_in_collection=False),
+    }
+    script = Script(lambda request: answers[int(request.url.params["start"])])
+    first, second = script.connector().leads(Window(), Partition("archived"))
+    assert [one.id for page in (first, second) for one in page.records] == ["a-1", "a-4"]
+    assert [one.id for one in first.refused] == ["a-2", None, "a-3"]
+
+
+def test_more_stages_than_a_page_holds_are_all_read() -> None:
+    stage = {"id": 7, "pipeline_id": 1, "name": "Demo"}
+
+    def answer(request: httpx.Request) -> Any:
+        if request.url.path.endswith("pipelines"):
+            return [{"id": 1, "name": "New"}]
+        if "cursor" in request.url.params:
+            return [stage | {"id": 8}]
+        return good([stage], "more")
+
+    (page,) = pages_of(Script(answer).connector(), Stream.PIPELINES)
+    assert {"1/7", "1/8"} < {one.id for one in page.records}
+    assert page.requests == 3
+
+
 def test_moves_add_up_from_pull_to_pull() -> None:
     """Each of them is seen once, though a deal tells only its last one."""
     with sandbox(records=5, start_at=NOW, frozen=True) as company:
