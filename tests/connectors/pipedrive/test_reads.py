@@ -183,6 +183,24 @@ def test_an_archive_that_never_stands_still_is_given_up() -> None:
         list(connector.leads(Window(), Partition("archived")))
 
 
+def test_the_bound_of_leads_moves_along_so_that_no_offset_is_needed() -> None:
+    moments = [f"2026-11-20T10:00:0{second}.500Z" for second in range(4)]
+    rows = [{"id": f"a-{at[17:19]}", "add_time": at, "update_time": at} for at in moments]
+    asked: list[tuple[str | None, str]] = []
+
+    def answer(request: httpx.Request) -> Any:
+        params = request.url.params
+        asked.append((params.get("updated_since"), params["start"]))
+        since = params.get("updated_since", "")
+        left = [row for row in rows if row["update_time"] >= since.replace("Z", ".000Z")]
+        return good(left[:2], start=0, more_items_in_collection=len(left) > 2)
+
+    found = records_of(Script(answer).connector(), Stream.LEADS, Window(NOW - timedelta(days=30)))
+    assert {one.id for one in found} == {"a-00", "a-01", "a-02", "a-03"}
+    assert [start for _, start in asked] == ["0", "0", "0"]
+    assert [since for since, _ in asked][1:] == ["2026-11-20T10:00:01Z", "2026-11-20T10:00:02Z"]
+
+
 def test_leads_that_were_deleted_meanwhile_are_not_skipped_in_a_tie() -> None:
     with sandbox(records=120, page=10) as company:
         connector = company.connector()
