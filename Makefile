@@ -39,18 +39,18 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-PYTEST := $(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest --numprocesses 4
 
 test: check
-	$(PYTEST) -m 'not lab and not kills and not soak'
+	$(PYTEST) --dist loadfile --no-loadscope-reorder -m 'not lab and not kills and not soak'
 
 lab: setup
-	$(PYTEST) -m lab
+	$(PYTEST) --dist worksteal -m lab
 	$(BIN)/python -m pytest -m kills
 
 soak: setup
 	RETRO_LAB_KILLS=600 $(BIN)/python -m pytest -m 'kills or soak'
-	RETRO_LAB_SCHEDULES=20000 $(PYTEST) -m lab
+	RETRO_LAB_SCHEDULES=20000 $(PYTEST) --dist worksteal -m lab
 
 bench: setup
 	$(BIN)/python -m tests.bench

@@ -6,11 +6,9 @@ answer was lost raises OutcomeUnknown, for the caller to look its key up.
 """
 
 import json as jsonlib
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum, auto
+from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -40,15 +38,16 @@ from connectors.errors import (
 )
 from connectors.hosts import why_unreachable
 from connectors.renames import not_the_tool, renamed_to
-from connectors.turns import Turns, off_turn
+from connectors.turns import SIDE_BY_SIDE, off_turn
 
 T = TypeVar("T")
 Make = Callable[..., httpx.Request]
 
 ATTEMPTS = 5
-SIDE_BY_SIDE = 8
 # A longer wait is not slept through in a worker: it ends the slice and the run waits in the queue.
 LONGEST_WAIT = 60.0
+# Where the tool asks for one in words that nobody reads.
+UNREADABLE_PAUSE = 60.0
 TIMEOUT = httpx.Timeout(70.0, connect=10.0)
 UNREACHABLE = "The tool cannot be reached: "
 USER_AGENT = "retro-roi/0.1"
@@ -105,7 +104,7 @@ def refusal(response: httpx.Response) -> ConnectorError | None:
     if status in (404, 410):
         return NotFound("The tool does not have this record.")
     if status == 429:
-        return RateLimited("The tool asks for a pause.", retry_after=_retry_after(response))
+        return RateLimited("The tool asks for a pause.", retry_after=retry_after(response))
     if status >= 500:
         return Unavailable(f"The tool answers with status {status}.")
     if status < 400:
@@ -113,11 +112,21 @@ def refusal(response: httpx.Response) -> ConnectorError | None:
     return Rejected(f"The tool refuses the request (status {status}).")
 
 
-def _retry_after(response: httpx.Response) -> float:
+def retry_after(response: httpx.Response, otherwise: float = 1.0) -> float:
+    """The pause in seconds that the answer asks for; `otherwise` where it names none. A date is
+    counted from the one that the answer itself bears, since clocks differ."""
+    named = response.headers.get("Retry-After")
+    if named is None:
+        return otherwise
     try:
-        return max(0.0, float(response.headers.get("Retry-After", "1")))
+        return max(0.0, float(named))
     except ValueError:
-        return 60.0
+        pass
+    try:
+        until, there = (parsedate_to_datetime(t) for t in (named, response.headers["Date"]))
+        return max(0.0, (until - there).total_seconds())
+    except (KeyError, TypeError, ValueError):
+        return UNREADABLE_PAUSE
 
 
 class ApiClient:
@@ -156,6 +165,7 @@ class ApiClient:
         self._client.close()
 
     def get(self, path: str, params: Mapping[str, Any] | None = None, *, cost: int = 1) -> Answer:
+        """`cost` is what the call takes of the account's limit per day, here as in all others."""
         return self._call("GET", path, params=params, repeatable=True, cost=cost)
 
     def search(
@@ -299,52 +309,3 @@ def _pause(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     least = error.retry_after if isinstance(error, RateLimited) else 0.0
     return least + float(_backoff(state))
-
-
-def side_by_side(sources: Iterable[Iterator[T]], width: int = SIDE_BY_SIDE) -> Generator[T]:
-    """Takes from several iterators at once, one item of each ahead, in order of arrival.
-
-    The caller works on an item while the next ones are on their way: up to `width` answers wait in
-    memory, but only one item that was made of them (see `connectors.turns`). An error of one source
-    reaches the caller after the items that arrived before it; the others are dropped.
-    """
-    turns = Turns(most_ready=1)
-    pool = ThreadPoolExecutor(max_workers=width, thread_name_prefix="page")
-    idle = deque(sources)
-    asked: dict[Future[T | _End], Iterator[T]] = {}
-    ready: deque[tuple[Future[T | _End], Iterator[T]]] = deque()
-
-    def ask() -> None:
-        while idle and len(asked) + len(ready) < width:
-            source = idle.popleft()
-            asked[pool.submit(_step, turns, source)] = source
-
-    try:
-        while idle or asked or ready:
-            ask()
-            if not ready:
-                wait(asked, return_when=FIRST_COMPLETED)
-                for future in [future for future in asked if future.done()]:
-                    ready.append((future, asked.pop(future)))
-            future, source = ready.popleft()
-            turns.read_one()
-            item = future.result()
-            if not isinstance(item, _End):
-                idle.append(source)
-                # Before the caller works on it: the next answer takes its time meanwhile.
-                ask()
-                yield item
-    finally:
-        turns.end()
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _step(turns: Turns, source: Iterator[T]) -> "T | _End":
-    with turns.step():
-        return next(source, _End.END)
-
-
-class _End(Enum):
-    """What a source gives when it has no more."""
-
-    END = auto()

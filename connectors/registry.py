@@ -6,10 +6,11 @@ from typing import Any
 
 from connectors.bitrix24.connector import Bitrix24
 from connectors.files.connector import Files
+from connectors.hubspot.connector import HubSpot
 from connectors.pipedrive.connector import Pipedrive
 from connectors.port import Connector
 
-_CLASSES: tuple[type[Connector[Any]], ...] = (Bitrix24, Files, Pipedrive)
+_CLASSES: tuple[type[Connector[Any]], ...] = (Bitrix24, Files, HubSpot, Pipedrive)
 
 _BY_KIND = {tool.kind: tool for tool in _CLASSES}
 

@@ -4,9 +4,17 @@ Records take several times the memory of the answer they are made of, and making
 one core at a time anyway. So answers may pile up, one a thread, and records may not.
 """
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from enum import Enum, auto
 from threading import Condition, local
+from typing import TypeVar
+
+T = TypeVar("T")
+
+SIDE_BY_SIDE = 8
 
 _thread = local()
 
@@ -74,3 +82,52 @@ def off_turn() -> Iterator[None]:
         yield
     finally:
         turns.take()
+
+
+def side_by_side(sources: Iterable[Iterator[T]], width: int = SIDE_BY_SIDE) -> Generator[T]:
+    """Takes from several iterators at once, one item of each ahead, in order of arrival.
+
+    The caller works on an item while the next ones are on their way: up to `width` answers wait in
+    memory, but only one item that was made of them (see `connectors.turns`). An error of one source
+    reaches the caller after the items that arrived before it; the others are dropped.
+    """
+    turns = Turns(most_ready=1)
+    pool = ThreadPoolExecutor(max_workers=width, thread_name_prefix="page")
+    idle = deque(sources)
+    asked: dict[Future[T | _End], Iterator[T]] = {}
+    ready: deque[tuple[Future[T | _End], Iterator[T]]] = deque()
+
+    def ask() -> None:
+        while idle and len(asked) + len(ready) < width:
+            source = idle.popleft()
+            asked[pool.submit(_step, turns, source)] = source
+
+    try:
+        while idle or asked or ready:
+            ask()
+            if not ready:
+                wait(asked, return_when=FIRST_COMPLETED)
+                for future in [future for future in asked if future.done()]:
+                    ready.append((future, asked.pop(future)))
+            future, source = ready.popleft()
+            turns.read_one()
+            item = future.result()
+            if not isinstance(item, _End):
+                idle.append(source)
+                # Before the caller works on it: the next answer takes its time meanwhile.
+                ask()
+                yield item
+    finally:
+        turns.end()
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _step(turns: Turns, source: Iterator[T]) -> "T | _End":
+    with turns.step():
+        return next(source, _End.END)
+
+
+class _End(Enum):
+    """What a source gives when it has no more."""
+
+    END = auto()

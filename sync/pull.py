@@ -21,9 +21,9 @@ from connectors.errors import (
     RateLimited,
     Unavailable,
 )
-from connectors.http import side_by_side
 from connectors.models import Record
 from connectors.port import Connector, Page, Partition, Window, read
+from connectors.turns import side_by_side
 from sync import health
 from sync.certificate import certify
 from sync.heartbeat import heartbeat

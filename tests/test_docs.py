@@ -86,6 +86,10 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+def test_no_promise_is_shown_as_broken() -> None:
+    assert ": failed" not in guarantees.PAGE.read_text(encoding="utf-8")
+
+
 def test_decisions_come_in_short_entries_of_one_form() -> None:
     text = (ROOT / "DECISIONS.md").read_text(encoding="utf-8")
     entries = [each.strip() for each in text.split("\n## ")[1:]]

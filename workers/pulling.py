@@ -1,8 +1,11 @@
 """Pulls and pushes on request, in this process, waiting for their end."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
+
+from sqlmodel import Session
 
 from connectors.models import Stream
 from connectors.port import readable_streams
@@ -48,7 +51,10 @@ def pull_now(
     mode = Mode.FULL if full else Mode.INCREMENTAL
     assert row.id is not None
     wanted = streams or offered
-    with a_round(app, () if full else wanted, since) as around:
+    with (
+        _queued(app, row.id, wanted, mode, since) as waiting,
+        a_round(app, () if full else waiting, since) as around,
+    ):
         return [
             finish_now(
                 app,
@@ -62,6 +68,52 @@ def pull_now(
             )
             for stream in wanted
         ]
+
+
+@contextmanager
+def _queued(
+    app: App,
+    connection_id: int,
+    streams: Sequence[Stream],
+    mode: Mode,
+    since: datetime | None,
+) -> Iterator[Sequence[Stream]]:
+    """The streams that now wait to be read as asked. Those that are not begun when the block ends,
+    since it was interrupted, are left to nobody."""
+    at = machine_now()
+    with app.database.writing() as session:
+        found = {
+            stream: _queue(session, connection_id, stream, mode, since, at) for stream in streams
+        }
+    try:
+        yield [
+            stream
+            for stream, run in found.items()
+            if run.status is RunStatus.QUEUED and runs.serves(run, mode, since)
+        ]
+    finally:
+        with app.database.writing() as session:
+            ours = [run.id for run in found.values() if run.id and run.queued_at == at]
+            cancelling.cancel_unbegun(session, ours, machine_now())
+
+
+def _queue(
+    session: Session,
+    connection_id: int,
+    stream: str,
+    mode: Mode,
+    since: datetime | None,
+    at: datetime,
+) -> Run:
+    return runs.queue_run(
+        session,
+        connection_id,
+        stream,
+        mode=mode,
+        trigger=Trigger.MANUAL,
+        at=at,
+        since=since,
+    )
 
 
 def push_now(app: App, connection_id: int) -> Run:
@@ -86,15 +138,7 @@ def finish_now(
     and was asked for something else is seen to its end first."""
     while True:
         with app.database.writing() as session:
-            run = runs.queue_run(
-                session,
-                connection_id,
-                stream,
-                mode=mode,
-                trigger=Trigger.MANUAL,
-                at=machine_now(),
-                since=since,
-            )
+            run = _queue(session, connection_id, stream, mode, since, machine_now())
             assert run.id is not None
             serves = runs.serves(run, mode, since)
             total = freshness.last_total(session, connection_id, stream)

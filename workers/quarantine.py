@@ -19,10 +19,13 @@ def settle_deletes(app: App, action: str, set_id: int) -> None:
     with app.database.writing() as session:
         before = _told_of_deletes(session, set_id)
         if action == ACCEPT:
-            after = {"deleted": deletes.accept(session, set_id, machine_now())}
+            name, count = "deleted", deletes.accept(session, set_id, machine_now())
         else:
-            after = {"kept": deletes.keep(session, set_id)}
-        _note(session, action, f"d{set_id}", before, after)
+            name, count = "kept", deletes.keep(session, set_id)
+        if count is None:
+            # Somebody else was faster.
+            raise _no_deletes(set_id)
+        _note(session, action, f"d{set_id}", before, {name: count})
 
 
 def settle_record(app: App, action: str, number: int) -> None:
@@ -39,7 +42,8 @@ def settle_record(app: App, action: str, number: int) -> None:
         return
     with app.database.writing() as session:
         before = _told_of_record(session, number)
-        cursors.drop_set_aside(session, number)
+        if not cursors.drop_set_aside(session, number):
+            raise _no_record(number)
         _note(session, action, str(number), before, {"state": "forgotten"})
 
 
@@ -47,15 +51,27 @@ def _told_of_deletes(session: Session, set_id: int) -> dict[str, Any]:
     for each in deletes.held_sets(session):
         if each.id == set_id:
             connection = connections.connection_with(session, each.connection_id)
-            return {"connection": connection.name, "stream": each.stream, "waiting": each.records}
-    raise NotThere(f"No deletes wait under d{set_id}.")
+            return {
+                "connection": connection.name,
+                "stream": each.stream,
+                "waiting": len(each.records),
+            }
+    raise _no_deletes(set_id)
+
+
+def _no_deletes(set_id: int) -> NotThere:
+    return NotThere(f"No deletes wait under d{set_id}.")
+
+
+def _no_record(number: int) -> NotThere:
+    return NotThere(f"No record was set aside under {number}.")
 
 
 def _told_of_record(session: Session, number: int) -> dict[str, Any]:
     """Without the reason: it may quote the record, and the audit is never rewritten."""
     row = cursors.set_aside_with(session, number)
     if row is None:
-        raise NotThere(f"No record was set aside under {number}.")
+        raise _no_record(number)
     return {
         "connection": connections.connection_with(session, row.connection_id).name,
         "stream": row.stream,

@@ -22,27 +22,34 @@ from workers.moves import address_kept
 
 @dataclass
 class Round:
-    """`streams` are about to be read by what changed, since a moment or since they were read."""
+    """`streams` are queued to be read by what changed, since a moment or since they were read. They
+    must be: what a webhook brings of a stream that is queued waits, and is not overwritten by what
+    was asked before it came."""
 
     app: App
     streams: Sequence[Stream] = ()
     since: datetime | None = None
     opened: Connector[Any] | None = field(default=None, init=False)
-    asked: bool = field(default=False, init=False)
+    stored: tuple[Any, bytes] | None = field(default=None, init=False)
 
-    @contextmanager
-    def connector(self, connection: Connection) -> Iterator[Connector[Any]]:
-        """For one of the pulls. Raises AuthFailed when what is stored cannot be used, and what a
-        check says of a connection that was broken and still is."""
-        if self.opened is None:
+    def connector(self, connection: Connection) -> Connector[Any]:
+        """For one of the pulls, by the settings of now: somebody may have connected anew since the
+        one before it.
+
+        Raises AuthFailed when what is stored cannot be used, and what a check says of a connection
+        that was broken and still is.
+        """
+        stored = (connection.settings, connection.secrets)
+        if self.opened is None or stored != self.stored:
+            self.close()
             self.opened = connector_of(self.app, connection, bulk=True)
         with address_kept(self.app, connection, self.opened):
             if connection.state is ConnectionState.BROKEN:
                 self.opened.check()
-            if not self.asked:
+            if stored != self.stored:
                 self._ask_ahead(connection, self.opened)
-                self.asked = True
-            yield self.opened
+        self.stored = stored
+        return self.opened
 
     def close(self) -> None:
         if self.opened is not None:
@@ -59,6 +66,8 @@ class Round:
                 for stream in self.streams
             }
         windows = {stream: Window(start) for stream, start in starts.items() if start is not None}
+        if len(windows) < 2:
+            return
         with suppress(ConnectorError):
             connector.read_ahead(windows)
 

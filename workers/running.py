@@ -13,6 +13,7 @@ from sqlmodel import Session
 from connectors.errors import ConnectorError
 from connectors.models import Stream
 from sync import health
+from sync.heartbeat import heartbeat
 from sync.pull import Pull, run_pull
 from sync.push import Push, run_push
 from sync.reconcile_tasks import reconcile_tasks
@@ -115,7 +116,9 @@ def _pull(
     around: Round, lease: Lease, run: Run, connection: Connection, on_page: Callable[[int], None]
 ) -> RunStatus:
     app = around.app
-    with around.connector(connection) as connector:
+    with heartbeat(app.database, lease, machine_now):
+        connector = around.connector(connection)
+    with address_kept(app, connection, connector):
         feed = Feed(run.connection_id, Stream(run.stream))
 
         def paged(read: int) -> None:

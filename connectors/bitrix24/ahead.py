@@ -9,8 +9,7 @@ from connectors.bitrix24.wire import MAX_COMMANDS, Batch, Command, Portal
 from connectors.models import Stream
 from connectors.port import Partition, Window
 
-# Older than this, an answer is asked for again: what a webhook brought since must not be
-# overwritten by what was there before.
+# Older than this, an answer is asked for again: the tool goes on meanwhile.
 SECONDS_FRESH = 5.0
 
 
@@ -47,11 +46,14 @@ class Ahead:
             )
             for number, (asked, listing) in enumerate(wanted[:MAX_COMMANDS])
         }
+        if not commands:
+            return
         self.portal.operating.mind("batch", *(each.method for each in commands.values()))
         asked_at = self.clock()
         batch = self.portal.batch(list(commands.values()))
         self.answers = {asked: _only(batch, each) for asked, each in commands.items()}
-        self.until, self.requests = asked_at + SECONDS_FRESH, 1
+        self.until = asked_at + SECONDS_FRESH
+        self.requests += 1
 
     def take(self, stream: Stream, window: Window, partition: Partition) -> Batch | None:
         """The answer to the first page of a read, once, unless it was refused or is old."""
@@ -60,7 +62,8 @@ class Ahead:
         return batch if batch and batch.results and fresh and not partition.after else None
 
     def count(self) -> int:
-        """What the first page cost that is taken: the others come with it."""
+        """The requests that no page has told yet: the next one does, whether it was asked ahead or
+        not."""
         count, self.requests = self.requests, 0
         return count
 

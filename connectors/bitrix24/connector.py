@@ -137,8 +137,8 @@ class Bitrix24(Connector[Bitrix24Config]):
     def _pages(self, stream: Stream, window: Window, partition: Partition) -> Iterator[Page[Any]]:
         listing = self._reading.of(stream, partition.name)
         ahead = self._ahead.take(stream, window, partition)
-        requests = 1 if ahead is None else self._ahead.count()
-        return keyset.pages(self._portal, listing, window, partition, ahead, requests)
+        before = self._ahead.count()
+        return keyset.pages(self._portal, listing, window, partition, ahead, before)
 
     def read_ahead(self, windows: Mapping[Stream, Window]) -> None:
         self._ahead.ask(windows)

@@ -6,10 +6,10 @@ The camelCase name of a custom field follows no safe rule: it is looked up by it
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from connectors.bitrix24.mapping import CONTACT, DEAL, LEAD
-from connectors.bitrix24.wire import Portal, decode
+from connectors.bitrix24.wire import Portal
 from connectors.models import Stream
 from connectors.port import RemoteField
 
@@ -43,16 +43,7 @@ def described(portal: Portal, entity_type: int) -> Mapping[str, FieldRow]:
 
 def shown_names(portal: Portal, entity_type: int) -> Mapping[str, str]:
     """upperName → the name under which rows show the field."""
-    return _shown(described(portal, entity_type))
-
-
-def shown_of(answer: Raw) -> Mapping[str, str]:
-    """The same, from an answer in a batch."""
-    return _shown(decode(answer, FieldsAnswer).fields)
-
-
-def _shown(rows: Mapping[str, FieldRow]) -> Mapping[str, str]:
-    return {row.upper_name: name for name, row in rows.items()}
+    return {row.upper_name: name for name, row in described(portal, entity_type).items()}
 
 
 def remote_fields(portal: Portal, entity_type: int) -> list[RemoteField]:

@@ -193,16 +193,18 @@ def pages(
     window: Window,
     partition: Partition,
     ahead: Batch | None = None,
-    requests: int = 1,
+    before: int = 0,
 ) -> Iterator[Page[RecordT]]:
-    """One request a page; the first of them was `ahead` answered already, where that is given, for
-    `requests`. Raises BadResponse when the listing is not in order of ids."""
+    """One request a page, but for the first where `ahead` is its answer; `before` were sent already
+    and are told with it. Raises BadResponse when the listing is not in order of ids."""
     progress = Progress(int(partition.after or 0), FIRST_FULL if window.is_full else FIRST_DELTA)
     if ahead is not None:
-        yield _page_of(ahead, listing, window, partition, progress, requests)
+        yield _page_of(ahead, listing, window, partition, progress, before)
+        before = 0
     while not progress.ended:
         # No local name for the page: it would stay in memory while its reader works on the next.
-        yield _next_page(portal, listing, window, partition, progress)
+        yield _next_page(portal, listing, window, partition, progress, before + 1)
+        before = 0
 
 
 def _next_page(
@@ -211,11 +213,12 @@ def _next_page(
     window: Window,
     partition: Partition,
     progress: Progress,
+    requests: int,
 ) -> Page[RecordT]:
     portal.operating.mind(listing.method, "batch")
     commands = listing.chain(progress.count, progress.last, partition.until, window.start)
     batch = portal.batch(commands, halt=True)
-    return _page_of(batch, listing, window, partition, progress)
+    return _page_of(batch, listing, window, partition, progress, requests)
 
 
 def _page_of(
@@ -224,7 +227,7 @@ def _page_of(
     window: Window,
     partition: Partition,
     progress: Progress,
-    requests: int = 1,
+    requests: int,
 ) -> Page[RecordT]:
     found = _take(listing, batch, progress, partition.until)
     progress.count = next_count(progress.count, batch.time)

@@ -8,7 +8,7 @@ from connectors.bitrix24 import fields, listings
 from connectors.bitrix24.config import Bitrix24Config
 from connectors.bitrix24.keyset import Listing
 from connectors.bitrix24.mapping import DEAL, LEAD
-from connectors.bitrix24.wire import Batch, Command, Portal
+from connectors.bitrix24.wire import Portal
 from connectors.models import Deal, Lead, Stream
 from connectors.port import Partition, Window
 
@@ -73,27 +73,13 @@ class Reading:
             found += segments(name, low or 0, high or 0, shares)
         return found
 
-    @cached_property
-    def _described(self) -> Batch:
-        """The fields of both kinds in one request: who reads one of them mostly reads the other."""
-        return self._portal.batch(
-            [
-                Command(_command_name(kind), "crm.item.fields", {"entityTypeId": kind})
-                for kind in (LEAD, DEAL)
-            ]
-        )
-
     def _custom(self, entity_type: int) -> Mapping[str, str]:
         """Our name → the name in rows, for the mapped fields that this kind of record has."""
         wanted = self._config.fields
         if not wanted:
             return {}
-        shown = fields.shown_of(self._described.result(_command_name(entity_type)))
+        shown = fields.shown_names(self._portal, entity_type)
         return {ours: shown[upper] for ours, upper in wanted.items() if upper in shown}
-
-
-def _command_name(entity_type: int) -> str:
-    return f"fields{entity_type}"
 
 
 PLAIN: Mapping[Stream, Listing[Any, Any]] = {

@@ -23,6 +23,7 @@ from connectors.errors import (
     Rejected,
     Unavailable,
 )
+from connectors.http import retry_after
 
 # The portal tells no time for its request bucket; at 2 requests a second one second frees two.
 BUCKET_PAUSE = 1.0
@@ -82,7 +83,7 @@ def refusal(response: httpx.Response, *, operating_wait: float) -> ConnectorErro
     try:
         fault = msgspec.json.decode(response.content, type=Fault)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        return _not_json(status)
+        return _not_json(response)
     if fault.is_refusal:
         method = response.request.url.path.rsplit("/", 1)[-1].removesuffix(".json")
         return named(fault, method, status=status, operating_wait=operating_wait)
@@ -131,10 +132,12 @@ def _hidden(method: str) -> ConnectorError:
     )
 
 
-def _not_json(status: int) -> ConnectorError:
+def _not_json(response: httpx.Response) -> ConnectorError:
     """A web page where an answer should be: from a proxy, a ban, or a host that is no portal."""
+    status = response.status_code
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return RateLimited("A proxy before the portal asks for a pause.", retry_after=60.0)
+        pause = retry_after(response, otherwise=60.0)
+        return RateLimited("A proxy before the portal asks for a pause.", retry_after=pause)
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         return BadResponse(f"The portal answers with an unexpected redirect ({status}).")
     if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:

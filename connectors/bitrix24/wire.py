@@ -6,6 +6,7 @@ REST 2 and REST 3 live side by side under two paths; CRM is in 2 only.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -110,7 +111,7 @@ def query_string(params: Mapping[str, Any]) -> str:
 
 def _flat(params: Mapping[str, Any], inside: str = "") -> Iterator[tuple[str, str]]:
     for name, value in params.items():
-        encoded = quote(str(name), safe="")
+        encoded = _quoted(str(name))
         key = f"{inside}[{encoded}]" if inside else encoded
         if isinstance(value, Mapping):
             yield from _flat(value, key)
@@ -119,7 +120,13 @@ def _flat(params: Mapping[str, Any], inside: str = "") -> Iterator[tuple[str, st
         elif isinstance(value, Ref):
             yield key, f"$result{value.path}"
         else:
-            yield key, quote(_text(value), safe="")
+            yield key, _quoted(_text(value))
+
+
+# A chain of pages names the same fields fifty times a request.
+@lru_cache(maxsize=4096)
+def _quoted(text: str) -> str:
+    return quote(text, safe="")
 
 
 def _text(value: object) -> str:

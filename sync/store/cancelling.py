@@ -1,12 +1,13 @@
 """Runs that are ended before their end."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import or_, update
 from sqlmodel import Session, col
 
 from sync.store.runs import nobodys
-from sync.tables.runs import ACTIVE_STATUSES, PUSH, Run, RunStatus
+from sync.tables.runs import ACTIVE_STATUSES, PUSH, Run, RunStatus, Trigger
 
 
 def cancel_pulls(session: Session, connection_id: int, at: datetime) -> None:
@@ -19,6 +20,20 @@ def cancel_pulls(session: Session, connection_id: int, at: datetime) -> None:
             col(Run.status).in_(ACTIVE_STATUSES),
         )
         .values(status=RunStatus.CANCELLED, ended_at=at, lease_until=None, waiting_until=None)
+    )
+
+
+def cancel_unbegun(session: Session, run_ids: Sequence[int], at: datetime) -> None:
+    """End those of them that somebody asked for by hand and that no worker has begun."""
+    session.connection().execute(
+        update(Run)
+        .where(
+            col(Run.id).in_(run_ids),
+            col(Run.status) == RunStatus.QUEUED,
+            col(Run.trigger) == Trigger.MANUAL,
+            col(Run.started_at).is_(None),
+        )
+        .values(status=RunStatus.CANCELLED, ended_at=at)
     )
 
 

@@ -240,7 +240,7 @@ class StoredToken:
 
     def _free_lock(self, until: datetime) -> None:
         """Only our own: a renewal may have outlived its lock, which then is the next holder's. The
-        moment tells whose it is, since each holder's is later than the one before."""
+        moment tells whose it is: no two holders have the same."""
         self._change_lock(col(Connection.token_lock_until) == until, None)
 
     def _change_lock(self, condition: ColumnElement[bool], until: datetime | None) -> bool:

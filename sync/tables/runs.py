@@ -100,12 +100,13 @@ class Run(SQLModel, table=True):
 
 
 class RunSeen(SQLModel, table=True):
-    """The ids a full pull has seen so far: its enumeration, compared in SQL, then cleared."""
+    """The ids a full pull has seen so far: its enumeration, compared in SQL, then cleared. No
+    foreign key: SQLite clears a table at once only when it has none."""
 
     __tablename__ = "run_seen"
     __table_args__ = {"sqlite_with_rowid": False}
 
-    run_id: int = Field(primary_key=True, foreign_key="run.id")
+    run_id: int = Field(primary_key=True)
     record_id: str = Field(primary_key=True)
 
 

@@ -1,7 +1,7 @@
 """`make bench`: pulls and pushes against a sandbox without limits, beside the ceiling of this run.
 
-The ceiling is the same records, already fetched and decoded, hashed and written in one go: what a
-pull could reach if the portal answered at once and nothing else had to be done.
+The ceiling is the same bytes, already fetched: typed decode, and hashed and written in bulk. It is
+what a pull could reach if the portal answered at once and nothing else had to be done.
 """
 
 import argparse
@@ -24,16 +24,13 @@ from rich.console import Console
 from rich.table import Table
 
 from config.settings import load_settings
-from connectors.models import Deal, Stream, Task
-from connectors.port import Partition, Window, read
-from sync.store import connections, mirror, outbox, runs
-from sync.store.database import Database
-from sync.store.mirror import Feed
+from connectors.models import Stream, Task
+from sync.store import connections, mirror, outbox
 from sync.store.outbox import Intention
-from sync.tables.connections import Connection
 from sync.tables.outbox import Operation
-from sync.tables.runs import Mode, Run, Trigger
+from sync.tables.runs import Run
 from sync.vault import new_key
+from tests.bench.ceiling import answers, decode_and_save, empty_mirror
 from tests.conftest import ROOT
 from tests.postgres import postgres
 from workers.app import App, open_app
@@ -67,12 +64,12 @@ def one_round(records: int, tasks: int) -> list[Row]:
         with connected(described) as (app, home):
             rows.append(measured("full pull", lambda: _pull(app)))
             rows.append(measured("pull without change", lambda: _pull(app)))
+            _pull_all(app)
+            rows.append(measured("pull of all streams without change", lambda: _pull_all(app)))
             changed = max(1, records // 100)
             _edit(described["control"], app, changed)
             rows.append(measured("pull of 1 % changes", lambda: _pull(app)))
             rows.append(measured(f"push of {tasks} tasks", lambda: _push(app, tasks)))
-            _pull_all(app)
-            rows.append(measured("pull of all streams without change", lambda: _pull_all(app)))
             rows.append(_ceiling(app, home))
         with (
             postgres() as server,
@@ -185,33 +182,12 @@ def _task(connection_id: int, number: int) -> Intention:
 
 
 def _ceiling(app: App, home: Path) -> Row:
-    """Decode plus bulk upsert of what one share of the portal holds, with nothing to wait for."""
-    with app.database.reading() as session:
-        row = connections.connection_named(session, "portal")
-    with closing(app.connector(row)) as connector:
-        pages = list(read(connector, Stream.DEALS, Window(), Partition()))
-    encoded = [msgspec.json.encode(page.records) for page in pages]
-    target = Database(f"sqlite:///{home / 'ceiling.db'}")
-    target.upgrade()
-    with target.writing() as session:
-        own = Connection(
-            name="ceiling", kind=row.kind, settings={}, secrets=b"", created_at=machine_now()
-        )
-        session.add(own)
-        session.flush()
-        assert own.id is not None
-        run = runs.queue_run(
-            session, own.id, "deals", mode=Mode.FULL, trigger=Trigger.MANUAL, at=machine_now()
-        )
-        feed = Feed(own.id, Stream.DEALS)
+    kept = answers(app)
+    target, feed, run_id = empty_mirror(home)
     wall, cpu = time.perf_counter(), time.process_time()
-    for content in encoded:
-        records = msgspec.json.decode(content, type=list[Deal])
-        with target.writing() as session:
-            mirror.save_records(session, feed, records, run_id=run.id or 0, seen_at=machine_now())
+    count = decode_and_save(kept, target, feed, run_id)
     seconds = time.perf_counter() - wall
     target.close()
-    count = sum(len(page.records) for page in pages)
     return {
         "name": "ceiling: decode and upsert",
         "records": count,

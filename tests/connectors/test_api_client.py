@@ -10,7 +10,7 @@ import pytest
 
 from connectors.budget import Budget
 from connectors.errors import RateLimited
-from connectors.http import ApiClient, Wire
+from connectors.http import ApiClient, Wire, retry_after
 
 
 def test_an_answer_leaves_nothing_behind_that_waits_for_the_garbage_collector() -> None:
@@ -78,3 +78,23 @@ def test_the_repetitions_of_a_call_share_one_minute_of_waiting() -> None:
         api.get("crm.item.list")
     assert slept.count(25.0) == 2
     assert api.sent == 2
+
+
+NOON = "Mon, 23 Nov 2026 12:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "90"}, 90.0),
+        ({"Retry-After": "Mon, 23 Nov 2026 12:02:00 GMT", "Date": NOON}, 120.0),
+        ({"Retry-After": "Mon, 23 Nov 2026 11:00:00 GMT", "Date": NOON}, 0.0),
+        ({"Retry-After": "Mon, 23 Nov 2026 12:02:00 GMT"}, 60.0),
+        ({"Retry-After": "soon", "Date": NOON}, 60.0),
+        ({}, 7.0),
+    ],
+    ids=["seconds", "date", "past", "no date of its own", "words", "none"],
+)
+def test_a_pause_is_as_long_as_the_answer_asks(headers: dict[str, str], seconds: float) -> None:
+    answer = httpx.Response(429, headers=headers)
+    assert retry_after(answer, otherwise=7.0) == seconds

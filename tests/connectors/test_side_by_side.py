@@ -5,8 +5,7 @@ from threading import Barrier, Condition
 
 import pytest
 
-from connectors.http import SIDE_BY_SIDE, side_by_side
-from connectors.turns import off_turn
+from connectors.turns import SIDE_BY_SIDE, off_turn, side_by_side
 
 PAGES = 8
 

@@ -1,6 +1,7 @@
 """The world of one process: a portal without sockets, and workers that die by an exception."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -12,17 +13,28 @@ from sqlmodel import select
 from connectors.bitrix24.connector import Bitrix24
 from connectors.bitrix24.portal.options import SandboxOptions
 from connectors.bitrix24.sandbox import create_app
+from connectors.errors import ConnectorError
 from connectors.models import Stream
+from sync.hints import read_again
 from sync.merge import Contract, TaskField
 from sync.reconcile_tasks import Now, reconcile_tasks
-from sync.store import outbox
+from sync.store import outbox, runs
+from sync.store.database import Database
 from sync.store.runs import LEASE
 from sync.tables.runs import PUSH, Mode, Run, RunStatus
 from tests.connectors.bitrix24.kit import Hands, Sandbox
 from tests.faults.fuse import Fuse, FusedDatabase, FusedTransport, Killed
 from tests.faults.in_process import NOWHERE, InProcess
 from tests.faults.world import DEALS, SCOPES, World
-from tests.portal import CUSTOM, NOW, QUALIFIED, Mirrored, new_database, store_connection
+from tests.portal import (
+    CUSTOM,
+    NOW,
+    QUALIFIED,
+    Mirrored,
+    active_runs,
+    new_database,
+    store_connection,
+)
 
 MOST_ROUNDS = 40
 DONE = (RunStatus.SUCCEEDED, RunStatus.INCOMPLETE)
@@ -89,6 +101,40 @@ class WorldInProcess(World):
 
     def work(self, stream: str, mode: Mode, killed_at: int | None) -> RunStatus | None:
         """One slice of a run, by a worker that dies at a point, or not; None when it died."""
+        with self._worker(killed_at) as (mirrored, connector):
+            lease = mirrored.take_if_free(mirrored.queue(stream, mode))
+            status = None if lease is None else mirrored.work(lease.run_id, connector, lease)
+            if stream == Stream.TASKS and status in DONE:
+                self._reconcile(mirrored.database)
+            return status
+        return None
+
+    def hear(self, stream: Stream, number: int, killed_at: int | None) -> None:
+        """A webhook arrives, perhaps late or for the second time: a hint that a record changed. One
+        that meets a run of its stream comes again later, or is lost with the pull that follows."""
+        ids = sorted({*self.mirrored.rows(stream), *self.mirrored.truth(stream)})
+        if not ids:
+            return
+        with self._worker(killed_at) as (mirrored, connector):
+            if active_runs(mirrored.database):
+                return
+            lease = mirrored.take_if_free(mirrored.queue(stream, Mode.INCREMENTAL, hook=True))
+            assert lease is not None
+            some = [ids[number % len(ids)]]
+            try:
+                read_again(
+                    mirrored.database, connector, mirrored.feed(stream), lease, some, mirrored.now
+                )
+            except ConnectorError:
+                with mirrored.database.writing() as session:
+                    runs.finish(session, lease, RunStatus.FAILED, mirrored.now(), seconds=0.0)
+                return
+            if stream is Stream.TASKS:
+                self._reconcile(mirrored.database)
+
+    @contextmanager
+    def _worker(self, killed_at: int | None) -> Iterator[tuple[Mirrored, Bitrix24]]:
+        """With a database and a connector of its own. It may die; then the block ends."""
         fuse = Fuse(killed_at or 10**9)
         database = FusedDatabase.sharing(self.database, fuse)
         mirrored = Mirrored(database, self.portal, self.connection_id, self.clock)
@@ -96,20 +142,17 @@ class WorldInProcess(World):
         transport = FusedTransport(fuse, inner=self.transport)
         connector = Bitrix24(plain.config, Hands().wire(transport))
         try:
-            run_id = mirrored.queue(stream, mode)
-            lease = mirrored.take_if_free(run_id)
-            status = None if lease is None else mirrored.work(run_id, connector, lease)
-            if stream == Stream.TASKS and status in DONE:
-                with database.writing() as session:
-                    now = Now(self.clock.now(), self.clock.now())
-                    reconcile_tasks(session, self.connection_id, self.sides.meaning, now)
-            return status
+            yield mirrored, connector
         except Killed:
             self.kills += 1
-            return None
         finally:
             connector.close()
             plain.close()
+
+    def _reconcile(self, database: Database) -> None:
+        with database.writing() as session:
+            now = Now(self.clock.now(), self.clock.now())
+            reconcile_tasks(session, self.connection_id, self.sides.meaning, now)
 
     def settle(self) -> None:
         """Faults stop; workers go on until nothing is left to do."""

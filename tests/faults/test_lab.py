@@ -34,7 +34,7 @@ NUMBERS = st.integers(0, 50)
 KILLED = st.none() | st.integers(1, 40)
 FIELDS = st.sampled_from(TaskField)
 CONTRACTS = st.fixed_dictionaries({name: st.sampled_from(Contract) for name in TaskField})
-METHODS = ("batch", "crm.item.add", "tasks.task.add", "tasks.task.update", "task.commentitem.add")
+METHODS = ("batch", "tasks.task.add", "tasks.task.update", "task.commentitem.add")
 FAULTS = st.fixed_dictionaries(
     {
         "do": st.sampled_from(
@@ -104,6 +104,18 @@ class Schedules(RuleBasedStateMachine):
     @rule(killed_at=KILLED)
     def a_worker_pushes(self, killed_at: int | None) -> None:
         self.world.work(PUSH, Mode.PUSH, killed_at)
+
+    @rule(
+        stream=st.sampled_from([Stream.DEALS, Stream.TASKS]),
+        number=NUMBERS,
+        times=st.integers(1, 2),
+        killed_at=KILLED,
+    )
+    def a_webhook_arrives(
+        self, stream: Stream, number: int, times: int, killed_at: int | None
+    ) -> None:
+        for _ in range(times):
+            self.world.hear(stream, number, killed_at)
 
     def teardown(self) -> None:
         if not hasattr(self, "world"):

@@ -45,7 +45,7 @@ LEAST_TO_JUDGE = 60
 ONE_LOOK = 0.2
 # Not 429: without a moment of its own it lets everybody rest for a minute.
 FAULTS = ("503", "html", "cut", "timeout_after", "timeout_before")
-METHODS = ("batch", "tasks.task.add", "tasks.task.update", "crm.item.list")
+METHODS = ("batch", "tasks.task.add", "tasks.task.update")
 
 
 @contextmanager

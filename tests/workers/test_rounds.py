@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,11 @@ from connectors.bitrix24.connector import Bitrix24
 from connectors.bitrix24.sandbox import settings
 from connectors.models import Stream
 from connectors.port import readable_streams
-from sync.store import past_runs, runs
+from sync.heartbeat import heartbeat
+from sync.store import mirror, past_runs, runs
 from sync.store.connections import connection_with
+from sync.store.mirror import Feed
+from sync.store.runs import Lease
 from sync.tables.connections import ConnectionState
 from sync.tables.runs import Mode, Run, RunStatus, Trigger
 from sync.vault import new_key
@@ -22,6 +27,7 @@ from workers.app import App, open_app
 from workers.clock import machine_now
 from workers.connecting import connect
 from workers.pulling import pull_now
+from workers.rereading import reread
 
 # The fields of leads and deals, what changed in all streams, and the pipelines.
 FEW = 5
@@ -79,8 +85,8 @@ def test_a_pull_of_all_streams_without_change_is_a_few_requests(app: App, portal
     pulled = pull_now(app, "portal")
     sent = portal.requests() - before
     assert sent <= FEW
-    # The request for the fields is of no page.
-    assert sum(run.requests for run in pulled) == sent - 1
+    # Those for the fields are of no page.
+    assert sum(run.requests for run in pulled) == sent - 2
     assert {run.status for run in pulled} == {RunStatus.SUCCEEDED}
 
 
@@ -95,6 +101,76 @@ def test_a_job_reads_what_else_waits_for_its_connection(app: App, portal: Sandbo
     assert sum(run.updated for run in found) == 1
     assert portal.requests() - before <= FEW
     assert found[3].ended_at == min(run.ended_at for run in found if run.ended_at)
+
+
+@pytest.mark.promise("G2")
+def test_what_a_webhook_brings_is_not_overwritten_by_what_was_asked_before(
+    app: App, portal: Sandbox
+) -> None:
+    """The webhook comes between the request and the pull of its stream: it waits for the pull, and
+    reads again after it."""
+    deal, later = (each["id"] for each in portal.records("deals")[:2])
+    portal.edit("deals", deal, {"set": {"opportunity": 77}})
+    taken: list[bool] = []
+
+    def as_the_leads_begin(stream: str, _expected: int | None) -> None:
+        if stream == Stream.STAGE_CHANGES:
+            # All streams were asked ahead; that of the deals was read.
+            portal.edit("deals", later, {"set": {"opportunity": 99}})
+        if stream == Stream.LEADS:
+            portal.edit("deals", deal, {"delete": True})
+            taken.append(reread(app, Feed(PORTAL, Stream.DEALS), [deal], Trigger.HOOK))
+
+    pull_now(app, "portal", on_run=as_the_leads_begin)
+    assert taken == [False]
+    assert reread(app, Feed(PORTAL, Stream.DEALS), [deal, later], Trigger.HOOK)
+    with app.database.reading() as session:
+        rows = {row.id: row for row in mirror.iterate_rows(session, Stream.DEALS)}
+    assert rows[deal].deleted_at is not None
+    assert rows[later].amount == 99
+
+
+def test_a_connection_that_is_made_anew_meanwhile_is_read_by_its_new_settings(
+    app: App, portal: Sandbox
+) -> None:
+    mapped = {"fields": {"other": "UF_CRM_1747309879"}}
+
+    def as_the_leads_begin(stream: str, _expected: int | None) -> None:
+        if stream == Stream.LEADS:
+            connect(app, "bitrix24", "portal", {**settings(portal.options, portal.base), **mapped})
+
+    pull_now(app, "portal", on_run=as_the_leads_begin)
+    with app.database.reading() as session:
+        extras = [row.extra for row in mirror.iterate_rows(session, Stream.DEALS)]
+    assert {name for extra in extras for name in extra} == {"other"}
+
+
+def test_an_interrupted_pull_leaves_no_stream_waiting_that_it_had_not_begun(app: App) -> None:
+    def interrupt(stream: str, _expected: int | None) -> None:
+        if stream == Stream.LEADS:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pull_now(app, "portal", on_run=interrupt)
+    with app.database.reading() as session:
+        assert not past_runs.any_active(session)
+
+
+@pytest.mark.promise("G9")
+def test_a_slow_answer_to_what_is_asked_ahead_costs_no_lease(
+    app: App, portal: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renewed: list[Lease] = []
+    often = partial(heartbeat, beat=timedelta(seconds=0.1))
+    monkeypatch.setattr("workers.running.heartbeat", often)
+    monkeypatch.setattr(
+        "sync.heartbeat.renew_lease", lambda _session, lease, _at: renewed.append(lease)
+    )
+    monkeypatch.setattr("workers.running.run_pull", lambda _pull: RunStatus.SUCCEEDED)
+    portal.faults({"do": "slow", "seconds": 0.5, "on": {"method": "batch", "nth": 1}})
+    ids = queue(app, Stream.LEADS, Stream.DEALS)
+    jobs.pull(ids[0])
+    assert {lease.run_id for lease in renewed} == {ids[0]}
 
 
 def test_a_job_leaves_full_pulls_to_jobs_of_their_own(app: App) -> None:

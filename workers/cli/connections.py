@@ -13,6 +13,7 @@ from connectors.port import Connector
 from connectors.registry import tool, tools
 from sync.store import audit, connections, freshness
 from workers import connecting
+from workers.cards import card_of
 from workers.cli.context import json_option, opened
 from workers.cli.output import Output
 from workers.connecting import BadSettings, secret_names
@@ -44,7 +45,7 @@ def _one_tool(output: Output, tool_class: type[Connector[Any]]) -> None:
             "limits": tool_class.limits,
             "quirks": tool_class.quirks,
         }
-        output.document([{**shown, **notes}])
+        output.document([{**shown, **notes, "card": card_of(tool_class).as_json()}])
         return
     output.text(_line(shown))
     rows = [(s["name"], s["title"], s["description"]) for s in shown["settings"]]
@@ -56,10 +57,14 @@ def _one_tool(output: Output, tool_class: type[Connector[Any]]) -> None:
             output.text(f"{title}:")
         for item in items:
             output.text(f"- {item}")
+    card = card_of(tool_class)
+    lines = [(line.result, f"{line.says} {line.why or ''}".strip()) for line in card.lines]
+    output.table(f"Conformance: {card.summary}", ("result", "row"), lines)
 
 
 def _line(shown: dict[str, Any]) -> str:
-    return f"{shown['label']} ({shown['kind']}): {', '.join(shown['capabilities'])}"
+    proven = "" if shown["proven"] else "unproven; "
+    return f"{shown['label']} ({shown['kind']}): {proven}{', '.join(shown['capabilities'])}"
 
 
 def _capabilities(tool_class: type[Connector[Any]]) -> dict[str, Any]:
@@ -68,6 +73,7 @@ def _capabilities(tool_class: type[Connector[Any]]) -> dict[str, Any]:
         "kind": tool_class.kind,
         "label": tool_class.label,
         "docs": tool_class.docs,
+        "proven": card_of(tool_class).proven,
         "capabilities": [
             name for name, protocol in CAPABILITIES.items() if issubclass(tool_class, protocol)
         ],

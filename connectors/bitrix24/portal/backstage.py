@@ -16,11 +16,12 @@ from connectors.sandbox.requestlog import RequestLog
 
 ITEM_STREAMS = {"leads": LEAD, "deals": DEAL, "contacts": CONTACT}
 
-CHANGES = ("set", "delete", "hide", "comment")
+CHANGES = ("set", "delete", "restore", "hide", "comment")
 
 
 class Backstage:
-    """Edits take the portal's own field names: `{"set": {"stageId": "WON"}}`, `{"delete": true}`.
+    """Edits take the portal's own field names: `{"set": {"stageId": "WON"}}`, `{"delete": true}`,
+    and `{"restore": true}` out of the recycle bin of leads, deals and contacts.
 
     A user sees all rows, so hidden ones can be edited as well; `{"hide": true}` takes a row's
     rights from the webhook's user.
@@ -30,6 +31,7 @@ class Backstage:
         self.portal = portal
         self.clock: Clock = portal.clock
         self.log = RequestLog()
+        self._bin: dict[tuple[int, str], Row] = {}
         self.faults = FaultPlan(portal.options.faults, portal.options.seed)
 
     def records(self, stream: str, query: dict[str, str]) -> Iterator[dict[str, Any]]:
@@ -95,10 +97,14 @@ class Backstage:
         if record_id == "new":
             row = add_item(self.portal, entity, fields, user_id)
             return {"id": str(row["id"])}
+        if change.get("restore"):
+            entity.table.bring_back(self._bin.pop((entity_type_id, record_id)))
+            return {"id": record_id}
         found = entity.table.get(int(record_id))
         if found is None:
             raise KeyError(record_id)
         if change.get("delete"):
+            self._bin[entity_type_id, record_id] = found
             delete_item(self.portal, entity, found["id"])
         elif "hide" in change:
             entity.table.hide(found["id"], bool(change["hide"]))

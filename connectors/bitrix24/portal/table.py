@@ -83,6 +83,11 @@ class Table:
             del self._added[at]
         self._gone.add(row_id)
 
+    def bring_back(self, row: Row) -> None:
+        """What `remove` took away."""
+        self._gone.discard(row[self.id_name])
+        self.put(row)
+
     def ids(
         self, low: int = UNBOUNDED[0], high: int = UNBOUNDED[1], descending: bool = False
     ) -> Iterator[int]:

@@ -73,15 +73,24 @@ def test_an_old_answer_is_asked_for_again(portal: Sandbox, monkeypatch: pytest.M
     connector.read_ahead({Stream.DEALS: NOTHING})
     seconds = 5.0
     (page,) = connector.deals(NOTHING, Partition())
-    assert (connector.requests, page.requests) == (2, 1)
+    assert (connector.requests, page.requests) == (2, 2)
 
 
 def test_what_was_refused_is_asked_for_again_and_told_by_its_own_read(portal: Sandbox) -> None:
-    portal.faults({"do": "500", "on": {"method": "crm.stagehistory.list", "nth": 1}})
+    where = {"method": "crm.stagehistory.list", "nth": 1}
+    portal.faults({"do": "error", "nested": True, "on": where})
     connector = portal.connector()
-    connector.read_ahead({Stream.STAGE_CHANGES: SINCE, Stream.DEALS: SINCE})
-    assert records(everything(connector, Stream.STAGE_CHANGES, SINCE))
-    assert records(everything(connector, Stream.DEALS, SINCE))
+    connector.read_ahead({Stream.STAGE_CHANGES: NOTHING, Stream.DEALS: NOTHING})
+    shares = connector.partitions(Stream.STAGE_CHANGES, NOTHING)
+    read_of = [list(read(connector, Stream.STAGE_CHANGES, NOTHING, share)) for share in shares]
+    assert [page.requests for pages in read_of for page in pages] == [2, 0]
+    assert connector.requests == 2
+
+
+def test_nothing_is_asked_where_nothing_can_be_read_ahead(portal: Sandbox) -> None:
+    connector = portal.connector()
+    connector.read_ahead({Stream.PIPELINES: NOTHING})
+    assert connector.requests == 0
 
 
 def test_the_tools_clock_is_that_of_the_answer(portal: Sandbox) -> None:

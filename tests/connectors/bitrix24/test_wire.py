@@ -187,6 +187,15 @@ def test_a_web_page_is_never_an_answer(status: int, expected: type[ConnectorErro
     assert "<" not in error.message
 
 
+@pytest.mark.parametrize(("headers", "seconds"), [({"Retry-After": "3600"}, 3600.0), ({}, 60.0)])
+def test_a_proxy_before_the_portal_is_given_the_pause_it_asks_for(
+    headers: dict[str, str], seconds: float
+) -> None:
+    error = failure(httpx.Response(429, headers=headers, html=HTML))
+    assert isinstance(error, RateLimited)
+    assert error.retry_after == seconds
+
+
 @pytest.mark.parametrize(
     "body",
     ["{}", "[]", '{"result": {"items": [}}', "null", '{"result"'],

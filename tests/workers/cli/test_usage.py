@@ -184,6 +184,16 @@ def test_the_tools_tell_what_they_can_do_and_which_settings_are_secret(retro: Re
     assert {name: alone[name] for name in portal} == portal
 
 
+def test_a_tool_shows_its_score_card_row_by_row(retro: Retro) -> None:
+    (portal,) = retro("tools", "bitrix24", "--json").document
+    card = portal["card"]
+    assert (card["proven"], card["fail"], card["not_tried"]) == (portal["proven"], 0, 0)
+    assert card["pass"] + card["not_applicable"] == len(card["rows"]) >= 33
+    assert {"row", "chapter", "says", "result", "why"} == card["rows"][0].keys()
+    assert "Conformance: proven (" in retro("tools", "bitrix24").out
+    assert "unproven" not in retro("tools").out
+
+
 def test_the_doctor_finds_a_rules_file_that_cannot_be_used(retro: Retro) -> None:
     well = retro("doctor", "--json")
     assert well.status == 0

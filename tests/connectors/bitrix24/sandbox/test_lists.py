@@ -177,6 +177,18 @@ def test_a_deleted_row_leaves_no_trace(start: Start) -> None:
     assert client.error("crm.item.get", {**DEALS, "id": chosen}) == (400, "NOT_FOUND")
 
 
+def test_a_row_out_of_the_recycle_bin_is_there_as_it_was(start: Start) -> None:
+    client = start()
+    seeded = ids(client, select=["id"], start=-1)[4]
+    added = int(client.edit("deals", "new", {"set": {"title": "Neu"}})["id"])
+    before = items(client, select=["id", "title", "updatedTime"], start=-1)
+    for chosen in (seeded, added):
+        client.edit("deals", chosen, {"delete": True})
+        assert chosen not in ids(client, select=["id"], start=-1)
+        client.edit("deals", chosen, {"restore": True})
+    assert items(client, select=["id", "title", "updatedTime"], start=-1) == before
+
+
 def test_an_edited_row_keeps_its_place_among_seeded_ones(start: Start) -> None:
     client = start()
     before = items(client, select=["id", "title", "updatedTime"], start=-1)

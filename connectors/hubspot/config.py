@@ -1,0 +1,101 @@
+"""Settings of one HubSpot connection."""
+
+import hashlib
+from enum import StrEnum
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from connectors.hosts import is_loopback
+from connectors.port import ConnectorConfig
+
+UtmPart = Literal["source", "medium", "campaign", "content", "term"]
+
+
+class Plan(StrEnum):
+    """The request budget: 100 or 190 in 10 seconds; 110 of an app that others install; none."""
+
+    STARTER = "starter"
+    PROFESSIONAL = "professional"
+    ENTERPRISE = "enterprise"
+    PUBLIC_APP = "public_app"
+    UNLIMITED = "unlimited"
+
+
+class HubSpotConfig(ConnectorConfig):
+    """Either `token`, or the id and secret of an app and the portal that installed it."""
+
+    token: SecretStr | None = Field(
+        default=None,
+        title="Service key",
+        description="Settings > Integrations > Service keys; or the token of a private app",
+    )
+    client_id: str | None = Field(default=None, title="Client id of the app")
+    client_secret: SecretStr | None = Field(
+        default=None, title="Client secret of the app", description="Signs its webhooks as well"
+    )
+    portal_id: str | None = Field(
+        default=None, title="Account id", description="Refused when the key is of another account"
+    )
+    api_version: str = Field(
+        default="2026-03", title="Version of the API", pattern=r"^20\d\d-(03|09)$"
+    )
+    plan: Plan = Field(default=Plan.STARTER, title="Plan")
+    leads: bool = Field(default=True, title="Read leads", description="Needs Sales Hub")
+    campaigns: bool = Field(
+        default=True, title="Read campaigns", description="Needs Marketing Hub Professional"
+    )
+    campaign_days: int = Field(
+        default=30, ge=1, le=400, title="Days of campaign figures in a full read"
+    )
+    qualified_stages: list[str] = Field(
+        default=[], title="Qualified stages", description="Lead stages that mean: qualified"
+    )
+    utm: dict[UtmPart, str] = Field(
+        default={},
+        title="Campaign words",
+        description="source, medium, campaign, content, term = the property that holds it",
+    )
+    fields: dict[str, str] = Field(
+        default={}, title="Custom fields", description="Our name = property of leads and deals"
+    )
+    goal_template: str | None = Field(
+        default=None,
+        title="Goal to copy",
+        description="Id of a goal target whose measure new KPI targets take over",
+    )
+    hook_url: str | None = Field(
+        default=None,
+        title="Public address of the webhook",
+        description="As HubSpot calls it: https://…/hooks/<connection>",
+    )
+    base_url: str = Field(default="https://api.hubapi.com", title="Address of the API")
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_safe(cls, address: str) -> str:
+        parts = urlsplit(address.strip())
+        host = parts.hostname or ""
+        if not host or not (
+            parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
+        ):
+            raise ValueError("This address is not safe to call: write it with https://.")
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @model_validator(mode="after")
+    def _has_credentials(self) -> "HubSpotConfig":
+        app = self.client_id and self.client_secret and self.portal_id
+        if not self.token and not app:
+            raise ValueError(
+                "No credentials: give a service key as token, "
+                "or client_id, client_secret and portal_id of an app."
+            )
+        return self
+
+    @property
+    def counted_as(self) -> str:
+        """By what the tool counts our requests: the key or the app, not the account."""
+        if self.token is None:
+            return f"{self.client_id}:{self.portal_id}"
+        return hashlib.sha256(self.token.get_secret_value().encode()).hexdigest()[:16]

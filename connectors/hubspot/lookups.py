@@ -1,0 +1,93 @@
+"""Owners, single records again, and what became of those that a listing did not show."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from connectors.hubspot import mapping
+from connectors.hubspot.reading import Reading, moved, present
+from connectors.hubspot.rows import OwnerRow
+from connectors.hubspot.tasks import Tasks
+from connectors.hubspot.wire import LIST_PAGE, Envelope, Hub, remote_now
+from connectors.models import Account, Record, Stream
+from connectors.port import Page, Presence, RefusedRecord
+
+# Owners who left still own old records.
+HALVES = ("active", "archived")
+OBJECTS = {Stream.CONTACTS, Stream.LEADS, Stream.DEALS, Stream.TASKS}
+
+
+def people(hub: Hub, position: str) -> Iterator[Page[Account]]:
+    """All of them each time: there are few, and no list by change. `position` is `half:cursor`."""
+    half, _, after = position.partition(":")
+    for now in HALVES[HALVES.index(half) if half else 0 :]:
+        yield from _half(hub, now, after)
+        after = ""
+
+
+def _half(hub: Hub, half: str, after: str) -> Iterator[Page[Account]]:
+    while after != "end":
+        archived = "true" if half == "archived" else "false"
+        answer = hub.api.get(
+            hub.crm("owners"), {"limit": LIST_PAGE, "after": after or None, "archived": archived}
+        )
+        envelope = answer.decode(Envelope)
+        records: list[Account] = []
+        refused: list[RefusedRecord] = []
+        for raw in msgspec.json.decode(envelope.results, type=list[Raw]):
+            try:
+                records.append(mapping.to_account(msgspec.json.decode(raw, type=OwnerRow)))
+            except msgspec.MsgspecError as error:
+                refused.append(RefusedRecord(None, str(error), bytes(raw).decode()))
+        after = moved(envelope.after, after, "owners")
+        yield Page(records, f"{half}:{after}", refused, remote_now(answer))
+
+
+def by_ids(reading: Reading, tasks: Tasks, stream: Stream, ids: Sequence[str]) -> Page[Any]:
+    """As they are now. Ids of stage changes hold those of their records."""
+    if stream is Stream.TASKS:
+        return tasks.by_ids(ids)
+    if stream is not Stream.STAGE_CHANGES:
+        return reading.by_ids(reading.of(stream.value), ids)
+    wanted = set(ids)
+    records: list[Record] = []
+    refused: list[RefusedRecord] = []
+    requests = 0
+    for entity, numbers in _entities(ids).items():
+        page = reading.by_ids(reading.of(stream.value, entity), numbers)
+        records += [record for record in page.records if record.id in wanted]
+        refused += page.refused
+        requests += page.requests
+    return Page(records, position="", refused=refused, requests=requests)
+
+
+def presence(hub: Hub, stream: Stream, ids: Sequence[str]) -> Mapping[str, Presence]:
+    """A batch read leaves out what is archived, merged into another record or deleted for good.
+
+    A stage change is gone with its record. People and stages that are not listed, and figures of
+    days that are not asked any more, are not proven to be gone.
+    """
+    if stream in OBJECTS:
+        there = present(hub, stream.value, ids)
+        return {id_: Presence.PRESENT if id_ in there else Presence.DELETED for id_ in ids}
+    if stream is not Stream.STAGE_CHANGES:
+        return dict.fromkeys(ids, Presence.HIDDEN)
+    found: dict[str, Presence] = {}
+    for entity, numbers in _entities(ids).items():
+        there = present(hub, entity, numbers)
+        for id_ in ids:
+            kind, number, _ = id_.split(":")
+            if kind == entity:
+                found[id_] = Presence.HIDDEN if number in there else Presence.DELETED
+    return found
+
+
+def _entities(ids: Sequence[str]) -> Mapping[str, list[str]]:
+    """Records by their kind, of ids like `deals:9001:1795420800000`."""
+    found: dict[str, list[str]] = {}
+    for id_ in ids:
+        entity, number, _ = id_.split(":")
+        found.setdefault(entity, []).append(number)
+    return found

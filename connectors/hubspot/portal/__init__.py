@@ -1,0 +1,1 @@
+"""A behaving fake of HubSpot, written from its documentation; it knows no client."""

@@ -1,0 +1,185 @@
+"""KPI targets out: as goals copied from one of the account's, or as tasks.
+
+What a goal measures is set by fields whose least set is not documented, so new ones are copies of a
+goal that people made (`goal_template`). Without one, and where the account does not allow goals, a
+KPI target is a task that is due on the day of the re-check: people see it, with its figures.
+"""
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from connectors.errors import NotFound, NotPermitted, Rejected
+from connectors.hubspot.keys import from_html
+from connectors.hubspot.reading import END, ids_of, in_order, moved
+from connectors.hubspot.rows import Values
+from connectors.hubspot.tasks import DONE, STATUS, TARGET_KEY, Tasks, moment_text
+from connectors.hubspot.wire import LIST_PAGE, Envelope, Hub
+from connectors.models import KpiTarget
+
+GOALS = "goal_targets"
+TASK, GOAL = "task:", "goal:"
+FAMILY, GROUP = "hs_group_correlation_uuid", "hs_goal_target_group_id"
+AMOUNT, START, END_AT = "hs_target_amount", "hs_start_datetime", "hs_end_datetime"
+# What is measured, and how: as in the goal that is copied.
+COPIED = (
+    *("hs_goal_type", "hs_milestone", "hs_pipeline_ids", "hs_assignee_team_id"),
+    *("hs_kpi_unit_type", "hs_kpi_metric_type", "hs_kpi_object_type_id"),
+    *("hs_kpi_property_name", "hs_template_id"),
+)
+OURS = uuid.UUID("6a0c8f0e-6f0b-4c2b-9a53-6f1f4f7f2a10")
+LAST_INSTANT = time(23, 59, 59, 999000)
+DIGITS = 6
+
+
+class Goal(Struct, frozen=True):
+    id: str
+    properties: Values
+
+
+class GoalsAnswer(Struct, frozen=True):
+    results: list[Goal]
+
+
+class Targets:
+    def __init__(self, hub: Hub, tasks: Tasks, template: str | None) -> None:
+        self._hub = hub
+        self._tasks = tasks
+        self._template_id = template
+        self._template: Values | None = None
+
+    def prepare(self) -> None:
+        """Raises NotPermitted when the goal to copy is not there, or goals are not allowed."""
+        if self._template_id is None or self._template is not None:
+            return
+        try:
+            answer = self._hub.api.get(
+                self._hub.objects(GOALS, self._template_id), {"properties": list(COPIED)}
+            )
+        except NotFound as error:
+            raise NotPermitted(
+                f"The goal {self._template_id} that KPI targets are copied from is not there.",
+                next_step="Set goal_template to the id of a goal target of the account, or leave "
+                "it out: then KPI targets are tasks.",
+            ) from error
+        self._template = answer.decode(Goal).properties
+
+    def create(self, target: KpiTarget) -> str:
+        self.prepare()
+        if self._template is None:
+            owner = {} if target.owner is None else {"hubspot_owner_id": target.owner}
+            due = {"hs_timestamp": moment_text(_at(target.recheck_on, time(17, 0)))}
+            made = self._tasks.make(_key(target.key), {**self._words(target), **owner, **due})
+            return f"{TASK}{made}"
+        return self._create_goal(target, self._template)
+
+    def find(self, key: str) -> list[str]:
+        found = [f"{TASK}{one}" for one in self._tasks.find(_key(key))]
+        if self._template_id is None:
+            return found
+        family = _family(key)
+        goals = (goal for goal in self._goals() if goal.properties.get(FAMILY) == family)
+        return found + [f"{GOAL}{goal.id}" for goal in goals]
+
+    def check(self, remote_id: str, target: KpiTarget) -> None:
+        """People may rename it, hand it over or move its date; the figures must be as planned."""
+        if remote_id.startswith(GOAL):
+            path = self._hub.objects(GOALS, remote_id.removeprefix(GOAL))
+            held = self._hub.api.get(path, {"properties": [AMOUNT]}).decode(Goal).properties
+            amount = held.get(AMOUNT)
+            same = bool(amount) and Decimal(amount or "0") == Decimal(_number(target.target))
+        else:
+            number = remote_id.removeprefix(TASK)
+            body = self._tasks.values(number, ["hs_task_body"]).get("hs_task_body")
+            lines = from_html(body)[0].splitlines()
+            same = all(line in lines for line in _planned(target))
+        if not same:
+            raise Rejected(
+                f"The KPI target {remote_id} in HubSpot does not hold the planned figures.",
+                next_step="Set it to the planned figures or delete it, then retry the write.",
+            )
+
+    def update(self, remote_id: str, target: KpiTarget) -> None:
+        """The actual value, and that it is over. A goal measures itself and closes itself."""
+        if remote_id.startswith(GOAL):
+            return
+        ended = {} if target.outcome is None else {STATUS: DONE}
+        self._tasks.write(remote_id.removeprefix(TASK), {**self._words(target), **ended})
+
+    def _words(self, target: KpiTarget) -> Mapping[str, Any]:
+        lines = [*_planned(target), f"Decision: {target.decision}"]
+        lines += [f"Actual: {_number(target.actual)}"] if target.actual is not None else []
+        lines += [f"Outcome: {target.outcome}"] if target.outcome is not None else []
+        return {
+            "hs_task_subject": f"KPI target: {target.title}",
+            "hs_task_body": self._tasks.body("\n".join(lines), _key(target.key)),
+        }
+
+    def _create_goal(self, target: KpiTarget, template: Values) -> str:
+        """One family of one slice, in the one call that makes a family."""
+        family = _family(target.key)
+        owner = {} if target.owner is None else {"hubspot_owner_id": target.owner}
+        properties = {
+            **{name: value for name in COPIED if (value := template.get(name))},
+            **owner,
+            "hs_goal_name": target.title,
+            AMOUNT: _number(target.target),
+            START: moment_text(_at(target.starts_on, time())),
+            END_AT: moment_text(_at(target.recheck_on - timedelta(days=1), LAST_INSTANT)),
+            FAMILY: family,
+            GROUP: str(uuid.uuid5(OURS, family)),
+        }
+        answer = self._hub.api.post(
+            self._hub.objects(GOALS, "batch", "create"),
+            {"inputs": [{"properties": properties, "associations": []}]},
+        )
+        made = answer.decode(GoalsAnswer).results
+        if not made:
+            raise Rejected("HubSpot did not make the goal of a KPI target.")
+        return f"{GOAL}{made[0].id}"
+
+    def _goals(self) -> Iterator[Goal]:
+        """The listing, not the search: a goal of a moment ago is in it."""
+        after, last = "", 0
+        while after != END:
+            answer = self._hub.api.get(
+                self._hub.objects(GOALS),
+                {"limit": LIST_PAGE, "after": after or None, "properties": [FAMILY]},
+            )
+            envelope = answer.decode(Envelope)
+            last = in_order(ids_of(envelope.results), last, GOALS)
+            yield from msgspec.json.decode(envelope.results, type=list[Goal])
+            after = moved(envelope.after, after, GOALS)
+
+
+def _planned(target: KpiTarget) -> Sequence[str]:
+    segment = f" ({target.segment})" if target.segment else ""
+    baseline = "not known" if target.baseline is None else _number(target.baseline)
+    return [
+        f"KPI: {target.kpi}{segment}, {target.unit}",
+        f"Baseline: {baseline}",
+        f"Target: {_number(target.target)}",
+    ]
+
+
+def _number(value: float) -> str:
+    """Without an exponent, and without digits that nobody planned."""
+    return f"{Decimal(str(round(value, DIGITS))).normalize():f}"
+
+
+def _key(key: str) -> str:
+    return f"{TARGET_KEY}{key}"
+
+
+def _family(key: str) -> str:
+    """The same for the same key: what was sent and lost is found by it."""
+    return str(uuid.uuid5(OURS, key))
+
+
+def _at(day: date, at: time) -> datetime:
+    return datetime.combine(day, at, UTC)

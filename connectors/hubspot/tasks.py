@@ -1,0 +1,256 @@
+"""Tasks out, and those of ours in.
+
+A create takes the task whole: fields, links and key go in one call, so that it is findable from
+the first moment. A field with unique values refuses its twin; a line in the text does not, so a
+lost create is looked up in the listing of all tasks, which lags behind nothing.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from connectors.errors import BadResponse, NotFound, Rejected
+from connectors.hubspot.keys import FIELD, WORD, Keys, from_html, to_html
+from connectors.hubspot.mapping import TASKS, moment
+from connectors.hubspot.reading import (
+    END,
+    UNREADABLE,
+    Listing,
+    decoded,
+    ids_of,
+    in_order,
+    moved,
+    searched,
+)
+from connectors.hubspot.rows import HistoryRow, Values
+from connectors.hubspot.wire import LIST_PAGE, Envelope, Hub, condition, remote_now, since
+from connectors.models import RemoteTask, Task, TaskStatus
+from connectors.port import Page, RefusedRecord
+
+MODIFIED = "hs_lastmodifieddate"
+STATUS = "hs_task_status"
+FIELDS = (
+    *("hs_timestamp", "hs_task_subject", "hs_task_body", STATUS, "hubspot_owner_id"),
+    *(MODIFIED, FIELD),
+)
+STATUSES = {
+    "NOT_STARTED": TaskStatus.OPEN,
+    "IN_PROGRESS": TaskStatus.IN_PROGRESS,
+    "WAITING": TaskStatus.IN_PROGRESS,
+    "DEFERRED": TaskStatus.DEFERRED,
+    "COMPLETED": TaskStatus.DONE,
+}
+DONE, OPEN = "COMPLETED", "NOT_STARTED"
+# From a task to what it is about.
+TO_DEAL, TO_LEAD = 216, 647
+# Tasks that stand for KPI targets have keys that begin so; they are nobody's action.
+TARGET_KEY = "target:"
+
+
+class Made(Struct, frozen=True):
+    id: str
+
+
+class Held(Struct, frozen=True):
+    properties: Values
+
+
+class Body(Struct, frozen=True):
+    id: str
+    properties: Values
+
+
+class Tasks:
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self.keys = Keys(hub)
+
+    def pages(self, start: datetime | None, position: str) -> Iterator[Page[RemoteTask]]:
+        """Those with our key: the search names them, a batch reads them past its index."""
+        changed = [] if start is None else [since(MODIFIED, start)]
+        groups = [[*changed, condition("hs_task_body", "CONTAINS_TOKEN", WORD)]]
+        if self.keys.has_field:
+            groups.append([*changed, condition(FIELD, "HAS_PROPERTY")])
+        for found in searched(self._hub, TASKS, groups, [], position):
+            page = self.by_ids(found.ids)
+            yield Page(
+                page.records,
+                found.position,
+                page.refused,
+                remote_now(found.answer),
+                page.requests + 1,
+            )
+
+    def by_ids(self, ids: Sequence[str]) -> Page[RemoteTask]:
+        records: list[RemoteTask] = []
+        refused: list[RefusedRecord] = []
+        answers = self._hub.batch_read(TASKS, ids, FIELDS, history=[STATUS])
+        for answer in answers:
+            rows = decoded(LISTING, answer.decode(Envelope).results)
+            refused += rows.refused
+            for row in rows.good:
+                try:
+                    task = to_task(row)
+                except UNREADABLE as error:
+                    raw = msgspec.json.encode(row).decode()
+                    refused.append(RefusedRecord(row.id, str(error), raw))
+                else:
+                    records += [] if task is None else [task]
+        return Page(records, position="", refused=refused, requests=len(answers))
+
+    def create(self, task: Task) -> str:
+        """Raises OutcomeUnknown when the answer was lost."""
+        links = [_link(deal, TO_DEAL) for deal in task.bind_deals]
+        links += [_link(lead, TO_LEAD) for lead in task.bind_leads]
+        return self.make(task.key, self._fields(task), links)
+
+    def make(self, key: str, fields: Mapping[str, Any], links: Sequence[Any] = ()) -> str:
+        stamp = {FIELD: key} if self.keys.prepared else {}
+        new = {"hs_task_type": "TODO", STATUS: OPEN, **fields, **stamp}
+        try:
+            answer = self._hub.api.post(
+                self._hub.objects(TASKS), {"properties": new, "associations": list(links)}
+            )
+        except Rejected:
+            # Its twin is refused: then the task is there already.
+            found = self._by_field(key) if stamp else []
+            if len(found) == 1:
+                return found[0]
+            raise
+        return answer.decode(Made).id
+
+    def find(self, key: str) -> list[str]:
+        """Where there is a field, the line of a task from before it is old enough to be searched;
+        without one, the task looked for may be a moment old."""
+        if not self.keys.has_field:
+            return self._by_line(key)
+        return self._by_field(key) or self._by_searched_line(key)
+
+    def update(self, remote_id: str, task: Task, only: Collection[str] | None = None) -> None:
+        self.write(remote_id, self._fields(task, only))
+
+    def write(self, remote_id: str, fields: Mapping[str, Any]) -> None:
+        self._hub.api.patch(self._hub.objects(TASKS, remote_id), {"properties": fields})
+
+    def complete(self, remote_id: str) -> None:
+        """A task that is completed already is left so."""
+        if self.values(remote_id, [STATUS]).get(STATUS) != DONE:
+            self.write(remote_id, {STATUS: DONE})
+
+    def reopen(self, remote_id: str) -> None:
+        """A task that is not completed is left as it is."""
+        if self.values(remote_id, [STATUS]).get(STATUS) == DONE:
+            self.write(remote_id, {STATUS: OPEN})
+
+    def delete(self, remote_id: str) -> None:
+        """Into the archive, from where people can restore it. One that is gone is left so."""
+        with suppress(NotFound):
+            self._hub.api.post(
+                self._hub.objects(TASKS, "batch", "archive"),
+                {"inputs": [{"id": remote_id}]},
+                repeatable=True,
+            )
+
+    def values(self, remote_id: str, names: Sequence[str]) -> Values:
+        """Raises NotFound."""
+        path = self._hub.objects(TASKS, remote_id)
+        return self._hub.api.get(path, {"properties": list(names)}).decode(Held).properties
+
+    def body(self, text: str, key: str) -> str:
+        return to_html(text, None if self.keys.prepared else key)
+
+    def _fields(self, task: Task, only: Collection[str] | None = None) -> dict[str, Any]:
+        fields = {
+            "title": ("hs_task_subject", task.title),
+            "description": ("hs_task_body", self.body(task.description, task.key)),
+            "owner": ("hubspot_owner_id", task.owner),
+            "due_at": ("hs_timestamp", moment_text(task.due_at)),
+        }
+        return dict(pair for name, pair in fields.items() if only is None or name in only)
+
+    def _by_field(self, key: str) -> list[str]:
+        answers = self._hub.batch_read(TASKS, [key], [FIELD], id_property=FIELD)
+        return [id_ for each in answers for id_ in ids_of(each.decode(Envelope).results)]
+
+    def _by_searched_line(self, key: str) -> list[str]:
+        groups = [[condition("hs_task_body", "CONTAINS_TOKEN", WORD)]]
+        pages = searched(self._hub, TASKS, groups, ["hs_task_body"], "")
+        rows = (row for page in pages for row in _bodies(page.envelope.results))
+        return [row.id for row in rows if _line(row) == key]
+
+    def _by_line(self, key: str) -> list[str]:
+        """All tasks are looked at, oldest first: a search would not show the newest ones yet."""
+        after, last = "", 0
+        found: list[str] = []
+        while after != END:
+            answer = self._hub.api.get(
+                self._hub.objects(TASKS),
+                {"limit": LIST_PAGE, "after": after or None, "properties": ["hs_task_body"]},
+            )
+            envelope = answer.decode(Envelope)
+            last = in_order(ids_of(envelope.results), last, TASKS)
+            found += [row.id for row in _bodies(envelope.results) if _line(row) == key]
+            after = moved(envelope.after, after, TASKS)
+        return found
+
+
+def to_task(row: HistoryRow) -> RemoteTask | None:
+    """None for a task without our key, and for one that stands for a KPI target."""
+    values = row.properties
+    text, line = from_html(values.get("hs_task_body"))
+    key = values.get(FIELD) or line
+    if key is None or key.startswith(TARGET_KEY):
+        return None
+    status = values.get(STATUS) or ""
+    if status not in STATUSES:
+        raise ValueError(f"task status {status!r} is unknown")
+    return RemoteTask(
+        id=row.id,
+        updated_at=moment(values.get(MODIFIED)) or row.updated_at.astimezone(UTC),
+        title=values.get("hs_task_subject") or "",
+        description=text or None,
+        status=STATUSES[status],
+        owner=values.get("hubspot_owner_id") or None,
+        due_at=moment(values.get("hs_timestamp")),
+        closed_at=_completed(row) if status == DONE else None,
+        created_at=row.created_at.astimezone(UTC),
+        key=key,
+    )
+
+
+def moment_text(at: datetime) -> str:
+    text = at.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def _completed(row: HistoryRow) -> datetime | None:
+    """When it became so: the oldest of the newest versions that say it."""
+    at = None
+    for version in row.properties_with_history.get(STATUS, []):
+        if version.value != DONE:
+            break
+        at = version.timestamp.astimezone(UTC)
+    return at
+
+
+def _link(to: str, kind: int) -> Mapping[str, Any]:
+    types = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": kind}]
+    return {"to": {"id": to}, "types": types}
+
+
+def _line(row: Body) -> str | None:
+    return from_html(row.properties.get("hs_task_body"))[1]
+
+
+def _bodies(results: Raw) -> list[Body]:
+    try:
+        return msgspec.json.decode(results, type=list[Body])
+    except msgspec.MsgspecError as error:
+        raise BadResponse(f"The listing of tasks could not be read: {error}") from error
+
+
+LISTING = Listing(TASKS, MODIFIED, FIELDS, lambda row, _: (to_task(row),), history=STATUS)

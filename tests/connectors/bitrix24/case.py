@@ -1,0 +1,107 @@
+"""What the conformance kit is told of Bitrix24."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+
+from connectors.auth import Token
+from connectors.bitrix24.connector import Bitrix24
+from connectors.bitrix24.sandbox import SandboxOptions, app_settings, create_app, make
+from connectors.models import Stream
+from tests.connectors.conformance.case import (
+    Account,
+    Case,
+    Consent,
+    Custom,
+    Hooks,
+    Json,
+    Post,
+    Shape,
+    Tasks,
+)
+from tests.connectors.conformance.sandboxed import Sandboxed, sandboxed
+from tests.faults.in_process import NOWHERE
+
+MEMBER = SandboxOptions().member_id
+EVENTS = {Stream.DEALS: "ONCRMDEALUPDATE", Stream.TASKS: "ONTASKUPDATE"}
+PLACES = {Stream.DEALS: "data[FIELDS][ID]", Stream.TASKS: "data[FIELDS_AFTER][ID]"}
+KEYSET = (
+    "The listing is paged by id: there is no next link, and a page that is not full is by the "
+    "documentation its last."
+)
+
+
+def new(title: str) -> Json:
+    return {"title": title, "opportunity": 100, "currencyId": "EUR"}
+
+
+def mapped(names: Sequence[str]) -> Mapping[str, Any]:
+    return {"fields": {name: name for name in names}}
+
+
+def merge(account: Account, winner: str, loser: str) -> None:
+    """The portal fills up the one and deletes the other."""
+    account.edit(Stream.DEALS, winner, {"set": {"title": "Merged"}})
+    account.edit(Stream.DEALS, loser, {"delete": True})
+
+
+def post(settings: Mapping[str, Any], stream: Stream, record_id: str, at: datetime) -> Post:
+    form = {
+        "event": EVENTS[stream],
+        PLACES[stream]: record_id,
+        "ts": str(int(at.timestamp())),
+        "auth[member_id]": MEMBER,
+        "auth[application_token]": settings["application_token"],
+    }
+    return {"Content-Type": "application/x-www-form-urlencoded"}, urlencode(form).encode()
+
+
+def opened_as_app(seconds: int) -> tuple[Account, Token]:
+    options = SandboxOptions(records=0, limit="off", access_seconds=seconds)
+    given = app_settings(options, NOWHERE)
+    words = {name: given[name] for name in ("client_id", "client_secret")}
+    account = Sandboxed(
+        create_app(options), {**words, "portal": NOWHERE, "auth_host": NOWHERE, "plan": "standard"}
+    )
+    query = {"grant_type": "authorization_code", "code": given["code"], **words}
+    with httpx.Client(transport=account.transport) as client:
+        pair = client.get(given["token_url"], params=query).raise_for_status().json()
+    return account, Token(
+        pair["access_token"], pair["refresh_token"], datetime.fromtimestamp(0, UTC)
+    )
+
+
+CASE = Case(
+    tool=Bitrix24,
+    opened=sandboxed(make),
+    page=50,
+    # The first request of a full read asks for ten pages.
+    cap=500,
+    new=new,
+    shape=Shape(keys=frozenset({"stageId", "categoryId"}), moment="updatedTime", needed="stageId"),
+    custom=Custom("UF_CRM_1747309879", "ufCrm_1747309879", mapped),
+    error_body={"error": "INTERNAL_SERVER_ERROR", "error_description": "Internal server error"},
+    allows=lambda seconds: 50 + 2 * seconds,
+    consent=Consent(opened_as_app, "/oauth/token"),
+    away_and_back=({"delete": True}, {"restore": True}),
+    merge=merge,
+    tasks=Tasks(
+        owner="7",
+        shape=Shape(
+            keys=frozenset({"responsibleId", "status"}), moment="changedDate", needed="status"
+        ),
+        refused={"owner": "999999"},
+        query="?key=UF_RETRO_KEY",
+    ),
+    hooks=Hooks(post, "application_token"),
+    not_applicable={
+        "index-lag": "The portal lists a change at once.",
+        "empty-page": KEYSET,
+        "short-page": KEYSET,
+        "archive": "Deals cannot be archived; what users take out of sight, they delete.",
+        "whole-batch-refused": "The portal does and refuses the commands of a batch one by one.",
+    },
+)

@@ -1,0 +1,158 @@
+"""What a tool brings to the kit: a case. The rows know no tool; all that is special stands here."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+import httpx
+
+from connectors.auth import Token
+from connectors.models import Stream
+from connectors.port import Connector
+
+Json = dict[str, Any]
+
+
+class Account(Protocol):
+    """An account of the tool from behind: what its users and its vendor do, and how to reach it.
+
+    `published` are settings for an account that keeps to the published limits. `edit` takes
+    `{"set": {...}}` or `{"delete": true}` in the tool's own names; the id `new` creates. `truth` is
+    what a right connector must hold, in our names. `log` are the requests so far, each with the
+    account's `time` and its `path`.
+    """
+
+    settings: Mapping[str, Any]
+    published: Mapping[str, Any]
+    transport: httpx.BaseTransport
+
+    def edit(self, stream: Stream, record_id: str, change: Json) -> str: ...
+
+    def truth(self, stream: Stream, query: str = "") -> list[Json]: ...
+
+    def set_clock(self, moment: datetime) -> None: ...
+
+    def log(self) -> list[Json]: ...
+
+    def end(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How a record looks in an answer: any JSON object with an id and all of `keys`. Its fields lie
+    in it, or in the object `inside` it. `moment` is when it changed, `needed` a field that every
+    record has.
+    """
+
+    keys: frozenset[str]
+    moment: str
+    needed: str
+    title: str = "title"
+    inside: str | None = None
+
+    def rows(self, document: Any) -> Iterator[Json]:
+        """All records in an answer, to be changed in place."""
+        if isinstance(document, list):
+            for each in document:
+                yield from self.rows(each)
+        elif isinstance(document, dict):
+            # What is under "id" of a description of fields is one more description.
+            if self.keys <= document.keys() and isinstance(document.get("id"), int | str):
+                yield document
+            for each in document.values():
+                yield from self.rows(each)
+
+    def fields(self, row: Json) -> Json:
+        held: Json = row[self.inside] if self.inside else row
+        return held
+
+    def found(self, document: Any) -> Iterator[Json]:
+        """The fields of all records in an answer."""
+        return (self.fields(row) for row in self.rows(document))
+
+
+@dataclass(frozen=True)
+class Links:
+    """Where an answer to a listing has its rows and the cursor of the next page, as keys."""
+
+    rows: Sequence[str]
+    next: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Custom:
+    """A custom field of the stream: its `name`, how rows show it, and the settings that map these
+    remote names to themselves."""
+
+    name: str
+    shown: str
+    mapped: Callable[[Sequence[str]], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """Whom tasks are given to; `refused` is what a task must hold for the tool to refuse it;
+    `query` goes to the truth."""
+
+    owner: str
+    shape: Shape
+    refused: Mapping[str, Any] = field(default_factory=dict)
+    query: str = ""
+    # The path of a write that takes many rows and refuses them all for one, as its log tells it.
+    whole_batch: str | None = None
+    refused_in_batch: Mapping[str, Any] = field(default_factory=dict)
+
+
+Post = tuple[Mapping[str, str], bytes]
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """`post` is the call of the tool about a change of a record at a moment, proven by what the
+    settings hold; `secret` is the setting by which it is proven."""
+
+    post: Callable[[Mapping[str, Any], Stream, str, datetime], Post]
+    secret: str
+
+
+@dataclass(frozen=True)
+class Consent:
+    """An account whose access tokens live for so many seconds, and its first pair; `renewal` is a
+    part of the path at which a pair is renewed."""
+
+    opened: Callable[[int], tuple[Account, Token]]
+    renewal: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """`cap` is the most rows that one search or request gives, `page` the most of a page.
+
+    `not_applicable` says of a row, by its id, why it cannot apply to this tool.
+    """
+
+    tool: type[Connector[Any]]
+    not_applicable: Mapping[str, str] = field(default_factory=dict)
+    opened: Callable[[], Account] | None = None
+    page: int = 0
+    cap: int = 0
+    stream: Stream = Stream.DEALS
+    new: Callable[[str], Json] = lambda title: {"title": title}
+    shape: Shape | None = None
+    links: Links | None = None
+    custom: Custom | None = None
+    error_body: Json = field(default_factory=dict)
+    query: str = ""
+    # The most requests that the tool takes within so many seconds.
+    allows: Callable[[float], float] | None = None
+    consent: Consent | None = None
+    archive: Json | None = None
+    away_and_back: tuple[Json, Json] | None = None
+    merge: Callable[[Account, str, str], None] | None = None
+    tasks: Tasks | None = None
+    hooks: Hooks | None = None
+
+    @property
+    def kind(self) -> str:
+        return self.tool.kind

@@ -1,0 +1,193 @@
+"""Answers in other shapes: odd fields are lived with, odd answers are never an empty result."""
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+from sqlmodel import select
+
+from sync.tables.runs import RunStatus, SetAside
+from tests.connectors.conformance.bench import GOOD, Bench
+from tests.connectors.conformance.case import Custom, Json
+from tests.connectors.conformance.rows import READING, row
+from tests.connectors.conformance.tampering import Tamper, always, rewriting, said
+
+PAGE = "<html><head><title>Sorry</title></head><body><h1>Back soon</h1></body></html>"
+MANY = 500
+# Servers refuse longer request lines.
+LONGEST_URL = 8000
+
+
+def each_record(bench: Bench, change: Callable[[Json], None]) -> Tamper:
+    shape = bench.case.shape
+    assert shape is not None
+
+    def changed(document: Any) -> None:
+        for record in list(shape.found(document)):
+            change(record)
+
+    return rewriting(changed)
+
+
+@row("unknown-field", READING, "A custom field that nobody mapped is ignored.")
+def test_an_unknown_custom_field(bench: Bench) -> None:
+    """Among the fields as a text, and beside them, where there is such a place, as anything."""
+    shape = bench.case.shape
+    assert shape is not None
+    bench.fill(3)
+    bench.settle()
+
+    def change(document: Any) -> None:
+        for record in list(shape.rows(document)):
+            shape.fields(record)["made_since"] = "x"
+            record["madeSince"] = {"nested": [1, None, {"deep": "x"}]}
+
+    bench.tamper(rewriting(change))
+    bench.read_all()
+    assert bench.agrees()
+
+
+@row("renamed-field", READING, "A mapped custom field that was renamed is unknown, not an error.")
+def test_a_renamed_custom_field(bench: Bench) -> None:
+    custom = mapped(bench)
+
+    def change(record: Json) -> None:
+        if custom.shown in record:
+            record[f"{custom.shown}New"] = record.pop(custom.shown)
+
+    bench.tamper(each_record(bench, change))
+    read_without(bench)
+
+
+@row("retyped-field", READING, "A mapped custom field of another type holds up no record.")
+def test_a_retyped_custom_field(bench: Bench) -> None:
+    custom = mapped(bench)
+    bench.tamper(
+        each_record(bench, lambda record: record.update({custom.shown: [{"id": 1}, "two", None]}))
+    )
+    run = bench.pull(bench.stream)
+    assert run.status in GOOD, run.error
+    assert len(bench.held()) + run.set_aside == len(bench.truth())
+
+
+@row("removed-field", READING, "A mapped custom field that the tool no longer has is unknown.")
+def test_a_removed_custom_field(bench: Bench) -> None:
+    custom = mapped(bench)
+    bench.tamper(rewriting(lambda document: _drop(document, {custom.name, custom.shown})))
+    read_without(bench)
+
+
+def mapped(bench: Bench) -> Custom:
+    custom = bench.case.custom
+    assert custom is not None
+    bench.settings = {**bench.settings, **custom.mapped([custom.name])}
+    bench.fill(3)
+    bench.settle()
+    return custom
+
+
+def read_without(bench: Bench) -> None:
+    bench.read_all()
+    assert bench.agrees()
+    held = [row.extra for row in bench.rows(bench.stream).values()]
+    assert [value for extra in held for value in extra.values() if value] == []
+
+
+def _drop(document: Any, names: set[str]) -> None:
+    """Wherever it stands: as a key, or as an object that is named so."""
+    if isinstance(document, dict):
+        for key in [key for key in document if key in names]:
+            del document[key]
+    if isinstance(document, list):
+        document[:] = [one for one in document if not names & _texts(one)]
+    for each in document.values() if isinstance(document, dict) else document:
+        if isinstance(each, dict | list):
+            _drop(each, names)
+
+
+def _texts(value: Any) -> set[str]:
+    return {v for v in value.values() if isinstance(v, str)} if isinstance(value, dict) else set()
+
+
+@row("error-in-200", READING, "An error told with status 200 is an error, not an empty page.")
+def test_an_error_body_in_a_200(bench: Bench) -> None:
+    assert bench.case.error_body
+    never_empty(bench, always(lambda _response: said(bench.case.error_body)))
+
+
+@row("html-in-200", READING, "A web page where an answer should be is an error.")
+def test_a_web_page_for_an_answer(bench: Bench) -> None:
+    never_empty(bench, always(lambda _response: httpx.Response(200, html=PAGE)))
+
+
+@row("cut-json", READING, "Half an answer is an error.")
+def test_half_an_answer(bench: Bench) -> None:
+    def half(response: httpx.Response) -> httpx.Response:
+        content = response.content
+        return httpx.Response(200, content=content[: len(content) // 2])
+
+    never_empty(bench, always(half))
+
+
+@row("empty-object", READING, "An answer that says nothing is an error, not an empty page.")
+def test_an_answer_that_says_nothing(bench: Bench) -> None:
+    never_empty(bench, always(lambda _response: said({})))
+
+
+def never_empty(bench: Bench, tamper: Tamper) -> None:
+    """The run says so, and nothing is taken for deleted."""
+    bench.fill(3)
+    bench.settle()
+    bench.read_all()
+    before = bench.held()
+    bench.tamper(tamper)
+    for _ in range(2):
+        bench.go_on(hours=1)
+        run = bench.pull(bench.stream)
+        assert run.status is RunStatus.FAILED
+        assert run.error is not None
+        assert run.error["message"]
+    assert bench.held() == before
+
+
+@row("500-properties", READING, "Five hundred custom fields are asked for, told and lived with.")
+def test_five_hundred_properties(bench: Bench) -> None:
+    custom = bench.case.custom
+    assert custom is not None
+    names = [f"{custom.name}_of_a_campaign_{number}" for number in range(MANY - 1)]
+    bench.settings = {**bench.settings, **custom.mapped([custom.name, *names])}
+    bench.fill(3)
+    bench.settle()
+    more = {f"{custom.shown}{number}": "x" * 20 for number in range(MANY)}
+    bench.tamper(each_record(bench, lambda record: record.update(more)))
+    bench.read_all()
+    assert bench.agrees()
+    assert max(len(str(request.url)) for request in bench.wires.sent) < LONGEST_URL
+
+
+@row(
+    "set-aside",
+    READING,
+    "A record in an unknown shape is set aside with its reason; the rest go in.",
+)
+def test_a_record_in_an_unknown_shape_is_set_aside(bench: Bench) -> None:
+    shape = bench.case.shape
+    assert shape is not None
+    ids = bench.fill(bench.case.page + 2)
+    bench.settle()
+
+    def change(record: Json) -> None:
+        if record.get(shape.title) == "Deal 1":
+            record[shape.needed] = {"odd": []}
+
+    bench.tamper(each_record(bench, change))
+    run = bench.pull(bench.stream)
+    assert run.status in GOOD, run.error
+    assert run.set_aside == 1
+    with bench.database.reading() as session:
+        (aside,) = session.exec(select(SetAside)).all()
+    assert (aside.record_id, bool(aside.reason)) == (ids[1], True)
+    assert bench.held().keys() == set(ids) - {ids[1]}
+    bench.tamper(None)
+    bench.read_all()
+    assert bench.agrees()

@@ -1,0 +1,136 @@
+"""What the conformance kit is told of HubSpot."""
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import msgspec
+from pydantic import SecretStr
+
+from connectors.auth import Token
+from connectors.hubspot.connector import HubSpot
+from connectors.hubspot.hooks import SIGNATURE, TIMESTAMP, signature
+from connectors.hubspot.sandbox import SandboxOptions, app_settings, create_app, settings
+from connectors.models import Stream
+from tests.connectors.conformance.case import (
+    Account,
+    Case,
+    Consent,
+    Custom,
+    Hooks,
+    Json,
+    Links,
+    Post,
+    Shape,
+    Tasks,
+)
+from tests.connectors.conformance.sandboxed import Sandboxed
+from tests.faults.in_process import NOWHERE
+
+HOOK = {"client_secret": "the-secret-of-the-app", "hook_url": "https://retro.example/hooks/hub"}
+OBJECTS = {Stream.DEALS: "0-3", Stream.TASKS: "0-27"}
+FIELD = "retro_size"
+# A search of the real one ends at 10,000 rows; the connector is told of no number.
+SEARCH_CAP = 300
+KEYS = frozenset({"properties", "createdAt", "updatedAt"})
+
+
+def opened() -> Account:
+    options = SandboxOptions(records=0, limit="off", search_cap=SEARCH_CAP)
+    published = SandboxOptions(records=0)
+    account = Sandboxed(
+        create_app(options),
+        settings(options, NOWHERE) | HOOK,
+        settings(published, NOWHERE) | HOOK,
+    )
+    account.http.post("/_sandbox/records/properties/deals", json={"set": {FIELD: "plain"}})
+    return account
+
+
+def new(title: str) -> Json:
+    return {
+        "dealname": title,
+        "pipeline": "default",
+        "dealstage": "contractsent",
+        "amount": "100.00",
+        FIELD: "3",
+    }
+
+
+def mapped(names: Sequence[str]) -> Mapping[str, Any]:
+    return {"fields": {name: name for name in names}}
+
+
+def merge(account: Account, winner: str, loser: str) -> None:
+    account.edit(Stream.DEALS, winner, {"merge": loser})
+
+
+def post(given: Mapping[str, Any], stream: Stream, record_id: str, at: datetime) -> Post:
+    event = {
+        "eventId": 100,
+        "subscriptionId": 1,
+        "portalId": int(given["portal_id"]),
+        "occurredAt": int(at.timestamp() * 1000),
+        "subscriptionType": "object.propertyChange",
+        "objectId": int(record_id),
+        "objectTypeId": OBJECTS[stream],
+    }
+    body = msgspec.json.encode([event])
+    # The connector judges the age of a call by the clock of this machine.
+    now = str(int(time.time() * 1000))
+    secret = SecretStr(given["client_secret"])
+    return {
+        TIMESTAMP: now,
+        SIGNATURE: signature(secret, "POST", given["hook_url"], body, now),
+    }, body
+
+
+def opened_as_app(seconds: int) -> tuple[Account, Token]:
+    options = SandboxOptions(records=0, limit="off", access_seconds=seconds, rotating=True)
+    given = app_settings(options, NOWHERE)
+    words = {name: given[name] for name in ("client_id", "client_secret")}
+    account = Sandboxed(
+        create_app(options), {**words, "portal_id": given["portal_id"], "base_url": NOWHERE}
+    )
+    form = {"grant_type": "authorization_code", "code": given["code"], **words}
+    with httpx.Client(base_url=NOWHERE, transport=account.transport) as client:
+        pair = client.post("/oauth/2026-03/token", data=form).raise_for_status().json()
+    epoch = datetime.fromtimestamp(0, UTC)
+    return account, Token(pair["access_token"], pair["refresh_token"], epoch)
+
+
+CASE = Case(
+    tool=HubSpot,
+    opened=opened,
+    page=100,
+    cap=SEARCH_CAP,
+    new=new,
+    shape=Shape(
+        keys=KEYS, inside="properties", title="dealname", moment="updatedAt", needed="dealstage"
+    ),
+    links=Links(rows=["results"], next=["paging", "next", "after"]),
+    custom=Custom(FIELD, FIELD, mapped),
+    error_body={"status": "error", "message": "internal error", "category": "INTERNAL_ERROR"},
+    allows=lambda seconds: 100 * (seconds // 10 + 1),
+    consent=Consent(opened_as_app, "/oauth/"),
+    archive={"delete": True},
+    away_and_back=({"delete": True}, {"restore": True}),
+    merge=merge,
+    tasks=Tasks(
+        owner="5001",
+        shape=Shape(
+            keys=KEYS,
+            inside="properties",
+            title="hs_task_subject",
+            moment="updatedAt",
+            needed="hs_task_status",
+        ),
+        refused={"owner": "999999"},
+    ),
+    hooks=Hooks(post, "client_secret"),
+    not_applicable={
+        "whole-batch-refused": "A task is made with all that it has by one call, not in batches.",
+    },
+)

@@ -1,0 +1,114 @@
+"""Every request of this connector is as HubSpot's interface description has it."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from connectors.auth import Token
+from connectors.hubspot.connector import HubSpot
+from connectors.hubspot.sandbox import app_settings
+from connectors.models import Stream
+from connectors.port import Window, readable_streams
+from tests.connectors.hubspot.kit import Sandbox, everything, sandbox
+from tests.connectors.hubspot.test_access import Store
+from tests.connectors.hubspot.test_tasks import target, task
+from tests.connectors.openapi import Documents, documents
+
+DELTA = Window(datetime(2020, 1, 1, tzinfo=UTC))
+# In the documentation and in no document: archiving was left out of the selection.
+UNDESCRIBED = {"POST /crm/objects/2026-03/tasks/batch/archive is in no document"}
+
+
+@pytest.fixture(scope="module")
+def described() -> Documents:
+    return documents("hubspot", "*.2026-03.json")
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["field", "line"])
+def used(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    """An account after everything that the connector can do."""
+    with sandbox(records=130, task_fields=request.param, index_seconds=0) as running:
+        connector = running.connector(
+            goal_template="70000000001", fields={"seats": "retro_seats"}, campaign_days=3
+        )
+        connector.check()
+        made = connector.create_task(task())
+        for stream in readable_streams(connector):
+            for window in (Window(), DELTA):
+                ids = [record.id for record in everything(connector, stream, window)]
+                connector.presence(stream, ids[:3])
+                if stream not in (Stream.PEOPLE, Stream.PIPELINES, Stream.CAMPAIGN_STATS):
+                    connector.by_ids(stream, ids[:3])
+            connector.fields(stream)
+        connector.update_task(made, task(title="Other"))
+        connector.complete_task(made)
+        connector.reopen_task(made)
+        connector.find_task(task().key)
+        connector.find_task("another")
+        connector.delete_task(made)
+        for kind in (connector, running.connector()):
+            kind.prepare_targets()
+            remote = kind.create_target(target())
+            kind.find_target(target().key)
+            kind.check_target(remote, target())
+            kind.update_target(remote, target(actual=0.5, outcome="missed"))
+        _as_an_app(running)
+        yield running
+
+
+def _as_an_app(running: Sandbox) -> None:
+    given = app_settings(running.options, running.base)
+    store = Store(Token("expired", given.pop("refresh_token"), datetime.now(UTC)))
+    del given["code"]
+    config = HubSpot.Config.model_validate({**given, "plan": "unlimited"})
+    wire = running.hands.wire(running.seen)
+    app = HubSpot(config, type(wire)(**{**vars(wire), "tokens": store}))
+    running.made.append(app)
+    app.check()
+
+
+def test_every_request_is_as_described(used: Sandbox, described: Documents) -> None:
+    told = {fault for each in used.seen.requests for fault in described.faults(each)}
+    assert told == UNDESCRIBED
+    found = [described.find(each) for each in used.seen.requests]
+    # As many kinds of call as there are in the connector.
+    assert len({one.name for one in found if one is not None}) >= 29
+
+
+@pytest.mark.parametrize(
+    ("verb", "path", "body", "told"),
+    [
+        ("GET", "/crm/objects/2026-03/deals?limit=100&propertys=a", None, "'propertys'"),
+        ("GET", "/crm/objects/2026-03/deals?limit=all", None, "limit"),
+        ("GET", "/crm/objects/2026-09/deals", None, "in no document"),
+        ("POST", "/crm/objects/2026-03/deals/search", {"filterGroups": []}, "required"),
+        (
+            "POST",
+            "/crm/objects/2026-03/tasks",
+            {"properties": {}, "associations": [], "idempotencyKey": "x"},
+            "body.idempotencyKey",
+        ),
+        ("PATCH", "/crm/objects/2026-03/tasks/8", {"properties": {"a": 1}}, "string"),
+    ],
+)
+def test_a_planted_fault_is_found(
+    described: Documents, verb: str, path: str, body: object, told: str
+) -> None:
+    request = httpx.Request(verb, f"http://127.0.0.1:9{path}", json=body)
+    if body is None:
+        request = httpx.Request(verb, f"http://127.0.0.1:9{path}")
+    assert told in " ".join(described.faults(request))
+
+
+def test_a_wrong_parameter_in_the_connector_is_found(own: Sandbox, described: Documents) -> None:
+    """As if a parameter had been misspelt: the sandbox refuses it, and so do the documents."""
+    connector = own.connector()
+    answer = own.call("GET", "/crm/objects/2026-03/deals", params={"propertys": "amount"})
+    assert answer.status_code == 400
+    connector.check()
+    asked = own.seen.requests[-1]
+    wrong = httpx.Request("GET", asked.url.copy_merge_params({"propertys": "amount"}))
+    assert described.faults(asked) == []
+    assert "not declared" in " ".join(described.faults(wrong))

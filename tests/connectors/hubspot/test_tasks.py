@@ -1,0 +1,262 @@
+"""Tasks out and back: with a key of their own or a line in their text, and KPI targets."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
+
+import msgspec
+import pytest
+
+from connectors.errors import NotPermitted, OutcomeUnknown, Rejected
+from connectors.hubspot.keys import from_html, to_html
+from connectors.models import KpiTarget, Stream, Task, TaskStatus
+from connectors.port import Presence, Window
+from tests.connectors.hubspot.kit import Sandbox, everything, sandbox
+
+PARIS = timezone(timedelta(hours=1))
+LEAD, DEAL = "60000000001", "90000000001"
+
+
+def task(key: str = "D-email-ctr:designer", **change: Any) -> Task:
+    fields: dict[str, Any] = {
+        "key": key,
+        "title": "Nouveau gabarit du bouton",
+        "description": "Parce que <b> & co.\nDeuxième ligne",
+        "owner": "5001",
+        "due_at": datetime(2026, 12, 14, 18, 0, tzinfo=PARIS),
+        "bind_leads": [LEAD],
+        "bind_deals": [DEAL],
+        **change,
+    }
+    return Task(**fields)
+
+
+def target(**change: Any) -> KpiTarget:
+    fields: dict[str, Any] = {
+        "key": "D-email-ctr:target",
+        "title": "Taux de clic",
+        "kpi": "click_rate",
+        "unit": "ratio",
+        "decision": "D-email-ctr",
+        "owner": "5001",
+        "baseline": 0.024995,
+        "target": 0.028744,
+        "starts_on": date(2026, 12, 15),
+        "recheck_on": date(2027, 1, 15),
+        **change,
+    }
+    return KpiTarget(**fields)
+
+
+@pytest.fixture(params=[True, False], ids=["field", "line"])
+def either(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    with sandbox(records=20, task_fields=request.param, index_seconds=0) as running:
+        yield running
+
+
+def held(account: Sandbox, id_: str) -> dict[str, Any]:
+    names = "hs_task_subject,hs_task_body,hs_task_status,hubspot_owner_id,hs_timestamp"
+    path = f"/crm/objects/2026-03/tasks/{id_}?properties={names}&associations=deals,leads"
+    found: dict[str, Any] = account.call("GET", path).raise_for_status().json()
+    return found
+
+
+def test_a_task_is_created_whole_and_read_back(either: Sandbox) -> None:
+    connector = either.connector()
+    made = connector.create_task(task())
+    connector.stamp_task(made, task())
+    links = held(either, made)["associations"]
+    assert [one["id"] for one in links["deals"]["results"]] == [DEAL]
+    assert [one["id"] for one in links["leads"]["results"]] == [LEAD]
+    (record,) = everything(either.connector(), Stream.TASKS)
+    values = msgspec.to_builtins(record)
+    assert (values["id"], values["key"], values["owner"]) == (made, task().key, "5001")
+    assert values["title"] == task().title
+    assert values["description"] == task().description
+    assert datetime.fromisoformat(values["due_at"]) == task().due_at
+    assert set(either.truth("tasks")) == {made}
+    (again,) = connector.by_ids(Stream.TASKS, [made, "80000000001"]).records
+    assert again == record
+    assert connector.presence(Stream.TASKS, [made, "4"]) == {
+        made: Presence.PRESENT,
+        "4": Presence.DELETED,
+    }
+
+
+def test_a_lost_create_is_found_and_not_made_twice(either: Sandbox) -> None:
+    connector = either.connector()
+    either.faults({"on": {"method": "tasks.create", "nth": 1}, "do": "timeout_after"})
+    with pytest.raises(OutcomeUnknown):
+        connector.create_task(task())
+    (found,) = either.connector().find_task(task().key)
+    assert set(either.truth("tasks")) == {found}
+    assert connector.find_task("another") == []
+
+
+def test_a_create_that_did_not_reach_the_tool_finds_nothing(either: Sandbox) -> None:
+    connector = either.connector()
+    either.faults({"on": {"method": "tasks.create", "nth": 1}, "do": "timeout_before"})
+    with pytest.raises(OutcomeUnknown):
+        connector.create_task(task())
+    assert connector.find_task(task().key) == []
+
+
+def test_a_find_is_not_held_up_by_the_index() -> None:
+    for fields in (True, False):
+        with sandbox(records=20, task_fields=fields, index_seconds=3600) as own:
+            connector = own.connector()
+            made = connector.create_task(task())
+            assert connector.find_task(task().key) == [made]
+
+
+def test_a_task_by_its_line_is_looked_for_on_all_pages() -> None:
+    with sandbox(records=2, task_fields=False) as own:
+        for number in range(120):
+            fields = {"hs_timestamp": "2026-12-01T09:00:00Z", "hs_task_subject": f"{number}"}
+            own.edit("tasks", "new", {"set": fields})
+        connector = own.connector()
+        made = connector.create_task(task(bind_leads=[], bind_deals=[]))
+        assert connector.find_task(task().key) == [made]
+        assert own.methods()["tasks.list"] == 2
+
+
+def test_a_task_from_before_the_field_is_found_by_its_line() -> None:
+    with sandbox(records=20, task_fields=False, index_seconds=0) as own:
+        made = own.connector().create_task(task())
+        # As if the account had been given the right to it since.
+        own.edit("properties", "tasks", {"set": {"retro_key": "unique"}})
+        connector = own.connector()
+        assert connector.find_task(task().key) == [made]
+        newer = connector.create_task(task("another"))
+        found = everything(connector, Stream.TASKS)
+        assert {one.id for one in found} == {made, newer}
+        assert "tasks.list" not in own.methods()
+
+
+def test_a_twin_is_refused_by_the_field_and_taken_for_the_first(own: Sandbox) -> None:
+    made = own.connector().create_task(task())
+    assert own.connector().create_task(task()) == made
+    assert len(own.truth("tasks")) == 1
+
+
+def test_some_fields_are_written_and_the_key_stays(either: Sandbox) -> None:
+    connector = either.connector()
+    made = connector.create_task(task())
+    either.edit("tasks", made, {"set": {"hs_task_subject": "Theirs"}})
+    connector.update_task(made, task(description="Nouveau"), ["description"])
+    (record,) = connector.by_ids(Stream.TASKS, [made]).records
+    values = msgspec.to_builtins(record)
+    assert (values["title"], values["description"]) == ("Theirs", "Nouveau")
+    assert values["key"] == task().key
+    connector.update_task(made, task())
+    assert held(either, made)["properties"]["hs_task_subject"] == task().title
+
+
+def test_a_task_is_completed_reopened_and_left_alone_when_it_is_so_already(own: Sandbox) -> None:
+    own.at("2026-11-23T09:00:00+00:00")
+    connector = own.connector()
+    made = connector.create_task(task())
+    own.at("2026-11-23T10:00:00+00:00")
+    connector.complete_task(made)
+    own.at("2026-11-23T11:00:00+00:00")
+    connector.complete_task(made)
+    own.edit("tasks", made, {"set": {"hs_task_subject": "Later"}})
+    (done,) = connector.by_ids(Stream.TASKS, [made]).records
+    values = msgspec.to_builtins(done)
+    assert (values["status"], values["closed_at"]) == (
+        TaskStatus.DONE.value,
+        "2026-11-23T10:00:00Z",
+    )
+    connector.reopen_task(made)
+    own.edit("tasks", made, {"set": {"hs_task_status": "WAITING"}})
+    connector.reopen_task(made)
+    (waits,) = connector.by_ids(Stream.TASKS, [made]).records
+    assert msgspec.to_builtins(waits)["status"] == TaskStatus.IN_PROGRESS.value
+    assert own.methods()["tasks.update"] == 2
+
+
+def test_a_deleted_task_may_be_deleted_again(own: Sandbox) -> None:
+    connector = own.connector()
+    made = connector.create_task(task())
+    connector.delete_task(made)
+    connector.delete_task(made)
+    assert own.truth("tasks") == {}
+    assert connector.presence(Stream.TASKS, [made]) == {made: Presence.DELETED}
+
+
+def test_only_tasks_that_changed_come_in_a_delta(either: Sandbox) -> None:
+    either.at("2026-11-23T09:00:00+00:00")
+    connector = either.connector()
+    connector.create_task(task("one"))
+    either.at("2026-11-23T10:00:00+00:00")
+    connector.create_task(task("two"))
+    since = Window(datetime(2026, 11, 23, 9, 30, tzinfo=UTC))
+    assert [
+        msgspec.to_builtins(one)["key"] for one in everything(connector, Stream.TASKS, since)
+    ] == ["two"]
+
+
+def test_a_rule_of_the_account_names_what_it_misses() -> None:
+    with (
+        sandbox(records=4, required=("hs_task_priority",)) as own,
+        pytest.raises(Rejected, match="hs_task_priority"),
+    ):
+        own.connector().create_task(task(bind_leads=[], bind_deals=[]))
+
+
+def test_a_status_that_nobody_knows_sets_one_task_aside(own: Sandbox) -> None:
+    connector = own.connector()
+    one, two = connector.create_task(task("one")), connector.create_task(task("two"))
+    own.edit("tasks", two, {"set": {"hs_task_status": ""}})
+    page = connector.by_ids(Stream.TASKS, [one, two])
+    assert [record.id for record in page.records] == [one]
+    (refused,) = page.refused
+    assert (refused.id, "unknown" in refused.reason) == (two, True)
+
+
+def test_texts_survive_the_way_there_and_back() -> None:
+    text = "a < b & c\n\nlast"
+    assert from_html(to_html(text)) == (text, None)
+    assert from_html(to_html(text, "D-1:x y")) == (text, "D-1:x y")
+    assert from_html("<p>One</p><p>Two &amp; three</p>") == ("One\nTwo & three", None)
+    assert from_html(None) == ("", None)
+
+
+def test_a_target_is_a_task_that_nobody_takes_for_an_action(either: Sandbox) -> None:
+    connector = either.connector()
+    connector.prepare_targets()
+    made = connector.create_target(target())
+    assert connector.find_target(target().key) == [made]
+    connector.check_target(made, target())
+    with pytest.raises(Rejected, match="planned figures"):
+        connector.check_target(made, target(target=0.03))
+    connector.update_target(made, target(actual=0.03, outcome="met"))
+    values = held(either, made.removeprefix("task:"))["properties"]
+    assert values["hs_task_status"] == "COMPLETED"
+    assert "Actual: 0.03" in values["hs_task_body"]
+    assert values["hs_timestamp"] == "2027-01-15T17:00:00.000Z"
+    connector.check_target(made, target())
+    assert everything(connector, Stream.TASKS) == []
+
+
+def test_a_target_is_a_goal_where_there_is_one_to_copy(own: Sandbox) -> None:
+    connector = own.connector(goal_template="70000000001")
+    made = connector.create_target(target())
+    assert made.startswith("goal:")
+    names = "hs_goal_name,hs_target_amount,hs_start_datetime,hs_end_datetime,hs_template_id"
+    path = f"/crm/objects/2026-03/goal_targets/{made.removeprefix('goal:')}?properties={names}"
+    values = own.call("GET", path).json()["properties"]
+    assert values["hs_goal_name"] == "Taux de clic"
+    assert (values["hs_target_amount"], values["hs_template_id"]) == ("0.028744", "4")
+    assert values["hs_start_datetime"] == "2026-12-15T00:00:00.000Z"
+    assert values["hs_end_datetime"] == "2027-01-14T23:59:59.999Z"
+    assert own.connector(goal_template="70000000001").find_target(target().key) == [made]
+    connector.check_target(made, target())
+    with pytest.raises(Rejected):
+        connector.check_target(made, target(target=1.0))
+    connector.update_target(made, target(actual=0.03, outcome="met"))
+
+
+def test_a_goal_to_copy_that_is_not_there_is_told_before_a_write(own: Sandbox) -> None:
+    with pytest.raises(NotPermitted, match="copied from"):
+        own.connector(goal_template="5").prepare_targets()
