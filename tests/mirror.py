@@ -1,5 +1,6 @@
 """A mirror worked on by hand: a database with a stored connection to any tool, and its runs."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -70,15 +71,15 @@ def _empty() -> bytes:
         return path.read_bytes()
 
 
-class Mirror:
+class Mirror(ABC):
     """A worker with a database and machine time of its own; whose tool it is, a subclass says."""
 
     database: Database
     connection_id: int
     clock: Clock
 
-    def connector(self) -> Connector[Any]:
-        raise NotImplementedError
+    @abstractmethod
+    def connector(self) -> Connector[Any]: ...
 
     def feed(self, stream: Stream) -> Feed:
         return Feed(self.connection_id, stream)

@@ -11,16 +11,23 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from config.settings import Settings
 from rules.yaml_file import FileProblem
+from sync.store.agreements import all_conflicts
 from sync.store.connections import all_connections
+from sync.store.cursors import all_set_aside
+from sync.store.deletes import held_sets
+from sync.store.monitor import monitored
 from sync.store.retros import problems
 from sync.store.schedules import overdue
 from sync.tables.connections import ConnectionState
+from sync.tables.outbox import OutboxState
 from sync.vault import SecretsUnreadable
 from workers import library
 from workers.app import App, open_app
 from workers.clock import ClockUnreachable, business_clock
 from workers.embedded import redis_url, server_binary
 from workers.errors import CannotRun
+
+STOPPED = (OutboxState.REFUSED, OutboxState.DEAD)
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,7 @@ def _installation(settings: Settings) -> Iterator[Finding]:
         for each in unable:
             yield Finding(False, f"rules on {each.about}", each.message)
         yield from _schedules(app)
+        yield from _waiting(app)
     finally:
         app.close()
 
@@ -100,6 +108,24 @@ def _schedules(app: App) -> Iterator[Finding]:
         about = f"schedule {names.get(row.connection_id, '')} {row.stream}".replace("  ", " ")
         told = f"did not run: it was due at {row.next_run_at:%F %H:%M} UTC; start retro run"
         yield Finding(False, about, told)
+
+
+def _waiting(app: App) -> Iterator[Finding]:
+    """What waits for a person: no fault of the installation, and nobody else will settle it."""
+    with app.database.reading() as session:
+        deletes = sum(len(each.records) for each in held_sets(session))
+        aside = len(all_set_aside(session))
+        conflicts = len(all_conflicts(session))
+        written = monitored(session).writes
+    refused = sum(count for (_, state), count in written.items() if state in STOPPED)
+    for count, what, command in (
+        (deletes, "deletes that were held back", "retro quarantine"),
+        (aside, "records that were set aside", "retro quarantine"),
+        (conflicts, "conflicts", "retro conflicts"),
+        (refused, "writes that do not go out", "retro outbox"),
+    ):
+        if count:
+            yield Finding(True, "waits for you", f"{count} {what}: {command}")
 
 
 def _files(settings: Settings) -> Iterator[Finding]:

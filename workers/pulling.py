@@ -1,7 +1,7 @@
 """Pulls and pushes on request, in this process, waiting for their end."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -52,8 +52,8 @@ def pull_now(
     assert row.id is not None
     wanted = streams or offered
     with (
-        _queued(app, row.id, wanted, mode, since) as waiting,
-        a_round(app, () if full else waiting, since) as around,
+        _queued(app, row.id, wanted, mode, since) as queued,
+        a_round(app, () if full else _waiting(queued, mode, since), since) as around,
     ):
         return [
             finish_now(
@@ -65,6 +65,7 @@ def pull_now(
                 on_run=on_run,
                 on_page=on_page,
                 around=around,
+                queued=queued[stream],
             )
             for stream in wanted
         ]
@@ -77,24 +78,29 @@ def _queued(
     streams: Sequence[Stream],
     mode: Mode,
     since: datetime | None,
-) -> Iterator[Sequence[Stream]]:
-    """The streams that now wait to be read as asked. Those that are not begun when the block ends,
-    since it was interrupted, are left to nobody."""
+) -> Iterator[Mapping[Stream, Run]]:
+    """A run of each stream. Those that are not begun when the block ends, since it was interrupted,
+    are left to nobody."""
     at = machine_now()
     with app.database.writing() as session:
         found = {
             stream: _queue(session, connection_id, stream, mode, since, at) for stream in streams
         }
     try:
-        yield [
-            stream
-            for stream, run in found.items()
-            if run.status is RunStatus.QUEUED and runs.serves(run, mode, since)
-        ]
+        yield found
     finally:
         with app.database.writing() as session:
             ours = [run.id for run in found.values() if run.id and run.queued_at == at]
             cancelling.cancel_unbegun(session, ours, machine_now())
+
+
+def _waiting(queued: Mapping[Stream, Run], mode: Mode, since: datetime | None) -> Sequence[Stream]:
+    """Those that wait to be read as asked."""
+    return [
+        stream
+        for stream, run in queued.items()
+        if run.status is RunStatus.QUEUED and runs.serves(run, mode, since)
+    ]
 
 
 def _queue(
@@ -133,12 +139,15 @@ def finish_now(
     on_run: OnRun = lambda _stream, _expected: None,
     on_page: Callable[[int], None] = lambda _read: None,
     around: Round | None = None,
+    queued: Run | None = None,
 ) -> Run:
     """Work on the run, or wait for the worker that does, until it has ended. One that is under way
-    and was asked for something else is seen to its end first."""
+    and was asked for something else is seen to its end first. One that was `queued` before may have
+    ended since: somebody may have cancelled it."""
     while True:
         with app.database.writing() as session:
-            run = _queue(session, connection_id, stream, mode, since, machine_now())
+            run = queued or _queue(session, connection_id, stream, mode, since, machine_now())
+            queued = None
             assert run.id is not None
             serves = runs.serves(run, mode, since)
             total = freshness.last_total(session, connection_id, stream)

@@ -12,11 +12,10 @@ import msgspec
 from msgspec import Struct
 from pydantic import SecretStr
 
-from connectors.auth import OAuth, Token, TokenStore
+from connectors.auth import OAuth, Token, TokenStore, ask_server
 from connectors.bitrix24.refusals import Fault
 from connectors.errors import AuthFailed, BadResponse, NotPermitted, Unavailable
 
-TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 CONSENT = "Open the connection and give the application its consent again."
 
 
@@ -51,12 +50,8 @@ class Renewal:
             "client_secret": self._client_secret.get_secret_value(),
             "refresh_token": spent.refresh_token,
         }
-        try:
-            with httpx.Client(timeout=TIMEOUT, transport=self._transport) as client:
-                response = client.get(f"{self._auth_host}/oauth/token/", params=query)
-        except httpx.HTTPError as lost:
-            raise Unavailable("The authorization server cannot be reached.") from lost
-        return _token(response)
+        request = httpx.Request("GET", f"{self._auth_host}/oauth/token/", params=query)
+        return _token(ask_server(request, self._transport))
 
 
 def oauth(tokens: TokenStore, renewal: Renewal) -> OAuth:

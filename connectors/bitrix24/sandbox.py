@@ -6,7 +6,7 @@ from typing import Any
 from connectors.bitrix24.portal.backstage import Backstage
 from connectors.bitrix24.portal.build import build_portal
 from connectors.bitrix24.portal.data import PortalData
-from connectors.bitrix24.portal.gateway import Gateway
+from connectors.bitrix24.portal.gateway import PortalGateway
 from connectors.bitrix24.portal.oauth import app_of, application_token, webhook_code
 from connectors.bitrix24.portal.options import SandboxOptions
 from connectors.sandbox.asgi import App
@@ -30,7 +30,7 @@ def create_app(options: SandboxOptions, monotonic: Seconds = time.monotonic) -> 
     """`monotonic` drives limits and the running clock; a test may pass its own."""
     clock = Clock(options.start_at, not options.frozen, monotonic)
     portal = build_portal(options, clock)
-    return Gateway(portal, Backstage(portal), monotonic)
+    return PortalGateway(portal, Backstage(portal), monotonic)
 
 
 def settings(options: SandboxOptions, base: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import Any
 from connectors.hubspot.portal.account import Account
 from connectors.hubspot.portal.backstage import Backstage
 from connectors.hubspot.portal.events import Events
-from connectors.hubspot.portal.gateway import Gateway
+from connectors.hubspot.portal.gateway import HubGateway
 from connectors.hubspot.portal.options import SandboxOptions
 from connectors.hubspot.portal.seeded import fill
 from connectors.hubspot.portal.tokens import secret_of
@@ -24,7 +24,7 @@ def create_app(options: SandboxOptions, monotonic: Seconds = time.monotonic) -> 
     account = Account(options, Clock(options.start_at, not options.frozen, monotonic))
     fill(account)
     events = Events(account, secret_of(options, "secret"))
-    return Gateway(Backstage(account, events), monotonic)
+    return HubGateway(Backstage(account, events), monotonic)
 
 
 def settings(options: SandboxOptions, base: str) -> dict[str, str]:

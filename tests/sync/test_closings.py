@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import permutations
-from pathlib import Path
 
 import httpx
 import pytest
@@ -17,7 +16,7 @@ from sync.store.runs import queue_run
 from sync.tables.mirror import DealRow
 from sync.tables.runs import Mode, Trigger
 from tests.connectors.bitrix24.kit import Sandbox, sandbox
-from tests.portal import Mirrored, new_database, store_connection
+from tests.portal import Mirrored
 from tests.sync.conftest import NOW
 
 ORDERS = pytest.mark.parametrize(
@@ -35,13 +34,6 @@ def day(number: int) -> datetime:
 def portal() -> Iterator[Sandbox]:
     with sandbox(seed=7, records=540, late_moves=True, start_at=day(2), frozen=True) as running:
         yield running
-
-
-@pytest.fixture
-def mirrored(tmp_path: Path, portal: Sandbox) -> Iterator[Mirrored]:
-    database = new_database(tmp_path / "retro.db")
-    yield Mirrored(database, portal, store_connection(database, portal))
-    database.close()
 
 
 def moved(mirrored: Mirrored, way: dict[int, str]) -> str:

@@ -1,7 +1,6 @@
 """Many deletes at once wait for a person, who accepts them or keeps what is here (G4, G11)."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -12,7 +11,7 @@ from sync.store.deletes import HeldSet
 from sync.store.intake import take_in
 from sync.tables.runs import Run, RunStatus
 from tests.connectors.bitrix24.kit import Sandbox, sandbox
-from tests.portal import Mirrored, new_database, store_connection
+from tests.portal import Mirrored
 
 GONE = 20
 
@@ -21,13 +20,6 @@ GONE = 20
 def portal() -> Iterator[Sandbox]:
     with sandbox(seed=11, records=90) as running:
         yield running
-
-
-@pytest.fixture
-def mirrored(tmp_path: Path, portal: Sandbox) -> Iterator[Mirrored]:
-    database = new_database(tmp_path / "retro.db")
-    yield Mirrored(database, portal, store_connection(database, portal))
-    database.close()
 
 
 def delete_many(mirrored: Mirrored) -> tuple[list[str], Run]:

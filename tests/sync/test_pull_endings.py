@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import repeat
-from pathlib import Path
 
 import pytest
 
@@ -17,7 +16,7 @@ from sync.store.database import Database
 from sync.store.runs import LEASE
 from sync.tables.runs import Mode, Run, RunStatus
 from tests.connectors.bitrix24.kit import Hands, Sandbox, sandbox
-from tests.portal import Mirrored, new_database, store_connection
+from tests.portal import Mirrored
 
 # Just over ten pages of fifty, so that a share takes more than one request.
 TWO_PAGES = 540
@@ -27,13 +26,6 @@ TWO_PAGES = 540
 def portal() -> Iterator[Sandbox]:
     with sandbox(seed=7, records=TWO_PAGES) as running:
         yield running
-
-
-@pytest.fixture
-def mirrored(tmp_path: Path, portal: Sandbox) -> Iterator[Mirrored]:
-    database = new_database(tmp_path / "retro.db")
-    yield Mirrored(database, portal, store_connection(database, portal))
-    database.close()
 
 
 def cancel(mirrored: Mirrored, run_id: int) -> None:

@@ -46,13 +46,6 @@ def portal() -> Iterator[Sandbox]:
         yield running
 
 
-@pytest.fixture
-def mirrored(tmp_path: Path, portal: Sandbox) -> Iterator[Mirrored]:
-    database = new_database(tmp_path / "retro.db")
-    yield Mirrored(database, portal, store_connection(database, portal))
-    database.close()
-
-
 def odd(mirrored: Mirrored, id_: str, field: str, value: Any) -> Bitrix24:
     return odd_ones(mirrored, [id_], field, value)
 

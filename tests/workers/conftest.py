@@ -12,6 +12,14 @@ from workers.program import Program
 
 
 @pytest.fixture
+def bare_environ(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Whatever the machine sets for the service is not set here."""
+    for name in [each for each in os.environ if each.startswith("RETRO_")]:
+        monkeypatch.delenv(name)
+    return monkeypatch
+
+
+@pytest.fixture
 def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 

@@ -1,6 +1,5 @@
 """A scheduler that comes up while its Redis is away."""
 
-import os
 from contextlib import closing
 from pathlib import Path
 
@@ -24,12 +23,10 @@ SAYS_WITHIN = 30.0
 
 @pytest.mark.promise("G10")
 def test_it_rings_for_what_lies_there_once_redis_is_back(
-    home: Path, start_python: StartPython, monkeypatch: pytest.MonkeyPatch
+    home: Path, start_python: StartPython, bare_environ: pytest.MonkeyPatch
 ) -> None:
-    for name in [each for each in os.environ if each.startswith("RETRO_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("RETRO_REDIS_URL", redis_url(home))
-    monkeypatch.setenv("RETRO_SECRET_KEYS", new_key())
+    bare_environ.setenv("RETRO_REDIS_URL", redis_url(home))
+    bare_environ.setenv("RETRO_SECRET_KEYS", new_key())
     home.mkdir()
     with closing(new_database(home / "retro.db")) as database, database.writing() as session:
         row = Connection(name="portal", kind="bitrix24", settings={}, secrets=b"", created_at=NOW)
@@ -45,7 +42,7 @@ def test_it_rings_for_what_lies_there_once_redis_is_back(
             at=machine_now(),
         )
     log = home.with_name("scheduler.log")
-    monkeypatch.setenv("LOG_OF_THIS", str(log))
+    bare_environ.setenv("LOG_OF_THIS", str(log))
     start_python(
         "-c",
         "import os, sys; log = open(os.environ['LOG_OF_THIS'], 'w'); os.dup2(log.fileno(), 2);"

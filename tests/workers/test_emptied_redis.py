@@ -1,7 +1,6 @@
 """Redis emptied again and again while pulls and a push are under way: the database is the truth
 (G5, G9, G10)."""
 
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -55,16 +54,14 @@ def slow_portal() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def environ(home: Path, redis_address: str, monkeypatch: pytest.MonkeyPatch) -> str:
+def environ(home: Path, redis_address: str, bare_environ: pytest.MonkeyPatch) -> str:
     """Of the processes; returns the key of the secrets."""
-    for name in [each for each in os.environ if each.startswith("RETRO_")]:
-        monkeypatch.delenv(name)
     key = new_key()
-    monkeypatch.setenv("RETRO_DATABASE_URL", f"sqlite:///{home / 'retro.db'}")
-    monkeypatch.setenv("RETRO_REDIS_URL", redis_address)
-    monkeypatch.setenv("RETRO_SECRET_KEYS", key)
-    monkeypatch.setenv("RETRO_ALLOW_PRIVATE_HOSTS", "1")
-    monkeypatch.setenv("LAB_BUCKET", str(FASTER))
+    bare_environ.setenv("RETRO_DATABASE_URL", f"sqlite:///{home / 'retro.db'}")
+    bare_environ.setenv("RETRO_REDIS_URL", redis_address)
+    bare_environ.setenv("RETRO_SECRET_KEYS", key)
+    bare_environ.setenv("RETRO_ALLOW_PRIVATE_HOSTS", "1")
+    bare_environ.setenv("LAB_BUCKET", str(FASTER))
     return key
 
 

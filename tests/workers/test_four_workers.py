@@ -1,7 +1,6 @@
 """Four workers on PostgreSQL and Redis pull three portals and push a thousand tasks, while one of
 them is killed every ten seconds (G5, G8, G9, G10)."""
 
-import os
 import random
 import time
 from collections import Counter
@@ -164,10 +163,8 @@ def test_a_thousand_tasks_arrive_once_while_a_worker_is_killed_every_ten_seconds
     tmp_path: Path,
     postgres_server: Postgres,
     start_python: StartPython,
-    monkeypatch: pytest.MonkeyPatch,
+    bare_environ: pytest.MonkeyPatch,
 ) -> None:
-    for name in [each for each in os.environ if each.startswith("RETRO_")]:
-        monkeypatch.delenv(name)
     key, choose = new_key(), random.Random(1)  # not for secrets
     with (
         closing(postgres_server.new_database()) as database,
@@ -182,7 +179,7 @@ def test_a_thousand_tasks_arrive_once_while_a_worker_is_killed_every_ten_seconds
             "LAB_BUCKET": str(FASTER),
         }
         for name, value in environ.items():
-            monkeypatch.setenv(name, value)
+            bare_environ.setenv(name, value)
         clock = MachineClock()
         mirrors = [
             Mirrored(database, portal, store_connection(database, portal, name, key), clock)

@@ -82,10 +82,8 @@ def test_a_killed_worker_and_a_restarted_database_cost_a_minute_at_most_and_no_d
     home: Path,
     server: Postgres,
     start_python: StartPython,
-    monkeypatch: pytest.MonkeyPatch,
+    bare_environ: pytest.MonkeyPatch,
 ) -> None:
-    for name in [each for each in os.environ if each.startswith("RETRO_")]:
-        monkeypatch.delenv(name)
     port = free_port()
     with (
         closing(server.empty_database()) as database,
@@ -103,7 +101,7 @@ def test_a_killed_worker_and_a_restarted_database_cost_a_minute_at_most_and_no_d
             "RETRO_SECRET_PORTAL_WEBHOOK": webhook,
         }
         for name, value in environ.items():
-            monkeypatch.setenv(name, value)
+            bare_environ.setenv(name, value)
         told = dict(os.environ) | {"RETRO_HOME": str(home)}
         assert retro(told, "connect", "bitrix24", "portal").returncode == 0
         every = ("--stream", "deals", "--every", "5s")

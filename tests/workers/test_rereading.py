@@ -5,38 +5,27 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import load_settings
 from connectors.errors import AuthFailed
-from connectors.models import Stream
 from connectors.port import HookEvent
 from sync.store import connections, hooks, past_runs
 from sync.store.mirror import Feed
 from sync.tables.runs import HookState, Run, RunStatus, Trigger
-from sync.vault import new_key
-from workers.app import App, open_app
+from tests.workers.figures import figures_app, figures_feed
+from workers.app import App
 from workers.clock import machine_now
-from workers.connecting import connect
 from workers.hooks import apply_hint
 from workers.rereading import reread
 
 
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[App]:
-    given = {"RETRO_HOME": str(tmp_path / "home"), "RETRO_SECRET_KEYS": new_key()}
-    app = open_app(load_settings(given))
-    (tmp_path / "figures").mkdir()
-    connect(app, "files", "figures", {"folder": str(tmp_path / "figures")})
-    yield app
-    app.close()
+    with figures_app(tmp_path) as app:
+        yield app
 
 
 @pytest.fixture
 def feed(app: App) -> Feed:
-    """Of a tool that reads nothing by id: a defect of whoever asks it to."""
-    with app.database.reading() as session:
-        row = connections.connection_named(session, "figures")
-    assert row.id is not None
-    return Feed(row.id, Stream.CAMPAIGN_STATS)
+    return figures_feed(app)
 
 
 def the_run(app: App) -> Run:

@@ -23,14 +23,12 @@ def test_it_is_refused_until_they_have_ended(
     home: Path,
     redis_address: str,
     start_python: StartPython,
-    monkeypatch: pytest.MonkeyPatch,
+    bare_environ: pytest.MonkeyPatch,
     words: tuple[str, ...],
     named: str,
 ) -> None:
-    for name in [each for each in os.environ if each.startswith("RETRO_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("RETRO_REDIS_URL", redis_address)
-    monkeypatch.setenv("RETRO_SECRET_KEYS", new_key())
+    bare_environ.setenv("RETRO_REDIS_URL", redis_address)
+    bare_environ.setenv("RETRO_SECRET_KEYS", new_key())
     environ = os.environ | {"RETRO_HOME": str(home)}
     file = str(tmp_path / "retro.zip")
     assert retro(environ, "backup", file).returncode == 0

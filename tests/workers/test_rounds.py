@@ -26,7 +26,7 @@ from workers import jobs
 from workers.app import App, open_app
 from workers.clock import machine_now
 from workers.connecting import connect
-from workers.pulling import pull_now
+from workers.pulling import cancel, pull_now
 from workers.rereading import reread
 
 # The fields of leads and deals, what changed in all streams, and the pipelines.
@@ -139,10 +139,26 @@ def test_a_connection_that_is_made_anew_meanwhile_is_read_by_its_new_settings(
         if stream == Stream.LEADS:
             connect(app, "bitrix24", "portal", {**settings(portal.options, portal.base), **mapped})
 
-    pull_now(app, "portal", on_run=as_the_leads_begin)
+    statuses = [run.status for run in pull_now(app, "portal", on_run=as_the_leads_begin)]
+    # To connect anew ends what was asked for with the old settings.
+    assert RunStatus.CANCELLED in statuses
+    pull_now(app, "portal")
     with app.database.reading() as session:
         extras = [row.extra for row in mirror.iterate_rows(session, Stream.DEALS)]
     assert {name for extra in extras for name in extra} == {"other"}
+
+
+def test_a_stream_that_is_cancelled_before_its_turn_is_not_read(app: App) -> None:
+    def cancel_the_tasks(stream: str, _expected: int | None) -> None:
+        if stream == Stream.LEADS:
+            with app.database.reading() as session:
+                waiting = {run.stream: run.id for run in past_runs.recent_runs(session, 8)}
+            cancel(app, waiting[Stream.TASKS] or 0)
+
+    pulled = pull_now(app, "portal", on_run=cancel_the_tasks)
+    assert [run.stream for run in pulled if run.status is RunStatus.CANCELLED] == [Stream.TASKS]
+    with app.database.reading() as session:
+        assert len(past_runs.recent_runs(session, 100)) == 2 * len(pulled)
 
 
 def test_an_interrupted_pull_leaves_no_stream_waiting_that_it_had_not_begun(app: App) -> None:

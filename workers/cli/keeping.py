@@ -4,6 +4,7 @@ import os
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 from redis import Redis
@@ -54,7 +55,7 @@ def backup_command(file: Path, as_json: bool) -> None:
     draft = backup.draft_of(file)
     with opened() as app:
         try:
-            with os.fdopen(os.open(draft, os.O_CREAT | os.O_RDWR | os.O_TRUNC, 0o600), "w+b") as to:
+            with _new_file(draft, file) as to:
                 made = backup.write_backup(app.database, to, machine_now())
                 to.flush()
                 os.fsync(to.fileno())
@@ -67,6 +68,17 @@ def backup_command(file: Path, as_json: bool) -> None:
     else:
         output.text(f"{made.rows} rows are in {file}. Its secrets open with the key ring only, ")
         output.text(f"which is not in it: keep {ring} elsewhere.")
+
+
+def _new_file(draft: Path, named: Path) -> BinaryIO:
+    """For nobody else to read."""
+    try:
+        return os.fdopen(os.open(draft, os.O_CREAT | os.O_RDWR | os.O_TRUNC, 0o600), "w+b")
+    except OSError as error:
+        raise CannotRun(
+            f"{named} cannot be written: {error.strerror}. Name a file in a folder that is there "
+            "and that this user may write to."
+        ) from error
 
 
 def _ring(settings: Settings) -> str:

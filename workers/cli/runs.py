@@ -91,7 +91,7 @@ def _conflicts(app: App, name: str) -> int:
 
 
 def show_runs(output: Output, pulled: Sequence[Run], conflicts: int = 0) -> None:
-    columns = ("stream", "status", "read", "created", "updated", "requests", "seconds")
+    columns = ("stream", "status", "read", "created", "updated", "deleted", "requests", "seconds")
     rows = ([*(run_report(run)[c] for c in columns), found_words(run)] for run in pulled)
     output.table("", (*columns, "data"), rows)
     for run in pulled:

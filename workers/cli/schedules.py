@@ -130,9 +130,15 @@ def schedule_command(
                 full = Timing(None, line, zone, Missed(missed), jitter or SPREAD)
                 rows += _set(session, row, stream, full, now, Mode.FULL) if line else []
             session.flush()
+            unread = given and not off and stream is None and _is_never_whole(session, row)
             after = _told(session, row.id, stream)
             audit.note(session, this_hand(), "schedule", name, before=before, after=after)
     _show(output, rows, {row.id: row.name})
+    if unread and not as_json:
+        output.text(
+            f"Nothing is read as a whole, so deletes in the tool may go unnoticed; to have that "
+            f"every night: retro schedule {name} --reconcile '{NIGHTLY}'"
+        )
 
 
 def _first_reconcile(session: Session, row: Connection, stream: str | None) -> str | None:
@@ -143,6 +149,14 @@ def _first_reconcile(session: Session, row: Connection, stream: str | None) -> s
         for each in schedules.all_schedules(session)
     )
     return None if known or stream is not None else NIGHTLY
+
+
+def _is_never_whole(session: Session, row: Connection) -> bool:
+    """`--off` turned that off as well, and does not say whether it was meant to stay off."""
+    return not any(
+        each.connection_id == row.id and each.mode is Mode.FULL and each.enabled
+        for each in schedules.all_schedules(session)
+    )
 
 
 def _told(session: Session, connection_id: int, stream: str | None) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import MutableMapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -26,96 +24,33 @@ from connectors.bitrix24.portal.oauth import OAuth
 from connectors.bitrix24.portal.routing import Route, route, v2_params
 from connectors.bitrix24.portal.state import Portal
 from connectors.bitrix24.portal.v3 import RestThree
-from connectors.sandbox.asgi import (
-    Receive,
-    Request,
-    Response,
-    Send,
-    drop,
-    html_response,
-    json_response,
-    read_request,
-    send_half,
-    send_response,
-)
-from connectors.sandbox.clock import Seconds, utc_text
-from connectors.sandbox.control import PREFIX, control
+from connectors.sandbox.asgi import Request, Response, html_response, json_response
+from connectors.sandbox.clock import Seconds
 from connectors.sandbox.faults import Fault
+from connectors.sandbox.gateway import Found, Gateway, Outcome
 
 ENCODER = msgspec.json.Encoder(enc_hook=encode_hook)
-DROPS = frozenset({"timeout_before", "timeout_after", "crash_after"})
 LIMIT_CODES = frozenset({"QUERY_LIMIT_EXCEEDED", "OPERATION_TIME_LIMIT"})
 
 
-@dataclass
-class Outcome:
-    """An answer and what the log says about it."""
-
-    response: Response
-    commands: int = 0
-    refused: bool = False
-
-
-class Gateway:
+class PortalGateway(Gateway[Route]):
     def __init__(self, portal: Portal, backstage: Backstage, monotonic: Seconds) -> None:
+        super().__init__(backstage, monotonic, portal.options.latency_ms)
         self._portal = portal
         self._backstage = backstage
-        self._monotonic = monotonic
         self._limits = Limits(portal.options, monotonic)
         self._caller = Caller(portal, self._limits)
         self._oauth = OAuth(portal.options, portal.clock)
         self._three = RestThree(self._caller)
-        self._started = monotonic()
-        self._down_until = 0.0
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        request = await read_request(scope, receive)
-        if request.path.startswith(PREFIX):
-            await control(self._backstage, request, send)
-            return
-        arrived = self._portal.clock.now()
-        seconds = self._monotonic() - self._started
+    def find(self, request: Request, raw_path: str) -> Found[Route]:
         found = route(request.path)
-        fault = self._backstage.faults.pick(found.method if found else request.path)
-        outcome = await self._outcome(request, found, fault)
-        unanswered = fault is not None and fault.do in DROPS
-        self._backstage.log.add(
-            time=utc_text(arrived),
-            seconds=round(seconds, 6),
-            verb=request.verb,
-            path=found.shown if found else request.path,
-            method=found.method if found else "",
-            status=0 if unanswered else outcome.response.status,
-            refused=outcome.refused,
-            commands=outcome.commands,
-            fault=fault.do if fault else None,
-            body=_without_token(request.body) if found else "",
-        )
-        if fault and unanswered:
-            await drop(send, receive)
-        elif fault and fault.do == "cut":
-            await send_half(send, receive, outcome.response)
-        else:
-            await send_response(send, outcome.response)
+        if found is None:
+            return Found(None, "", request.path, "", request.path)
+        body = _without_token(request.body)
+        return Found(found, found.method, found.shown, body, found.method)
 
-    async def _outcome(self, request: Request, found: Route | None, fault: Fault | None) -> Outcome:
-        if self._portal.options.latency_ms:
-            await asyncio.sleep(self._portal.options.latency_ms / 1000)
-        if self._monotonic() < self._down_until:
-            return Outcome(html_response(502, "Bad Gateway"))
-        if fault and fault.do == "slow":
-            await asyncio.sleep(fault.seconds)
-        if fault and not fault.after:
-            return self._broken(fault, request)
-        outcome = await self._answer(request, found)
-        if fault and fault.do == "crash_after":
-            self._down_until = self._monotonic() + fault.seconds
-        if fault and fault.applied:
-            return Outcome(self._broken(fault, request).response, outcome.commands)
-        return outcome
-
-    def _broken(self, fault: Fault, request: Request) -> Outcome:
-        """The answer of a fault, whether or not the request was applied."""
+    def refusal_of(self, fault: Fault) -> Outcome | None:
         errors = {
             "503": too_many,
             "429": too_long,
@@ -126,26 +61,20 @@ class Gateway:
             return _refusal(errors[fault.do]())
         if fault.do == "error":
             return _refusal(PortalError(500, fault.code, fault.description))
-        if fault.do == "rename":
-            moved = html_response(302, "Moved")
-            location = {"Location": f"{fault.host}{request.path}"}
-            return Outcome(Response(302, moved.body, location, moved.media))
-        if fault.do == "wrong_json":
-            return Outcome(json_response({"status": "ok", "data": "unexpected"}))
-        return Outcome(html_response(502, "Bad Gateway"))
+        return None
 
-    async def _answer(self, request: Request, found: Route | None) -> Outcome:
+    async def answer(self, request: Request, route: Route | None) -> Outcome:
         if request.path.startswith("/oauth/token"):
             return Outcome(self._oauth.token(request))
-        if found is None:
+        if route is None:
             return Outcome(html_response(404, "Not Found"))
         if not self._limits.admit():
-            return _refusal(too_many()) if found.version == 2 else _refusal_v3()
+            return _refusal(too_many()) if route.version == 2 else _refusal_v3()
         try:
             async with asyncio.timeout(self._portal.options.request_seconds):
-                if found.version == 3:
-                    return Outcome(await self._three.respond(request, found, self._oauth))
-                return await self._version_two(request, found)
+                if route.version == 3:
+                    return Outcome(await self._three.respond(request, route, self._oauth))
+                return await self._version_two(request, route)
         except TimeoutError:
             return Outcome(html_response(504, "Gateway Time-out"))
         except PortalError as error:

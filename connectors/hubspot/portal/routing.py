@@ -27,7 +27,7 @@ class Route:
 
 
 @dataclass(frozen=True)
-class Found:
+class Match:
     route: Route
     arguments: Mapping[str, str]
 
@@ -113,9 +113,9 @@ def routes(version: str) -> list[Route]:
     ]
 
 
-def find(known: list[Route], verb: str, path: str) -> Found | None:
+def find(known: list[Route], verb: str, path: str) -> Match | None:
     for route in known:
         match = route.pattern.fullmatch(path)
         if match and route.verb == verb:
-            return Found(route, match.groupdict())
+            return Match(route, match.groupdict())
     return None

@@ -24,8 +24,10 @@ def rewrite(path: Path, member: str, old: str, new: str) -> None:
     """Changes a part of a workbook the way another program would have written it."""
     with zipfile.ZipFile(path) as archive:
         parts = {info.filename: archive.read(info) for info in archive.infolist()}
-    assert old.encode() in parts[member]
-    parts[member] = parts[member].replace(old.encode(), new.encode())
+    # An empty element as one writer of XML ends it and as another does.
+    content = parts[member].replace(b"<v/>", b"<v />").replace(b"<v></v>", b"<v />")
+    assert old.encode() in content
+    parts[member] = content.replace(old.encode(), new.encode())
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in parts.items():
             archive.writestr(name, content)

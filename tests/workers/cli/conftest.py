@@ -1,4 +1,3 @@
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,11 +17,9 @@ def portal() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def retro(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], bare_environ: pytest.MonkeyPatch
 ) -> Retro:
-    for name in [each for each in os.environ if each.startswith("RETRO_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("RETRO_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("RETRO_ALLOW_PRIVATE_HOSTS", "1")
+    bare_environ.setenv("RETRO_HOME", str(tmp_path / "home"))
+    bare_environ.setenv("RETRO_ALLOW_PRIVATE_HOSTS", "1")
     new_database(tmp_path / "home" / "retro.db").close()
-    return Retro(tmp_path / "home", capsys, monkeypatch)
+    return Retro(tmp_path / "home", capsys, bare_environ)

@@ -106,6 +106,12 @@ def test_a_backup_is_restored_into_another_home_with_its_key_ring(
     assert retro("check", "portal").status == 0
 
 
+def test_a_backup_to_a_place_that_cannot_be_written_says_so(retro: Retro, tmp_path: Path) -> None:
+    refused = retro("backup", str(tmp_path / "nowhere" / "retro.zip"))
+    assert refused.status == 1
+    assert "No such file or directory. Name a file in a folder that is there" in refused.sentence
+
+
 def test_a_restore_over_data_asks_for_a_yes(retro: Retro, portal: Sandbox, tmp_path: Path) -> None:
     retro.connect(portal)
     file = tmp_path / "retro.zip"

@@ -45,6 +45,8 @@ def test_held_back_deletes_are_accepted_or_dropped(
 ) -> None:
     waiting = delete_many(retro, own)
     assert retro("quarantine").status == 3
+    seen = {each["found"] for each in retro("doctor", "--json").document}
+    assert "20 deletes that were held back: retro quarantine" in seen
     settled = retro("quarantine", word, waiting, "--json")
     assert (settled.status, settled.document) == (0, [])
     change = retro("audit", "--json").document[0]

@@ -156,6 +156,18 @@ def test_a_connection_that_is_scheduled_is_reconciled_at_night_unless_told_other
     assert {stream for stream, _, on in full() if on} == {"deals"}
 
 
+def test_who_turns_a_schedule_on_again_is_told_that_nothing_is_read_as_a_whole(
+    retro: Retro, portal: Sandbox
+) -> None:
+    retro.connect(portal)
+    told = "deletes in the tool may go unnoticed"
+    assert told not in retro("schedule", "portal", "--every", "15m").out
+    assert told not in retro("schedule", "portal", "--off").out
+    assert told in " ".join(retro("schedule", "portal", "--every", "15m").out.split())
+    again = retro("schedule", "portal", "--every", "15m", "--reconcile", "0 3 * * *")
+    assert told not in again.out
+
+
 @pytest.mark.promise("G15")
 def test_a_schedule_that_nobody_claims_did_not_run(
     retro: Retro, portal: Sandbox, monkeypatch: pytest.MonkeyPatch
