@@ -3,20 +3,18 @@
 import time
 from typing import Any
 
-from connectors.pipedrive.portal.access import CLIENT_ID, Access, secret
+from connectors.pipedrive.portal.access import CLIENT_ID, secret
 from connectors.pipedrive.portal.backstage import Backstage
 from connectors.pipedrive.portal.build import build
 from connectors.pipedrive.portal.company import COMPANY_ID
 from connectors.pipedrive.portal.events import Events
-from connectors.pipedrive.portal.gateway import Gateway
-from connectors.pipedrive.portal.limits import Limits
+from connectors.pipedrive.portal.gateway import CompanyGateway
 from connectors.pipedrive.portal.options import SandboxOptions
 from connectors.sandbox.asgi import App
 from connectors.sandbox.clock import Clock, Seconds
-from connectors.sandbox.faults import FaultPlan
 from connectors.sandbox.knobs import Knobs
 
-__all__ = ["SandboxOptions", "app_settings", "create_app", "describe", "make", "settings"]
+__all__ = ["SandboxOptions", "app_settings", "create_app", "make", "settings"]
 
 KIND = "pipedrive"
 HOOK_USER = "retro-roi"
@@ -24,13 +22,10 @@ HOOK_USER = "retro-roi"
 
 def create_app(options: SandboxOptions, monotonic: Seconds = time.monotonic) -> App:
     """`monotonic` drives limits and the running clock; a test may pass its own."""
-    clock = Clock(options.start_at, not options.frozen, monotonic)
-    company = build(options, clock)
+    company = build(options, Clock(options.start_at, not options.frozen, monotonic))
     events = Events(company, HOOK_USER, secret(options, "hook"))
     company.tell = events.tell
-    backstage = Backstage(company, events, FaultPlan(options.faults, options.seed))
-    limits = Limits(options, clock, monotonic)
-    return Gateway(company, backstage, Access(options, clock), limits, monotonic)
+    return CompanyGateway(Backstage(company, events), monotonic)
 
 
 def settings(options: SandboxOptions, base: str) -> dict[str, str]:
@@ -61,9 +56,5 @@ def app_settings(options: SandboxOptions, base: str) -> dict[str, str]:
 def make(knobs: Knobs, base: str) -> tuple[App, dict[str, Any]]:
     """The app that is to be served at `base`, and how to connect to it."""
     options = SandboxOptions(**vars(knobs))
-    return create_app(options), describe(options, base)
-
-
-def describe(options: SandboxOptions, base: str) -> dict[str, Any]:
-    """The one line that `retro sandbox pipedrive --json` prints."""
-    return {"kind": KIND, "settings": settings(options, base), "control": f"{base}/_sandbox"}
+    described = {"kind": KIND, "settings": settings(options, base), "control": f"{base}/_sandbox"}
+    return create_app(options), described

@@ -41,14 +41,12 @@ class Access:
         self._live: dict[str, float] = {}
         self._codes = {secret(options, "code")}
         self.api_token = secret(options, "token")
-        # Revoked by a test or a fault: the next call finds out.
-        self.revoked = False
 
     def caller(self, request: Request) -> Caller:
         """Raises ToolError."""
         given = request.headers.get("x-api-token")
         if given is not None:
-            if given != self.api_token or self.revoked:
+            if given != self.api_token:
                 raise unauthorized()
             return Caller(given, False, ())
         word, _, token = request.headers.get("authorization", "").partition(" ")
@@ -65,7 +63,7 @@ class Access:
         form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
         kept = self._codes if form.get("grant_type") == "authorization_code" else self._refresh
         name = "code" if kept is self._codes else "refresh_token"
-        if form.get(name) not in kept or self.revoked:
+        if form.get(name) not in kept:
             return _refused(400, "Invalid grant")
         kept.discard(form[name])
         return json_response(self._issue(base))

@@ -29,12 +29,12 @@ class Backstage:
     `{"hide": true}`, which takes a row out of the token user's sight, and of leads
     `{"convert": true}`, which deletes it and answers the id of the deal it became."""
 
-    def __init__(self, company: Company, events: Events, faults: FaultPlan) -> None:
+    def __init__(self, company: Company, events: Events) -> None:
         self.company = company
         self.events = events
-        self.faults = faults
-        self.log = RequestLog()
         self.clock: Clock = company.clock
+        self.log = RequestLog()
+        self.faults = FaultPlan(company.options.faults, company.options.seed)
 
     def records(self, stream: str, query: dict[str, str]) -> Iterator[dict[str, Any]]:
         return truth(self.company, stream, query)

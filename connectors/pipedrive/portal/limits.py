@@ -84,8 +84,5 @@ class Limits:
             told["x-daily-ratelimit-token-remaining"] = str(max(0, self.budget - self.spent))
         return told
 
-    def use_up(self) -> None:
-        self.spent = self.budget
-
     def _most(self, is_app: bool) -> int:
         return self._in_window * (APPS if is_app else 1)
