@@ -195,11 +195,9 @@ class ApiClient:
             "POST", path, json=json, repeatable=repeatable, headers=headers, cost=cost
         )
 
-    def patch(
-        self, path: str, json: Mapping[str, Any], *, verb: str = "PATCH", cost: int = 1
-    ) -> Answer:
+    def patch(self, path: str, json: Mapping[str, Any], *, cost: int = 1) -> Answer:
         """A write of some fields: doing it twice leaves what doing it once leaves."""
-        return self._call(verb, path, json=json, repeatable=True, cost=cost)
+        return self._call("PATCH", path, json=json, repeatable=True, cost=cost)
 
     def delete(self, path: str, *, cost: int = 1) -> Answer:
         return self._call("DELETE", path, repeatable=True, cost=cost)

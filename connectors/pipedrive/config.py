@@ -11,8 +11,6 @@ from connectors.hosts import is_loopback
 from connectors.port import ConnectorConfig
 
 FIELD_KEY = re.compile(r"[0-9a-f]{40}")
-# The tool takes at most so many custom fields in one list.
-MOST_FIELDS = 15
 
 
 class Plan(StrEnum):
@@ -79,8 +77,6 @@ class PipedriveConfig(ConnectorConfig):
     @field_validator("fields")
     @classmethod
     def _are_keys(cls, fields: dict[str, str]) -> dict[str, str]:
-        if len(fields) > MOST_FIELDS:
-            raise ValueError(f"Pipedrive tells at most {MOST_FIELDS} custom fields.")
         wrong = [name for name, key in fields.items() if not FIELD_KEY.fullmatch(key)]
         if wrong:
             raise ValueError(

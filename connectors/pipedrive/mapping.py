@@ -42,6 +42,8 @@ ACTIVITY_KINDS = {
     "email": ActivityKind.EMAIL,
     "meeting": ActivityKind.MEETING,
 }
+# So many custom fields can be named in one request.
+MOST_NAMED = 15
 # A date without a time is kept until that day is over.
 END_OF_DAY = time(23, 59)
 
@@ -288,5 +290,6 @@ def seconds(at: datetime) -> str:
 
 
 def custom_of(mapped: Mapping[str, str]) -> Mapping[str, Any]:
-    """How lists of v2 are asked for the mapped custom fields."""
-    return {"custom_fields": ",".join(mapped.values())} if mapped else {}
+    """How v2 is asked for the mapped custom fields. Where it is not asked, it tells all of them."""
+    few = 0 < len(mapped) <= MOST_NAMED
+    return {"custom_fields": ",".join(mapped.values())} if few else {}

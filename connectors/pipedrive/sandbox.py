@@ -42,13 +42,14 @@ def settings(options: SandboxOptions, base: str) -> dict[str, str]:
 
 
 def app_settings(options: SandboxOptions, base: str) -> dict[str, str]:
-    """How to connect as an app; `refresh_token` is what the consent in a browser would bring."""
+    """How to connect as an app; `code` is what the consent in a browser would bring."""
     return {
         "company": base,
         "client_id": CLIENT_ID,
         "client_secret": secret(options, "client"),
         "auth_host": base,
         "refresh_token": secret(options, "refresh"),
+        "code": secret(options, "code"),
         "company_id": str(COMPANY_ID),
     }
 

@@ -24,7 +24,7 @@ from connectors.errors import (
     Rejected,
     Unavailable,
 )
-from connectors.http import Answer, ApiClient
+from connectors.http import Answer, ApiClient, retry_after
 
 T = TypeVar("T")
 
@@ -119,8 +119,8 @@ class Company:
     def post(self, path: str, body: Mapping[str, Any], into: type[T], cost: int) -> T:
         return data_of(self._api.post(f"api/{path}", body, cost=cost), into)
 
-    def patch(self, path: str, body: Mapping[str, Any], cost: int, verb: str = "PATCH") -> None:
-        opened(self._api.patch(f"api/{path}", body, verb=verb, cost=cost))
+    def patch(self, path: str, body: Mapping[str, Any], cost: int) -> None:
+        opened(self._api.patch(f"api/{path}", body, cost=cost))
 
     def delete(self, path: str, cost: int) -> None:
         opened(self._api.delete(f"api/{path}", cost=cost))
@@ -213,13 +213,11 @@ def name_refusal(response: httpx.Response, meter: Meter) -> ConnectorError | Non
 
 def _too_much(response: httpx.Response) -> ConnectorError:
     """A budget that is used up does not come back within the day: it is not asked in a loop."""
-    asked = _number(response, "Retry-After")
     if _number(response, "x-daily-ratelimit-token-remaining") == 0:
-        return RateLimited(
-            "The company's tokens of the day are used up.", retry_after=asked or NEXT_LOOK
-        )
+        wait = retry_after(response, NEXT_LOOK) or NEXT_LOOK
+        return RateLimited("The company's tokens of the day are used up.", retry_after=wait)
     reset = _number(response, "x-ratelimit-reset")
-    wait = next((each for each in (asked, reset) if each is not None), WINDOW)
+    wait = retry_after(response, WINDOW if reset is None else reset)
     return RateLimited("Pipedrive asks for a pause.", retry_after=wait)
 
 

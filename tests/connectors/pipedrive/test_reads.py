@@ -70,11 +70,28 @@ def test_archived_records_are_read_and_deleted_ones_are_not(company: Sandbox) ->
     assert "61" not in deals
 
 
+def test_a_deal_that_is_archived_is_read_as_changed() -> None:
+    with sandbox(start_at=NOW, frozen=True) as company:
+        company.edit("deals", "3", set={"is_archived": True})
+        connector = company.connector()
+        assert [one.id for one in records_of(connector, Stream.DEALS, Window(NOW))] == ["3"]
+        assert "3" in {one.id for one in records_of(connector, Stream.DEALS)}
+
+
 def test_custom_fields_come_under_our_names(company: Sandbox) -> None:
     connector = company.connector(fields={"group": CUSTOM})
     for stream in (Stream.DEALS, Stream.LEADS):
         groups = {one.extra["group"] for one in records_of(connector, stream)}
         assert groups == {f"group {number}" for number in range(4)}
+
+
+def test_more_custom_fields_than_can_be_named_come_all_the_same(company: Sandbox) -> None:
+    others = {f"other{number}": f"{number:040x}" for number in range(15)}
+    for fields in ({"group": CUSTOM}, {"group": CUSTOM, **others}):
+        connector = company.connector(fields=fields)
+        found = records_of(connector, Stream.DEALS)
+        found += connector.by_ids(Stream.DEALS, ["1"]).records
+        assert {one.extra["group"] for one in found} == {f"group {number}" for number in range(4)}
 
 
 def test_only_what_changed_since_comes_again_and_the_bound_is_inclusive() -> None:
