@@ -38,6 +38,7 @@ class Store:
 
 def app_of(running: Sandbox, **config: Any) -> tuple[Pipedrive, Store]:
     given = {**app_settings(running.options, running.base), "plan": "unlimited", **config}
+    del given["code"]
     store = Store(Token("expired", given.pop("refresh_token"), datetime.now(UTC)))
     wire = replace(running.hands.wire(), tokens=store)
     running.made.append(Pipedrive(Pipedrive.Config.model_validate(given), wire))
@@ -132,7 +133,7 @@ def test_a_missing_right_is_named() -> None:
 
 def test_an_app_without_a_token_asks_for_consent(own: Sandbox) -> None:
     given = app_settings(own.options, own.base)
-    del given["refresh_token"]
+    del given["refresh_token"], given["code"]
     app = Pipedrive(Pipedrive.Config.model_validate(given), own.hands.wire())
     with pytest.raises(AuthFailed, match="no token"):
         app.check()
