@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
+from connectors.auth import bearer_oauth
 from connectors.budget import Budget
 from connectors.errors import AuthFailed, ConnectorError
 from connectors.http import Wire
@@ -32,7 +33,7 @@ from connectors.models import (
 from connectors.pipedrive import about, checks, fields, hooks, wire
 from connectors.pipedrive.config import PipedriveConfig, Plan
 from connectors.pipedrive.lookups import Lookups
-from connectors.pipedrive.oauth import Renewal, oauth
+from connectors.pipedrive.oauth import Renewal
 from connectors.pipedrive.reading import Reading
 from connectors.pipedrive.rehearsal import CompanyStandIn
 from connectors.pipedrive.targets import Targets
@@ -90,7 +91,7 @@ class Pipedrive(Connector[PipedriveConfig]):
         self._renewal = Renewal(
             config.auth_host, config.client_id, config.client_secret, self.wire.transport
         )
-        return oauth(self.wire.tokens, self._renewal)
+        return bearer_oauth(self.wire.tokens, self._renewal)
 
     def identity(self) -> Sequence[str]:
         company = self.config.company_id

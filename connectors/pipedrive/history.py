@@ -13,7 +13,7 @@ from typing import Any
 
 from connectors.errors import BadResponse
 from connectors.models import StageChange
-from connectors.pipedrive.mapping import KINDS, moment, to_ending, to_latest_moves, to_move
+from connectors.pipedrive.mapping import KINDS, moment, to_latest_moves, to_move
 from connectors.pipedrive.paging import Listing, by_cursor
 from connectors.pipedrive.rows import ChangeRow, DealRow, StageRow
 from connectors.pipedrive.wire import Company, listed
@@ -52,8 +52,7 @@ class History:
                 stage = str(one.new_value)
                 moves.append(self._move(row.id, stage, moment(one.time)))
             elif one.field_key == STATUS and one.new_value in KINDS:
-                pipeline, at = self._pipelines.get(stage), moment(one.time)
-                moves.append(to_ending(row.id, str(one.new_value), stage, pipeline, at))
+                moves.append(self._move(row.id, stage, moment(one.time), str(one.new_value)))
         return moves, requests
 
     def _with_changelogs(
@@ -94,8 +93,8 @@ class History:
             cursor = following
         raise BadResponse(f"The changelog of deal {deal} has no end.")
 
-    def _move(self, deal: int, stage: str, at: datetime) -> StageChange:
-        return to_move(deal, stage, self._pipelines.get(stage), at)
+    def _move(self, deal: int, stage: str, at: datetime, status: str | None = None) -> StageChange:
+        return to_move(deal, stage, self._pipelines.get(stage), at, status)
 
     @cached_property
     def _pipelines(self) -> dict[str, str]:

@@ -89,30 +89,17 @@ def to_latest_moves(row: DealRow) -> Sequence[StageChange]:
     moves = [to_move(row.id, stage, pipeline, moved)]
     ended = closed_at(row)
     if ended is not None:
-        moves.append(to_ending(row.id, row.status, stage, pipeline, ended))
+        moves.append(to_move(row.id, stage, pipeline, ended, row.status))
     return moves
 
 
-def to_move(deal: int, stage: str, pipeline: str | None, at: datetime) -> StageChange:
-    return StageChange(
-        id=f"{deal}:{stage}:{int(at.timestamp())}",
-        updated_at=at,
-        entity="deals",
-        entity_id=str(deal),
-        pipeline=pipeline,
-        stage=stage,
-        stage_kind=StageKind.OPEN,
-        at=at,
-    )
-
-
-def to_ending(
-    deal: int, status: str, stage: str, pipeline: str | None, at: datetime
+def to_move(
+    deal: int, stage: str, pipeline: str | None, at: datetime, status: str | None = None
 ) -> StageChange:
-    """Won, lost, or open again, in the stage it stood in then."""
-    kind = KINDS[status]
+    """Into a stage; with a `status`, won, lost or open again in the stage where it stands."""
+    kind = KINDS[status] if status else StageKind.OPEN
     return StageChange(
-        id=f"{deal}:{status}:{int(at.timestamp())}",
+        id=f"{deal}:{status or stage}:{int(at.timestamp())}",
         updated_at=at,
         entity="deals",
         entity_id=str(deal),

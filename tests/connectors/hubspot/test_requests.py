@@ -6,16 +6,14 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from connectors.auth import Token
-from connectors.hubspot.connector import HubSpot
-from connectors.hubspot.sandbox import app_settings
 from connectors.models import Stream
 from connectors.port import Window, readable_streams
 from tests.connectors.hubspot.described import LEFT_OUT, described
-from tests.connectors.hubspot.kit import Sandbox, everything, sandbox
-from tests.connectors.hubspot.test_access import Store
+from tests.connectors.hubspot.kit import Sandbox, sandbox
+from tests.connectors.hubspot.test_access import app_of
 from tests.connectors.hubspot.test_tasks import target, task
 from tests.connectors.openapi import Documents, needed
+from tests.connectors.running import everything
 
 DELTA = Window(datetime(2020, 1, 1, tzinfo=UTC))
 
@@ -53,19 +51,8 @@ def used(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
             kind.find_target(target().key)
             kind.check_target(remote, target())
             kind.update_target(remote, target(actual=0.5, outcome="missed"))
-        _as_an_app(running)
+        app_of(running)[0].check()
         yield running
-
-
-def _as_an_app(running: Sandbox) -> None:
-    given = app_settings(running.options, running.base)
-    store = Store(Token("expired", given.pop("refresh_token"), datetime.now(UTC)))
-    del given["code"]
-    config = HubSpot.Config.model_validate({**given, "plan": "unlimited"})
-    wire = running.hands.wire(running.seen)
-    app = HubSpot(config, type(wire)(**{**vars(wire), "tokens": store}))
-    running.made.append(app)
-    app.check()
 
 
 def test_every_request_is_as_described(used: Sandbox, documents: Documents) -> None:

@@ -1,8 +1,5 @@
 """Whether a connection works: tokens, apps, companies, rights."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,35 +11,16 @@ from connectors.models import Stream
 from connectors.pipedrive.connector import Pipedrive
 from connectors.pipedrive.sandbox import app_settings
 from connectors.port import Window
-from tests.connectors.pipedrive.kit import Sandbox, records_of, sandbox
+from tests.connectors.hands import Tokens
+from tests.connectors.pipedrive.kit import Sandbox, sandbox
+from tests.connectors.running import everything
 
 
-@dataclass
-class Store:
-    """The tokens of one app."""
-
-    token: Token
-    saved: int = 0
-
-    def load(self) -> Token:
-        return self.token
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        yield
-
-    def save(self, token: Token) -> None:
-        self.token = token
-        self.saved += 1
-
-
-def app_of(running: Sandbox, **config: Any) -> tuple[Pipedrive, Store]:
+def app_of(running: Sandbox, **config: Any) -> tuple[Pipedrive, Tokens]:
     given = {**app_settings(running.options, running.base), "plan": "unlimited", **config}
     del given["code"]
-    store = Store(Token("expired", given.pop("refresh_token"), datetime.now(UTC)))
-    wire = replace(running.hands.wire(), tokens=store)
-    running.made.append(Pipedrive(Pipedrive.Config.model_validate(given), wire))
-    return running.made[-1], store
+    tokens = Tokens(Token("expired", given.pop("refresh_token"), datetime.now(UTC)))
+    return running.app(tokens, **given), tokens
 
 
 def test_a_check_tells_the_company_and_the_user(own: Sandbox) -> None:
@@ -84,11 +62,11 @@ def test_an_address_where_nothing_answers_is_told(own: Sandbox) -> None:
 
 
 def test_an_app_renews_its_token_once_and_keeps_the_pair(own: Sandbox) -> None:
-    app, store = app_of(own)
+    app, tokens = app_of(own)
     assert app.check() == "Sandbox Ltd as Account A"
-    assert store.saved == 1
-    assert records_of(app, Stream.DEALS)
-    assert store.saved == 1
+    assert len(tokens.saved) == 1
+    assert everything(app, Stream.DEALS)
+    assert len(tokens.saved) == 1
     # It calls where the answer with the token tells it to.
     assert app.moved() == {}
 
@@ -102,13 +80,13 @@ def test_an_app_is_told_its_address(own: Sandbox) -> None:
 
 def test_a_token_that_expires_amid_a_read_is_renewed() -> None:
     with sandbox(page=5, access_seconds=90, start_at=datetime(2026, 11, 24, tzinfo=UTC)) as company:
-        app, store = app_of(company)
+        app, tokens = app_of(company)
         pages = app.deals(*_whole(app))
         next(pages)
-        company.clock("2026-11-24T01:00:00Z")
+        company.at("2026-11-24T01:00:00Z")
         found = [one.id for page in pages for one in page.records]
         assert len(found) > 20
-        assert store.saved == 2
+        assert len(tokens.saved) == 2
 
 
 def _whole(app: Pipedrive) -> Any:
@@ -116,8 +94,8 @@ def _whole(app: Pipedrive) -> Any:
 
 
 def test_a_dead_refresh_token_asks_for_consent(own: Sandbox) -> None:
-    app, store = app_of(own)
-    store.token = Token("expired", "dead", datetime.now(UTC))
+    app, tokens = app_of(own)
+    tokens.token = Token("expired", "dead", datetime.now(UTC))
     with pytest.raises(AuthFailed, match="refuses to renew") as error:
         app.check()
     assert "consent" in error.value.next_step
@@ -134,6 +112,5 @@ def test_a_missing_right_is_named() -> None:
 def test_an_app_without_a_token_asks_for_consent(own: Sandbox) -> None:
     given = app_settings(own.options, own.base)
     del given["refresh_token"], given["code"]
-    app = Pipedrive(Pipedrive.Config.model_validate(given), own.hands.wire())
     with pytest.raises(AuthFailed, match="no token"):
-        app.check()
+        own.app(None, **given).check()

@@ -113,7 +113,9 @@ def test_the_sandbox_sends_what_is_understood(own: Sandbox) -> None:
         server.timeout = 5
         url = f"http://127.0.0.1:{server.server_port}/hooks/portal"
         own.http.put("/_sandbox/outgoing-webhook", json={"url": url}).raise_for_status()
-        Thread(target=lambda: own.edit("deals", "3", set={"title": "Other"}), daemon=True).start()
+        Thread(
+            target=lambda: own.edit("deals", "3", {"set": {"title": "Other"}}), daemon=True
+        ).start()
         server.handle_request()
     ((headers, content),) = got
     (event,) = own.connector().verify_hook(headers, content)

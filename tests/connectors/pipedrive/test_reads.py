@@ -13,7 +13,8 @@ from connectors.errors import BadResponse, NoProgress
 from connectors.models import Deal, Lead, LeadStatus, Record, StageKind, Stream
 from connectors.pipedrive.portal.build import CUSTOM, QUALIFIED
 from connectors.port import Partition, Presence, Window, read, readable_streams
-from tests.connectors.pipedrive.kit import Sandbox, Script, good, pages_of, records_of, sandbox
+from tests.connectors.pipedrive.kit import Sandbox, Script, good, sandbox
+from tests.connectors.running import everything, pages_of
 
 STREAMS = [
     Stream.PEOPLE,
@@ -41,8 +42,8 @@ def test_a_stream_holds_what_the_company_holds(company: Sandbox, stream: Stream)
     connector = company.connector(qualified_labels=[QUALIFIED])
     assert stream in readable_streams(connector)
     query = f"?qualified={QUALIFIED}"
-    truth = company.records(stream.value, query)
-    found = {one.id: one for one in records_of(connector, stream)}
+    truth = company.truth(stream.value, query)
+    found = {one.id: one for one in everything(connector, stream)}
     assert found.keys() == truth.keys()
     assert truth or stream is Stream.TASKS
     for key, told in truth.items():
@@ -51,37 +52,37 @@ def test_a_stream_holds_what_the_company_holds(company: Sandbox, stream: Stream)
 
 def test_the_whole_history_comes_from_changelogs(company: Sandbox) -> None:
     connector = company.connector(stage_history="all")
-    truth = company.records("stage_changes", "?history=all")
-    found = {one.id: one for one in records_of(connector, Stream.STAGE_CHANGES)}
+    truth = company.truth("stage_changes", "?history=all")
+    found = {one.id: one for one in everything(connector, Stream.STAGE_CHANGES)}
     assert found.keys() == truth.keys()
-    assert len(truth) > len(company.records("stage_changes"))
+    assert len(truth) > len(company.truth("stage_changes"))
     for key, told in truth.items():
         assert plain(found[key], told) == told
 
 
 def test_archived_records_are_read_and_deleted_ones_are_not(company: Sandbox) -> None:
     connector = company.connector()
-    leads = [one for one in records_of(connector, Stream.LEADS) if isinstance(one, Lead)]
+    leads = [one for one in everything(connector, Stream.LEADS) if isinstance(one, Lead)]
     gone = [one for one in leads if one.status_kind is LeadStatus.DISQUALIFIED]
     assert len(gone) == 2
     assert all(one.closed_at is not None for one in gone)
-    deals = {one.id for one in records_of(connector, Stream.DEALS)}
+    deals = {one.id for one in everything(connector, Stream.DEALS)}
     assert "20" in deals
     assert "61" not in deals
 
 
 def test_a_deal_that_is_archived_is_read_as_changed() -> None:
     with sandbox(start_at=NOW, frozen=True) as company:
-        company.edit("deals", "3", set={"is_archived": True})
+        company.edit("deals", "3", {"set": {"is_archived": True}})
         connector = company.connector()
-        assert [one.id for one in records_of(connector, Stream.DEALS, Window(NOW))] == ["3"]
-        assert "3" in {one.id for one in records_of(connector, Stream.DEALS)}
+        assert [one.id for one in everything(connector, Stream.DEALS, Window(NOW))] == ["3"]
+        assert "3" in {one.id for one in everything(connector, Stream.DEALS)}
 
 
 def test_custom_fields_come_under_our_names(company: Sandbox) -> None:
     connector = company.connector(fields={"group": CUSTOM})
     for stream in (Stream.DEALS, Stream.LEADS):
-        groups = {one.extra["group"] for one in records_of(connector, stream)}
+        groups = {one.extra["group"] for one in everything(connector, stream)}
         assert groups == {f"group {number}" for number in range(4)}
 
 
@@ -89,7 +90,7 @@ def test_more_custom_fields_than_can_be_named_come_all_the_same(company: Sandbox
     others = {f"other{number}": f"{number:040x}" for number in range(15)}
     for fields in ({"group": CUSTOM}, {"group": CUSTOM, **others}):
         connector = company.connector(fields=fields)
-        found = records_of(connector, Stream.DEALS)
+        found = everything(connector, Stream.DEALS)
         found += connector.by_ids(Stream.DEALS, ["1"]).records
         assert {one.extra["group"] for one in found} == {f"group {number}" for number in range(4)}
 
@@ -99,46 +100,43 @@ def test_only_what_changed_since_comes_again_and_the_bound_is_inclusive() -> Non
         connector = company.connector()
         window = Window(NOW)
         for stream in (Stream.DEALS, Stream.LEADS, Stream.CONTACTS, Stream.ACTIVITIES):
-            assert records_of(connector, stream, window) == []
-        lead = next(
-            one for one, told in company.records("leads").items() if told["stage"] == "inbox"
-        )
-        company.edit("deals", "3", set={"status": "won"})
-        company.edit("leads", lead, set={"title": "New title"})
-        (deal,) = records_of(connector, Stream.DEALS, window)
-        (changed,) = records_of(connector, Stream.LEADS, window)
+            assert everything(connector, stream, window) == []
+        lead = next(one for one, told in company.truth("leads").items() if told["stage"] == "inbox")
+        company.edit("deals", "3", {"set": {"status": "won"}})
+        company.edit("leads", lead, {"set": {"title": "New title"}})
+        (deal,) = everything(connector, Stream.DEALS, window)
+        (changed,) = everything(connector, Stream.LEADS, window)
         assert isinstance(deal, Deal)
         assert (deal.id, deal.stage_kind, deal.closed_at) == ("3", StageKind.WON, NOW)
         assert (changed.id, changed.updated_at) == (lead, NOW)
         (page, *_) = pages_of(connector, Stream.DEALS, window)
         assert page.remote_now == NOW
         later = Window(NOW + timedelta(seconds=1))
-        assert records_of(connector, Stream.DEALS, later) == []
+        assert everything(connector, Stream.DEALS, later) == []
 
 
 def test_a_tie_that_is_larger_than_a_page_loses_nothing() -> None:
     """40 leads of an import have one moment, and a page holds 7."""
     with sandbox(records=120, page=7) as company:
         connector = company.connector()
-        found = Counter(one.id for one in records_of(connector, Stream.LEADS))
-        assert found.keys() == company.records("leads").keys()
+        found = Counter(one.id for one in everything(connector, Stream.LEADS))
+        assert found.keys() == company.truth("leads").keys()
         assert (
-            max(Counter(one["updated_at"] for one in company.records("leads").values()).values())
-            > 30
+            max(Counter(one["updated_at"] for one in company.truth("leads").values()).values()) > 30
         )
 
 
 def test_leads_that_move_while_they_are_paged_are_not_skipped() -> None:
     with sandbox(records=120, page=10) as company:
         connector = company.connector()
-        first = list(company.records("leads"))
+        first = list(company.truth("leads"))
         share = connector.partitions(Stream.LEADS, Window())[0]
         pages = read(connector, Stream.LEADS, Window(), share)
         found = {one.id for one in next(pages).records}
         for moved in sorted(found)[:5]:
-            company.edit("leads", moved, set={"title": "Moved"})
+            company.edit("leads", moved, {"set": {"title": "Moved"}})
         found |= {one.id for page in pages for one in page.records}
-        current = {one for one in first if company.records("leads")[one]["stage"] == "inbox"}
+        current = {one for one in first if company.truth("leads")[one]["stage"] == "inbox"}
         assert current - found == set()
 
 
@@ -172,19 +170,19 @@ def test_an_empty_page_with_a_cursor_is_not_the_end() -> None:
     row = {"id": 1, "add_time": "2026-11-20T10:00:00Z"}
     answers = {None: good([], "a"), "a": good([row], "b"), "b": good(None)}
     script = Script(lambda request: answers[request.url.params.get("cursor")])
-    assert [one.id for one in records_of(script.connector(), Stream.CONTACTS)] == ["1"]
+    assert [one.id for one in everything(script.connector(), Stream.CONTACTS)] == ["1"]
 
 
 def test_a_cursor_that_leads_back_to_itself_ends_the_read() -> None:
     script = Script(lambda _: good([], "same"))
     with pytest.raises(BadResponse, match="back to itself"):
-        records_of(script.connector(), Stream.CONTACTS)
+        everything(script.connector(), Stream.CONTACTS)
 
 
 def test_rows_out_of_order_are_a_bad_answer() -> None:
     rows = [{"id": number, "add_time": "2026-11-20T10:00:00Z"} for number in (2, 1)]
     with pytest.raises(BadResponse, match="not in order"):
-        records_of(Script(lambda _: rows).connector(), Stream.CONTACTS)
+        everything(Script(lambda _: rows).connector(), Stream.CONTACTS)
 
 
 def test_an_archive_that_never_stands_still_is_given_up() -> None:
@@ -212,7 +210,7 @@ def test_the_bound_of_leads_moves_along_so_that_no_offset_is_needed() -> None:
         left = [row for row in rows if row["update_time"] >= since.replace("Z", ".000Z")]
         return good(left[:2], start=0, more_items_in_collection=len(left) > 2)
 
-    found = records_of(Script(answer).connector(), Stream.LEADS, Window(NOW - timedelta(days=30)))
+    found = everything(Script(answer).connector(), Stream.LEADS, Window(NOW - timedelta(days=30)))
     assert {one.id for one in found} == {"a-00", "a-01", "a-02", "a-03"}
     assert [start for _, start in asked] == ["0", "0", "0"]
     assert [since for since, _ in asked][1:] == ["2026-11-20T10:00:01Z", "2026-11-20T10:00:02Z"]
@@ -227,15 +225,15 @@ def test_leads_that_were_deleted_meanwhile_are_not_skipped_in_a_tie() -> None:
         for _ in range(3):
             found |= {one.id for one in next(pages).records}
         for gone in sorted(found)[:3]:
-            company.edit("leads", gone, delete=True)
+            company.edit("leads", gone, {"delete": True})
         found |= {one.id for page in pages for one in page.records}
-        inbox = {k for k, told in company.records("leads").items() if told["stage"] == "inbox"}
+        inbox = {k for k, told in company.truth("leads").items() if told["stage"] == "inbox"}
         assert inbox - found == set()
 
 
 def test_single_records_come_again_with_what_archives_hold(own: Sandbox) -> None:
     connector = own.connector()
-    archived = next(k for k, one in own.records("leads").items() if one["stage"] == "archived")
+    archived = next(k for k, one in own.truth("leads").items() if one["stage"] == "archived")
     page = connector.by_ids(Stream.LEADS, [archived, "00000000-0000-4000-8000-000000000000"])
     assert [one.id for one in page.records] == [archived]
     assert isinstance(page.records[0], Lead)
@@ -245,15 +243,15 @@ def test_single_records_come_again_with_what_archives_hold(own: Sandbox) -> None
         "20",
     ]
     for stream in (Stream.PEOPLE, Stream.PIPELINES, Stream.STAGE_CHANGES, Stream.CONTACTS):
-        wanted = sorted(own.records(stream.value))[:2]
+        wanted = sorted(own.truth(stream.value))[:2]
         found = connector.by_ids(stream, wanted).records
         assert sorted(one.id for one in found) == wanted
 
 
 def test_gone_hidden_and_archived_records_are_told_apart(own: Sandbox) -> None:
     connector = own.connector()
-    own.edit("deals", "2", hide=True)
-    own.edit("deals", "5", delete=True)
+    own.edit("deals", "2", {"hide": True})
+    own.edit("deals", "5", {"delete": True})
     assert connector.presence(Stream.DEALS, ["1", "2", "5", "20", "41", "7777"]) == {
         "1": Presence.PRESENT,
         "2": Presence.HIDDEN,
@@ -262,7 +260,7 @@ def test_gone_hidden_and_archived_records_are_told_apart(own: Sandbox) -> None:
         "41": Presence.DELETED,
         "7777": Presence.DELETED,
     }
-    assert "2" not in {one.id for one in records_of(connector, Stream.DEALS)}
+    assert "2" not in {one.id for one in everything(connector, Stream.DEALS)}
     assert connector.presence(Stream.PEOPLE, ["21", "99"]) == {
         "21": Presence.PRESENT,
         "99": Presence.DELETED,
@@ -272,11 +270,11 @@ def test_gone_hidden_and_archived_records_are_told_apart(own: Sandbox) -> None:
 
 def test_a_converted_lead_is_gone_and_its_deal_names_it(own: Sandbox) -> None:
     connector = own.connector()
-    lead = next(k for k, one in own.records("leads").items() if one["stage"] == "inbox")
-    deal_id = own.edit("leads", lead, convert=True)
-    assert lead not in {one.id for one in records_of(connector, Stream.LEADS)}
+    lead = next(k for k, one in own.truth("leads").items() if one["stage"] == "inbox")
+    deal_id = own.edit("leads", lead, {"convert": True})
+    assert lead not in {one.id for one in everything(connector, Stream.LEADS)}
     assert connector.presence(Stream.LEADS, [lead]) == {lead: Presence.DELETED}
-    deals = {one.id: one for one in records_of(connector, Stream.DEALS)}
+    deals = {one.id: one for one in everything(connector, Stream.DEALS)}
     deal = deals[deal_id]
     assert isinstance(deal, Deal)
     assert deal.lead == lead
@@ -319,12 +317,12 @@ def test_moves_add_up_from_pull_to_pull() -> None:
         seen: set[str] = set()
         for number, stage in enumerate((7, 8, 9), 1):
             now = NOW + timedelta(hours=number)
-            company.clock(now.isoformat())
-            company.edit("deals", "1", set={"stage_id": stage})
-            found = records_of(connector, Stream.STAGE_CHANGES, Window(now))
+            company.at(now.isoformat())
+            company.edit("deals", "1", {"set": {"stage_id": stage}})
+            found = everything(connector, Stream.STAGE_CHANGES, Window(now))
             seen |= {one.id for one in found if re.match(r"1:\d+:", one.id)}
         assert len(seen) == 3
-        assert seen <= company.records("stage_changes", "?history=all").keys()
+        assert seen <= company.truth("stage_changes", "?history=all").keys()
 
 
 def test_the_fields_of_deals_can_be_discovered(company: Sandbox) -> None:

@@ -10,12 +10,13 @@ from connectors.models import Stream
 from connectors.pipedrive.connector import Pipedrive
 from connectors.pipedrive.portal.build import CUSTOM
 from connectors.port import Window, readable_streams
-from tests.connectors.openapi import Documents, Recording, needed
+from tests.connectors.openapi import Documents, needed
 from tests.connectors.pipedrive.described import LEFT_OUT, described
-from tests.connectors.pipedrive.kit import Sandbox, records_of, sandbox
+from tests.connectors.pipedrive.kit import sandbox
 from tests.connectors.pipedrive.test_access import app_of
 from tests.connectors.pipedrive.test_targets import goal, target
 from tests.connectors.pipedrive.test_tasks import task
+from tests.connectors.running import everything
 
 DELTA = Window(datetime(2020, 1, 1, tzinfo=UTC))
 
@@ -29,12 +30,10 @@ def documents() -> Documents:
 def sent(documents: Documents) -> Iterator[list[httpx.Request]]:
     """Whatever the connector sends, in a company that it does everything with."""
     with sandbox(records=40, page=10) as running:
-        seen = Recording(httpx.HTTPTransport())
         for history in ("latest", "all"):
-            _everything(running.connector(seen, fields={"group": CUSTOM}, stage_history=history))
-        _as_an_app(running, seen)
-        yield seen.requests
-        seen.close()
+            _everything(running.connector(fields={"group": CUSTOM}, stage_history=history))
+        app_of(running)[0].check()
+        yield running.seen.requests
 
 
 def _everything(connector: Pipedrive) -> None:
@@ -42,11 +41,11 @@ def _everything(connector: Pipedrive) -> None:
     made = connector.create_task(task(bind_deals=["3"]))
     for stream in readable_streams(connector):
         for window in (Window(), DELTA):
-            ids = [record.id for record in records_of(connector, stream, window)]
+            ids = [record.id for record in everything(connector, stream, window)]
             connector.presence(stream, ids[:3])
             connector.by_ids(stream, ids[:3])
         connector.fields(stream)
-    connector.create_task(task(bind_leads=[records_of(connector, Stream.LEADS)[0].id], key="k-2"))
+    connector.create_task(task(bind_leads=[everything(connector, Stream.LEADS)[0].id], key="k-2"))
     connector.update_task(made, task(title="Other"))
     connector.complete_task(made)
     connector.reopen_task(made)
@@ -58,15 +57,6 @@ def _everything(connector: Pipedrive) -> None:
         connector.find_target(wanted.key)
         connector.check_target(remote, wanted)
         connector.update_target(remote, wanted)
-
-
-def _as_an_app(running: Sandbox, seen: Recording) -> None:
-    app, store = app_of(running)
-    app.close()
-    again = Pipedrive(app.config, type(app.wire)(**{**vars(app.wire), "transport": seen}))
-    running.made.append(again)
-    again.check()
-    assert store.saved == 1
 
 
 def test_every_request_is_as_described(sent: list[httpx.Request], documents: Documents) -> None:
@@ -82,20 +72,15 @@ def test_what_the_documents_leave_out_is_sent_and_still_left_out(
     assert documents.excused(sent) == LEFT_OUT.keys()
 
 
-def test_every_call_costs_what_its_description_says(
-    documents: Documents,
-) -> None:
+def test_every_call_costs_what_its_description_says(documents: Documents) -> None:
     """The price that the budget is told, by the document's own figure."""
     with sandbox(records=20) as running:
-        seen = Recording(httpx.HTTPTransport())
-        _everything(running.connector(seen, plan="lite", stage_history="all"))
+        _everything(running.connector(plan="lite", stage_history="all"))
         costs = running.hands.limiter.costs
-        assert len(costs) == len(seen.requests)
-        for request, cost in zip(seen.requests, costs, strict=True):
+        for request, cost in zip(running.seen.requests, costs, strict=True):
             found = documents.find(request)
             if found is not None:
                 assert cost == found.operation["x-token-cost"], found.name
-        seen.close()
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_what_is_archived_has_its_own_list_and_cannot_be_edited(own: Sandbox) ->
     assert {row["id"] for row in archived} == {20, 40}
     assert listed & {20, 40} == set()
     assert own.call("PATCH", "v2/deals/20", json={"title": "x"}).status_code == 400
-    own.edit("deals", "5", delete=True)
+    own.edit("deals", "5", {"delete": True})
     # Those of the seed were deleted more than 30 days ago.
     (deleted,) = own.call("GET", "v2/deals", params={"status": "deleted"}).json()["data"]
     assert (deleted["id"], deleted["status"]) == (5, "deleted")
@@ -190,7 +190,7 @@ def test_the_same_seed_gives_the_same_company() -> None:
     found = []
     for _ in range(2):
         with sandbox(seed=3, records=30) as running:
-            found.append([running.records(name) for name in ("leads", "deals", "activities")])
+            found.append([running.truth(name) for name in ("leads", "deals", "activities")])
     assert found[0] == found[1]
 
 

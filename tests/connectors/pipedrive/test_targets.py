@@ -7,7 +7,8 @@ import pytest
 
 from connectors.errors import OutcomeUnknown, Rejected
 from connectors.models import KpiTarget, Stream
-from tests.connectors.pipedrive.kit import Sandbox, records_of
+from tests.connectors.pipedrive.kit import Sandbox
+from tests.connectors.running import everything
 
 
 def target(**changed: Any) -> KpiTarget:
@@ -71,7 +72,7 @@ def test_any_other_target_becomes_an_activity(own: Sandbox) -> None:
     assert shown["done"] is True
     # It is neither a task of ours nor a contact with anybody.
     for stream in (Stream.TASKS, Stream.ACTIVITIES):
-        assert made not in {one.id for one in records_of(connector, stream)}
+        assert made not in {one.id for one in everything(connector, stream)}
 
 
 def test_a_segment_cannot_be_a_goal_and_an_owner_may_be_missing(own: Sandbox) -> None:

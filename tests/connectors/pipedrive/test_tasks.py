@@ -10,7 +10,8 @@ from connectors.models import RemoteTask, Stream, Task, TaskStatus
 from connectors.pipedrive.connector import Pipedrive
 from connectors.pipedrive.notes import from_note, key_in, to_note
 from connectors.port import Presence
-from tests.connectors.pipedrive.kit import Sandbox, records_of
+from tests.connectors.pipedrive.kit import Sandbox
+from tests.connectors.running import everything
 
 KEY = "D-email-ctr:designer"
 DUE = datetime(2026, 12, 14, 17, 0, tzinfo=UTC)
@@ -37,18 +38,18 @@ def test_a_task_comes_back_as_it_was_written(own: Sandbox) -> None:
     connector = own.connector()
     made = connector.create_task(task(bind_deals=["3"]))
     connector.stamp_task(made, task())
-    (found,) = records_of(connector, Stream.TASKS)
+    (found,) = everything(connector, Stream.TASKS)
     assert isinstance(found, RemoteTask)
     assert (found.id, found.key, found.title) == (made, KEY, "Nouveau gabarit")
     assert (found.owner, found.due_at, found.status) == ("22", DUE, TaskStatus.OPEN)
     assert found.description == task().description
     assert own.call("GET", f"v2/activities/{made}").json()["data"]["deal_id"] == 3
     # It is no contact with the deal that it is about.
-    assert made not in {one.id for one in records_of(connector, Stream.ACTIVITIES)}
+    assert made not in {one.id for one in everything(connector, Stream.ACTIVITIES)}
 
 
 def test_a_task_stands_at_a_lead_where_there_is_no_deal(own: Sandbox) -> None:
-    lead = next(iter(own.records("leads")))
+    lead = next(iter(own.truth("leads")))
     made = own.connector().create_task(task(bind_leads=[lead]))
     assert own.call("GET", f"v2/activities/{made}").json()["data"]["lead_id"] == lead
 
@@ -73,7 +74,7 @@ def test_it_is_completed_opened_again_and_deleted(own: Sandbox) -> None:
 def test_only_what_is_asked_for_is_overwritten(own: Sandbox) -> None:
     connector = own.connector()
     made = connector.create_task(task())
-    own.edit("tasks", made, set={"subject": "Theirs"})
+    own.edit("tasks", made, {"set": {"subject": "Theirs"}})
     later = task(title="Ours", owner="23", due_at=DUE + timedelta(days=1))
     connector.update_task(made, later, ["due_at"])
     found = read_back(connector, made)
@@ -143,7 +144,7 @@ def test_what_is_refused_is_told(own: Sandbox) -> None:
 def test_a_day_without_a_time_is_due_when_it_is_over(own: Sandbox) -> None:
     connector = own.connector()
     made = connector.create_task(task())
-    own.edit("tasks", made, set={"due_date": "2026-12-20", "due_time": None})
+    own.edit("tasks", made, {"set": {"due_date": "2026-12-20", "due_time": None}})
     assert read_back(connector, made).due_at == datetime(2026, 12, 20, 23, 59, tzinfo=UTC)
 
 

@@ -20,13 +20,14 @@ from connectors.errors import (
 from connectors.models import Stream
 from connectors.pipedrive.config import PipedriveConfig
 from connectors.pipedrive.wire import Forbidden
-from tests.connectors.pipedrive.kit import COMPANY, TOKEN, Script, bad, good, records_of
+from tests.connectors.pipedrive.kit import COMPANY, TOKEN, Script, bad, good
+from tests.connectors.running import everything
 from workers.limits import MemoryLimiter
 
 
 def refused(answer: httpx.Response) -> ConnectorError:
     with pytest.raises(ConnectorError) as told:
-        records_of(Script(lambda _: answer).connector(), Stream.PEOPLE)
+        everything(Script(lambda _: answer).connector(), Stream.PEOPLE)
     return told.value
 
 
@@ -74,7 +75,7 @@ def test_a_page_of_the_cdn_pauses_everything_and_revokes_nothing() -> None:
 def test_a_used_up_day_is_not_asked_in_a_loop(headers: Any, seconds: float) -> None:
     script = Script(lambda _: bad(429, "Rate limit exceeded", **headers))
     with pytest.raises(RateLimited) as told:
-        records_of(script.connector(), Stream.PEOPLE)
+        everything(script.connector(), Stream.PEOPLE)
     assert told.value.retry_after == seconds
     assert len(script.calls) == 1
     assert script.hands.limiter.refusals == [seconds]
@@ -83,7 +84,7 @@ def test_a_used_up_day_is_not_asked_in_a_loop(headers: Any, seconds: float) -> N
 def test_a_burst_is_waited_out() -> None:
     answers = iter([bad(429, x_ratelimit_reset="2"), bad(429), good([])])
     script = Script(lambda _: next(answers))
-    assert records_of(script.connector(), Stream.PEOPLE) == []
+    assert everything(script.connector(), Stream.PEOPLE) == []
     assert script.hands.limiter.refusals == [2.0, 2.0]
     assert min(script.hands.slept) >= 2.0
 
@@ -99,7 +100,7 @@ def test_each_call_takes_its_price() -> None:
         (Stream.DEALS, [10, 20]),
     ):
         script.hands.limiter.costs.clear()
-        records_of(connector, stream)
+        everything(connector, stream)
         assert script.hands.limiter.costs == cost
 
 
@@ -118,7 +119,7 @@ def test_pulls_leave_the_last_fifth_of_the_day_to_writes() -> None:
     pull = script.connector(bulk=True)
     script.connector().complete_task("1")
     with pytest.raises(RateLimited, match="four fifths"):
-        records_of(pull, Stream.CONTACTS)
+        everything(pull, Stream.CONTACTS)
     script.connector().complete_task("1")
     assert [one.method for one in script.calls] == ["PATCH", "PATCH"]
 
@@ -172,7 +173,7 @@ def test_a_sandbox_without_limits_has_no_budget() -> None:
 def test_the_token_is_in_a_header_and_in_no_error() -> None:
     script = Script(lambda _: bad(400, f"wrong token {TOKEN}"))
     with pytest.raises(Rejected) as told:
-        records_of(script.connector(), Stream.PEOPLE)
+        everything(script.connector(), Stream.PEOPLE)
     assert TOKEN not in str(told.value)
     (call,) = script.calls
     assert call.headers["x-api-token"] == TOKEN
