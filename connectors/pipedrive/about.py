@@ -6,6 +6,7 @@ SCOPES = {
     "contacts:read": "persons; needed",
     "activities:full": "activities, and tasks as activities; needed",
     "users:read": "people; needed",
+    "recents:read": "changelogs, where stage_history is all",
     "goals:full": "KPI targets as goals; without it those KPIs have no target in Pipedrive",
     "admin": "only for whoever makes the webhooks",
 }

@@ -1,14 +1,15 @@
 """Whether a connection works: the token is good, of the right company, and sees everything."""
 
-from collections.abc import Callable
 from datetime import datetime
 from difflib import get_close_matches
 
 from msgspec import Struct
 
-from connectors.errors import ConnectorError, NotFound, NotPermitted, Unavailable
+from connectors.errors import NotFound, NotPermitted, Unavailable
 from connectors.http import UNREACHABLE
+from connectors.models import Stream
 from connectors.pipedrive.config import PipedriveConfig
+from connectors.pipedrive.fields import remote_fields
 from connectors.pipedrive.wire import Company, Forbidden, decode
 
 READS = (
@@ -20,8 +21,14 @@ READS = (
 )
 
 
+CHANGES = "recents:read"
+
+
+class Numbered(Struct, frozen=True):
+    id: int
+
+
 class Access(Struct, frozen=True):
-    app: str = ""
     admin: bool = False
 
 
@@ -33,15 +40,15 @@ class Me(Struct, frozen=True):
     company_domain: str | None = None
     access: list[Access] | None = None
 
+    @property
+    def sees_less(self) -> bool:
+        """Visibility groups hide rows without an error from who is no administrator."""
+        return bool(self.access) and not any(one.admin for one in self.access or ())
+
 
 class Kind(Struct, frozen=True):
     key_string: str
     active_flag: bool = True
-
-
-class Field(Struct, frozen=True):
-    field_code: str
-    field_name: str | None = None
 
 
 def whoami(company: Company) -> tuple[Me, datetime | None]:
@@ -68,52 +75,50 @@ def check(company: Company, config: PipedriveConfig) -> str:
             f"The token is of company {me.company_id}, not {config.company_id}.",
             next_step="Connect with a token of the same company, or under another name.",
         )
-    for path, params, cost, scope in READS:
-        _allowed(lambda p=path, q=params, c=cost: company.read(p, q, c), scope)  # type: ignore[misc]  # bound early on purpose
+    _check_rights(company, config)
     _check_kind(company, config)
     _check_fields(company, config)
     name = me.company_name or me.company_domain or host
-    return f"{name} as {me.name or f'user {me.id}'}"
+    limits = ", who is no administrator" if me.sees_less else ""
+    return f"{name} as {me.name or f'user {me.id}'}{limits}"
 
 
-def _allowed(ask: Callable[[], object], scope: str) -> None:
-    try:
-        ask()
-    except Forbidden as error:
-        raise NotPermitted(
-            f"The key lacks the right {scope}: {error.message}",
-            next_step="Give the user or the app that right in Pipedrive, then run a check.",
-        ) from error
+def _check_rights(company: Company, config: PipedriveConfig) -> None:
+    reads = list(READS)
+    if config.stage_history == "all":
+        deals = company.get("v2/deals", list[Numbered], 10, {"limit": 1})
+        reads += [(f"v1/deals/{one.id}/changelog", {"limit": 1}, 20, CHANGES) for one in deals]
+    for path, params, cost, scope in reads:
+        try:
+            company.read(path, params, cost)
+        except Forbidden as error:
+            raise NotPermitted(
+                f"The key lacks the right {scope}: {error.message}",
+                next_step="Give the user or the app that right in Pipedrive, then run a check.",
+            ) from error
 
 
 def _check_kind(company: Company, config: PipedriveConfig) -> None:
     """An unknown type of activity would refuse every task."""
-    known = [one.key_string for one in _kinds(company) if one.active_flag]
+    kinds = company.get("v1/activityTypes", list[Kind], 20)
+    known = [one.key_string for one in kinds if one.active_flag]
     if config.task_type in known:
         return
     near = get_close_matches(config.task_type, known, n=1)
     meant = f"Did you mean {near[0]}? " if near else ""
-    raise _wrong(
+    raise NotPermitted(
         f"Pipedrive has no active activity type {config.task_type!r}.",
-        f"{meant}task_type may be: {', '.join(known)}.",
+        next_step=f"{meant}task_type may be: {', '.join(known)}.",
     )
-
-
-def _kinds(company: Company) -> list[Kind]:
-    return company.get("v1/activityTypes", list[Kind], 20)
 
 
 def _check_fields(company: Company, config: PipedriveConfig) -> None:
     if not config.fields:
         return
-    known = {field.field_code for field in company.every("v2/dealFields", list[Field], 10).rows}
+    known = {field.name for field in remote_fields(company, Stream.DEALS)}
     unknown = sorted(set(config.fields.values()) - known)
     if unknown:
-        raise _wrong(
+        raise NotPermitted(
             f"Deals have no field {', '.join(unknown)}.",
-            "Correct the mapping of custom fields, then run a check.",
+            next_step="Correct the mapping of custom fields, then run a check.",
         )
-
-
-def _wrong(message: str, next_step: str) -> ConnectorError:
-    return NotPermitted(message, next_step=next_step)

@@ -11,12 +11,12 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from connectors.errors import BadResponse
+from connectors.errors import NotFound
 from connectors.models import StageChange
-from connectors.pipedrive.mapping import KINDS, moment, to_latest_moves, to_move
+from connectors.pipedrive.mapping import KINDS, to_latest_moves, to_move, utc
 from connectors.pipedrive.paging import Listing, by_cursor
 from connectors.pipedrive.rows import ChangeRow, DealRow, StageRow
-from connectors.pipedrive.wire import Company, listed
+from connectors.pipedrive.wire import Company
 from connectors.port import Page, Partition, Window
 
 CHANGELOG = 20
@@ -43,17 +43,24 @@ class History:
 
     def changes(self, row: DealRow) -> tuple[Sequence[StageChange], int]:
         """All moves of a deal, and how many requests they took."""
-        rows, requests = self._changelog(row.id)
+        path = f"v1/deals/{row.id}/changelog"
+        try:
+            log = self._company.every(path, list[ChangeRow], CHANGELOG)
+        except NotFound:
+            # Deleted since it was listed.
+            return (), 1
+        # Oldest first, whatever the order of the pages.
+        rows = sorted(log.rows, key=lambda one: utc(one.time))
         stage = next((str(one.old_value) for one in rows if one.field_key == STAGE), None)
         stage = stage or str(row.stage_id)
         moves = [self._move(row.id, stage, row.add_time)]
         for one in rows:
             if one.field_key == STAGE:
                 stage = str(one.new_value)
-                moves.append(self._move(row.id, stage, moment(one.time)))
+                moves.append(self._move(row.id, stage, utc(one.time)))
             elif one.field_key == STATUS and one.new_value in KINDS:
-                moves.append(self._move(row.id, stage, moment(one.time), str(one.new_value)))
-        return moves, requests
+                moves.append(self._move(row.id, stage, utc(one.time), str(one.new_value)))
+        return moves, log.requests
 
     def _with_changelogs(
         self, listing: Listing[DealRow, Any], window: Window, share: Partition
@@ -76,22 +83,6 @@ class History:
                     requests += asked
             rows.clear()
             yield replace(page, records=records, requests=requests)
-
-    def _changelog(self, deal: int) -> tuple[list[ChangeRow], int]:
-        """Oldest first, whatever the order of the pages."""
-        rows: list[ChangeRow] = []
-        cursor: str | None = None
-        for asked in range(1, 1000):
-            params = {"limit": 500, "cursor": cursor}
-            read = self._company.read(f"v1/deals/{deal}/changelog", params, CHANGELOG)
-            rows += listed(read.envelope.data, list[ChangeRow])
-            following = read.envelope.next_cursor
-            if following is None:
-                return sorted(rows, key=lambda one: moment(one.time)), asked
-            if following == cursor:
-                break
-            cursor = following
-        raise BadResponse(f"The changelog of deal {deal} has no end.")
 
     def _move(self, deal: int, stage: str, at: datetime, status: str | None = None) -> StageChange:
         return to_move(deal, stage, self._pipelines.get(stage), at, status)

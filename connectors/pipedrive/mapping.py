@@ -242,8 +242,11 @@ def to_stages(stages: Sequence[StageRow], pipelines: Sequence[PipelineRow]) -> l
 
 
 def moment(text: str) -> datetime:
+    return utc(datetime.fromisoformat(text))
+
+
+def utc(at: datetime) -> datetime:
     """v1 tells moments without an offset in UTC."""
-    at = datetime.fromisoformat(text)
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 

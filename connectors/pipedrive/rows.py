@@ -105,9 +105,9 @@ class PipelineRow(Struct, frozen=True, kw_only=True):
 
 
 class ChangeRow(Struct, frozen=True, kw_only=True):
-    """One change of one field of a deal."""
+    """One change of one field of a deal. `time` is UTC without saying so, as v1 has it."""
 
-    field_key: str
+    field_key: str | None = None
     old_value: Any = None
     new_value: Any = None
-    time: str
+    time: datetime

@@ -5,7 +5,7 @@ activity at its recheck date, whose note holds the figures. Ids of goals have 24
 those of activities are numbers.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -22,10 +22,14 @@ GOAL_ID = 24
 LONGEST_TITLE = 180
 
 
+class Expected(Struct, frozen=True):
+    target: float | None = None
+
+
 class Goal(Struct, frozen=True):
     id: str
     title: str | None = None
-    expected_outcome: dict[str, Any] = {}
+    expected_outcome: Expected = Expected()
 
 
 class Goals(Struct, frozen=True):
@@ -77,8 +81,7 @@ class Targets:
         found = [
             goal.id
             for name in dict.fromkeys(self._goals.values())
-            for active in ("true", "false")
-            for goal in self._found(name, active)
+            for goal in self._goals_of(name)
             if (goal.title or "").endswith(_suffix(key))
         ]
         rows = recent(self._company, self._now(), lambda row: key_in(row.note, TARGET) == key)
@@ -86,15 +89,11 @@ class Targets:
 
     def check(self, remote_id: str, target: KpiTarget) -> None:
         if _is_goal_id(remote_id):
-            names = [self._goals[target.kpi]] if target.kpi in self._goals else []
-            goals = [
-                goal
-                for name in names
-                for active in ("true", "false")
-                for goal in self._found(name, active)
-                if goal.id == remote_id
-            ]
-            if goals and goals[0].expected_outcome.get("target") == target.target:
+            name = self._goals.get(target.kpi)
+            goals = self._goals_of(name) if name else ()
+            if (remote_id, target.target) in (
+                (one.id, one.expected_outcome.target) for one in goals
+            ):
                 return
         else:
             note = self._company.get(f"v2/activities/{int(remote_id)}", Noted, GET).note or ""
@@ -131,9 +130,11 @@ class Targets:
             "interval": _interval(target),
         }
 
-    def _found(self, name: str, active: str) -> list[Goal]:
-        params = {"type.name": name, "is_active": active}
-        return self._company.get("v1/goals/find", Goals, FIND, params).goals or []
+    def _goals_of(self, name: str) -> Iterator[Goal]:
+        """Those that are active, then those that are over."""
+        for active in ("true", "false"):
+            params = {"type.name": name, "is_active": active}
+            yield from self._company.get("v1/goals/find", Goals, FIND, params).goals or ()
 
     def _owner(self, target: KpiTarget) -> int:
         return int(target.owner) if target.owner else self._me()

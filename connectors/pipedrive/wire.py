@@ -98,17 +98,20 @@ class Company:
         return Read(opened(answer), clock_of(answer))
 
     def every(self, path: str, into: type[list[T]], cost: int) -> "Every[T]":
-        """All rows of a list of v2 that is short as a rule."""
+        """All rows of a list by cursor that is short as a rule."""
         rows: list[T] = []
         cursor: str | None = None
         now: datetime | None = None
-        for asked in range(1, MOST_PAGES):
+        for asked in range(1, MOST_PAGES + 1):
             read = self.read(path, {"limit": 500, "cursor": cursor}, cost)
             now = now or read.now
             rows += listed(read.envelope.data, into)
-            cursor = read.envelope.next_cursor
-            if cursor is None:
+            following = read.envelope.next_cursor
+            if following is None:
                 return Every(rows, now, asked)
+            if following == cursor:
+                break
+            cursor = following
         raise BadResponse(f"The list {path} has no end.")
 
     def get(

@@ -41,7 +41,6 @@ def build(options: SandboxOptions, clock: Clock) -> Company:
         currencies=[{"id": n, "code": c, "active_flag": True} for n, c in enumerate(CURRENCIES, 1)],
         deal_fields=_fields(),
     )
-    # Deals that an account does not count: archived and deleted ones.
     many = options.records
     for number in range(1, many // 3 + 2):
         _person(company, number, random)
@@ -53,7 +52,7 @@ def build(options: SandboxOptions, clock: Clock) -> Company:
         _activity(company, number, random)
     # Ids go on where the seed ended.
     for kind, table in (("deal", company.deals), ("activity", company.activities)):
-        company.last[kind] = max(9000, *(row for row in table.rows)) if table.rows else 9000
+        company.last[kind] = max([9000, *table.rows])
     return company
 
 
@@ -179,7 +178,6 @@ def _deal(company: Company, number: int, random: Random, extra: bool) -> None:
         log.append((at, "status", "open", status))
     if log:
         company.changelog[number] = log
-    lead = None
     company.deals.put(
         {
             "id": number,
@@ -202,7 +200,7 @@ def _deal(company: Company, number: int, random: Random, extra: bool) -> None:
             "expected_close_date": None,
             "origin": random.choice(ORIGINS),
             "channel_id": random.choice(CHANNELS),
-            "source_lead_id": lead,
+            "source_lead_id": None,
             # The last ones are deleted, and a twentieth is archived.
             "is_archived": not extra and number % 20 == 0,
             "is_deleted": extra,

@@ -15,6 +15,7 @@ ALL_SCOPES = (
     "contacts:full",
     "users:read",
     "goals:full",
+    "recents:read",
     "admin",
 )
 

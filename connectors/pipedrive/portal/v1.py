@@ -183,7 +183,7 @@ OPERATIONS: Operations = {
     ("GET", "currencies"): Operation(
         20, "base", lambda c: Result(c.company.currencies), Fields({"term": any_text})
     ),
-    ("GET", "deals/{}/changelog"): Operation(20, "deals:read", changelog, Fields({**PAGES})),
+    ("GET", "deals/{}/changelog"): Operation(20, "recents:read", changelog, Fields({**PAGES})),
     **goals.OPERATIONS,
     ("GET", "webhooks"): Operation(10, "admin", hooks),
     ("POST", "webhooks"): Operation(10, "admin", add_hook, body=HOOK),

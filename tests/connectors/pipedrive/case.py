@@ -123,7 +123,7 @@ CASE = Case(
     hooks=Hooks(post, "hook_password"),
     faults=faults,
     not_applicable={
-        "index-lag": "Lists are read from the database, which shows a change at once.",
+        "index-lag": "Lists come from the database; only the search has an index that lags.",
         "archive": "An archived deal is kept with all it was, and is read from its own list.",
         "whole-batch-refused": "There are no batches of writes: each task is made by its own call.",
     },

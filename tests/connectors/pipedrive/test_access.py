@@ -9,6 +9,7 @@ from connectors.auth import Token
 from connectors.errors import AuthFailed, NotPermitted, Unavailable
 from connectors.models import Stream
 from connectors.pipedrive.connector import Pipedrive
+from connectors.pipedrive.portal.options import ALL_SCOPES
 from connectors.pipedrive.sandbox import app_settings
 from connectors.port import Window
 from tests.connectors.hands import Tokens
@@ -25,6 +26,11 @@ def app_of(running: Sandbox, **config: Any) -> tuple[Pipedrive, Tokens]:
 
 def test_a_check_tells_the_company_and_the_user(own: Sandbox) -> None:
     assert own.connector().check() == "Sandbox Ltd as Account A"
+
+
+def test_who_sees_less_than_an_administrator_is_told() -> None:
+    with sandbox(records=4, admin=False) as company:
+        assert company.connector().check() == "Sandbox Ltd as Account A, who is no administrator"
 
 
 def test_a_wrong_token_is_refused_and_not_tried_again(own: Sandbox) -> None:
@@ -106,6 +112,16 @@ def test_a_missing_right_is_named() -> None:
     with sandbox(scopes=scopes) as company:
         app, _ = app_of(company)
         with pytest.raises(NotPermitted, match="leads:read"):
+            app.check()
+
+
+def test_the_right_to_changelogs_is_asked_for_where_they_are_read() -> None:
+    scopes = [each for each in ALL_SCOPES if each != "recents:read"]
+    with sandbox(records=4, scopes=scopes) as company:
+        assert app_of(company)[0].check()
+    with sandbox(records=4, scopes=scopes) as company:
+        app, _ = app_of(company, stage_history="all")
+        with pytest.raises(NotPermitted, match="recents:read"):
             app.check()
 
 

@@ -13,7 +13,7 @@ from connectors.errors import BadResponse, NoProgress
 from connectors.models import Deal, Lead, LeadStatus, Record, StageKind, Stream
 from connectors.pipedrive.portal.build import CUSTOM, QUALIFIED
 from connectors.port import Partition, Presence, Window, read, readable_streams
-from tests.connectors.pipedrive.kit import Sandbox, Script, good, sandbox
+from tests.connectors.pipedrive.kit import Sandbox, Script, bad, good, sandbox
 from tests.connectors.running import everything, pages_of
 
 STREAMS = [
@@ -26,6 +26,7 @@ STREAMS = [
     Stream.ACTIVITIES,
     Stream.TASKS,
 ]
+MOMENT = "2026-11-20T10:00:00Z"
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 
 
@@ -308,6 +309,34 @@ def test_more_stages_than_a_page_holds_are_all_read() -> None:
     (page,) = pages_of(Script(answer).connector(), Stream.PIPELINES)
     assert {"1/7", "1/8"} < {one.id for one in page.records}
     assert page.requests == 3
+
+
+def test_a_list_whose_cursor_leads_back_to_itself_is_given_up() -> None:
+    script = Script(lambda _: good([], "same"))
+    with pytest.raises(BadResponse, match="no end"):
+        everything(script.connector(), Stream.PIPELINES)
+    assert len(script.calls) == 2
+
+
+def test_a_deal_that_is_deleted_before_its_changelog_is_read_has_no_moves() -> None:
+    deals = [
+        {"id": number, "status": "open", "stage_id": 7, "pipeline_id": 1, "add_time": MOMENT}
+        for number in (1, 2)
+    ]
+    stages = [{"id": 7, "pipeline_id": 1}]
+    answers = {"v2/deals": deals, "v2/stages": stages, "v1/deals/1/changelog": bad(404)}
+    script = Script(lambda request: answers.get(request.url.path.removeprefix("/api/"), []))
+    found = everything(script.connector(stage_history="all"), Stream.STAGE_CHANGES)
+    assert [one.id.partition(":")[0] for one in found] == ["2"]
+
+
+def test_a_changelog_that_cannot_be_read_is_no_empty_one() -> None:
+    change = {"field_key": "stage_id", "old_value": "7", "new_value": "8", "time": "yesterday"}
+    deal = {"id": 1, "status": "open", "stage_id": 7, "pipeline_id": 1, "add_time": MOMENT}
+    answers = {"v2/deals": [deal], "v1/deals/1/changelog": [change]}
+    script = Script(lambda request: answers.get(request.url.path.removeprefix("/api/"), []))
+    with pytest.raises(BadResponse, match="time"):
+        everything(script.connector(stage_history="all"), Stream.STAGE_CHANGES)
 
 
 def test_moves_add_up_from_pull_to_pull() -> None:

@@ -9,6 +9,7 @@ import pytest
 from connectors.models import Stream
 from connectors.pipedrive.connector import Pipedrive
 from connectors.pipedrive.portal.build import CUSTOM
+from connectors.pipedrive.portal.gateway import VERSIONS
 from connectors.port import Window, readable_streams
 from tests.connectors.openapi import Documents, needed
 from tests.connectors.pipedrive.described import LEFT_OUT, described
@@ -81,6 +82,22 @@ def test_every_call_costs_what_its_description_says(documents: Documents) -> Non
             found = documents.find(request)
             if found is not None:
                 assert cost == found.operation["x-token-cost"], found.name
+
+
+def test_the_sandbox_asks_the_price_and_the_right_that_are_described(documents: Documents) -> None:
+    names = {"leads/{}": "leads/0dc33f5e-0000-4000-8000-000000000001"}
+    checked = 0
+    for prefix, (_, operations) in VERSIONS.items():
+        for (verb, name), operation in operations.items():
+            path = prefix + names.get(name, name).replace("{}", "7")
+            found = documents.find(httpx.Request(verb, f"http://127.0.0.1:9{path}"))
+            if found is None:
+                continue
+            checked += 1
+            assert operation.cost == found.operation["x-token-cost"], found.name
+            rights = [each for one in found.operation["security"] for each in one.get("oauth2", ())]
+            assert operation.scope in rights, found.name
+    assert checked >= 30
 
 
 @pytest.mark.parametrize(
