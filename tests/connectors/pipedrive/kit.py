@@ -1,12 +1,14 @@
 """What the tests of this connector share: a company by script, and a sandbox company."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import msgspec
 
+from connectors.models import Record
 from connectors.pipedrive.connector import Pipedrive
 from connectors.pipedrive.sandbox import SandboxOptions, create_app, settings
 from connectors.sandbox.runner import serving
@@ -70,3 +72,11 @@ def sandbox(**options: Any) -> Iterator[Sandbox]:
     with serving(create_app(chosen)) as base, Sandbox(chosen, base) as running:
         yield running
         assert {fault for each in running.seen.requests for fault in faults(each)} == set()
+
+
+def like(record: Record, truth: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a record that the truth tells too, money with two decimals as there."""
+    values = msgspec.to_builtins(record)
+    if values.get("amount") is not None:
+        values["amount"] = f"{float(values['amount']):.2f}"
+    return {name: values[name] for name in truth}
