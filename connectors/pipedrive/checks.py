@@ -1,7 +1,9 @@
 """Whether a connection works: the token is good, of the right company, and sees everything."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from difflib import get_close_matches
+from typing import Any
 
 from msgspec import Struct
 
@@ -10,7 +12,7 @@ from connectors.http import UNREACHABLE
 from connectors.models import Stream
 from connectors.pipedrive.config import PipedriveConfig
 from connectors.pipedrive.fields import remote_fields
-from connectors.pipedrive.wire import Company, Forbidden, decode
+from connectors.pipedrive.wire import Company, Forbidden, decode, listed
 
 READS = (
     ("v2/deals", {"limit": 1}, 10, "deals:read"),
@@ -19,9 +21,6 @@ READS = (
     ("v2/activities", {"limit": 1}, 10, "activities:full"),
     ("v1/users", None, 20, "users:read"),
 )
-
-
-CHANGES = "recents:read"
 
 
 class Numbered(Struct, frozen=True):
@@ -84,18 +83,25 @@ def check(company: Company, config: PipedriveConfig) -> str:
 
 
 def _check_rights(company: Company, config: PipedriveConfig) -> None:
-    reads = list(READS)
+    for path, params, cost, scope in READS:
+        _allowed(company, path, params, cost, scope)
     if config.stage_history == "all":
-        deals = company.get("v2/deals", list[Numbered], 10, {"limit": 1})
-        reads += [(f"v1/deals/{one.id}/changelog", {"limit": 1}, 20, CHANGES) for one in deals]
-    for path, params, cost, scope in reads:
-        try:
-            company.read(path, params, cost)
-        except Forbidden as error:
-            raise NotPermitted(
-                f"The key lacks the right {scope}: {error.message}",
-                next_step="Give the user or the app that right in Pipedrive, then run a check.",
-            ) from error
+        shown = company.read("v2/deals", {"limit": 1}, 10).envelope.data
+        for deal in listed(shown, list[Numbered]):
+            path = f"v1/deals/{deal.id}/changelog"
+            _allowed(company, path, {"limit": 1}, 20, "recents:read")
+
+
+def _allowed(
+    company: Company, path: str, params: Mapping[str, Any] | None, cost: int, scope: str
+) -> None:
+    try:
+        company.read(path, params, cost)
+    except Forbidden as error:
+        raise NotPermitted(
+            f"The key lacks the right {scope}: {error.message}",
+            next_step="Give the user or the app that right in Pipedrive, then run a check.",
+        ) from error
 
 
 def _check_kind(company: Company, config: PipedriveConfig) -> None:

@@ -91,9 +91,8 @@ class Targets:
         if _is_goal_id(remote_id):
             name = self._goals.get(target.kpi)
             goals = self._goals_of(name) if name else ()
-            if (remote_id, target.target) in (
-                (one.id, one.expected_outcome.target) for one in goals
-            ):
+            planned = {goal.id: goal.expected_outcome.target for goal in goals}
+            if planned.get(remote_id) == target.target:
                 return
         else:
             note = self._company.get(f"v2/activities/{int(remote_id)}", Noted, GET).note or ""

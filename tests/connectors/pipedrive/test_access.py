@@ -119,6 +119,8 @@ def test_the_right_to_changelogs_is_asked_for_where_they_are_read() -> None:
     scopes = [each for each in ALL_SCOPES if each != "recents:read"]
     with sandbox(records=4, scopes=scopes) as company:
         assert app_of(company)[0].check()
+    with sandbox(records=0) as company:
+        assert company.connector(stage_history="all").check()
     with sandbox(records=4, scopes=scopes) as company:
         app, _ = app_of(company, stage_history="all")
         with pytest.raises(NotPermitted, match="recents:read"):
