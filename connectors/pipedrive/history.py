@@ -51,11 +51,11 @@ class History:
             return (), 1
         # Oldest first, whatever the order of the pages.
         rows = sorted(log.rows, key=lambda one: utc(one.time))
-        stage = next((str(one.old_value) for one in rows if one.field_key == STAGE), None)
-        stage = stage or str(row.stage_id)
+        left = (one.old_value for one in rows if one.field_key == STAGE)
+        stage = str(next(left, None) or row.stage_id)
         moves = [self._move(row.id, stage, row.add_time)]
         for one in rows:
-            if one.field_key == STAGE:
+            if one.field_key == STAGE and one.new_value:
                 stage = str(one.new_value)
                 moves.append(self._move(row.id, stage, utc(one.time)))
             elif one.field_key == STATUS and one.new_value in KINDS:
