@@ -6,14 +6,17 @@ that every process shares, so that two workers never spend one rotating refresh 
 
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
-from datetime import datetime
-from typing import Protocol
+from datetime import UTC, datetime, timedelta
+from typing import Protocol, TypeVar
 
 import httpx
+import msgspec
 from msgspec import Struct
 from pydantic import SecretStr
 
-from connectors.errors import AuthFailed, Unavailable
+from connectors.errors import AuthFailed, BadResponse, Unavailable
+
+GrantedT = TypeVar("GrantedT", bound=Struct)
 
 SERVER_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 
@@ -50,6 +53,27 @@ def ask_server(
             return client.send(request)
     except httpx.HTTPError as lost:
         raise Unavailable("The authorization server cannot be reached.") from lost
+
+
+class Granted(Struct, frozen=True):
+    """What an auth server answers. `expires_in` is informative: only a refusal makes us renew."""
+
+    access_token: str
+    refresh_token: str
+    expires_in: float = 0.0
+
+    @property
+    def pair(self) -> Token:
+        ends = datetime.now(UTC) + timedelta(seconds=self.expires_in)
+        return Token(self.access_token, self.refresh_token, ends)
+
+
+def granted(response: httpx.Response, into: type[GrantedT]) -> GrantedT:
+    """Raises BadResponse."""
+    try:
+        return msgspec.json.decode(response.content, type=into, strict=False)
+    except msgspec.MsgspecError as error:
+        raise BadResponse("The authorization server's answer could not be read.") from error
 
 
 class Bearer(httpx.Auth):
@@ -102,3 +126,16 @@ class OAuth(httpx.Auth):
             # Saved before its first use: a crash here must not lose the only live pair.
             self._store.save(fresh)
             return fresh
+
+
+def bearer_oauth(store: TokenStore, renew: Callable[[Token], Token]) -> OAuth:
+    """The usual way: the token in a header, and 401 where it expired."""
+    return OAuth(store, sign=_sign, expired=_expired, renew=renew)
+
+
+def _sign(request: httpx.Request, token: Token) -> None:
+    request.headers["Authorization"] = f"Bearer {token.access_token}"
+
+
+def _expired(response: httpx.Response) -> bool:
+    return response.status_code == httpx.codes.UNAUTHORIZED

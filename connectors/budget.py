@@ -7,7 +7,8 @@ rate and leave the burst to the other one.
 
 Writes go before reads: those stop while a fifth of the bucket is still free, so that a push never
 waits behind a bulk pull. A limit per day is counted by hours: no 24 hours hold more than it,
-whenever the provider's day begins.
+whenever the provider's day begins. Some providers count a price per call there, not calls: that is
+the `cost` of a request, which the bucket does not know.
 
 The arithmetic is here and pure; where the count is kept is the limiter's matter: Redis for all
 processes of an installation, memory for a single command.
@@ -75,9 +76,10 @@ class Bucket:
 class Limiter(Protocol):
     """Shared by all that call one account."""
 
-    def acquire(self, urgent: bool = False) -> float:
-        """Take one request: 0.0 when it may be sent now, else the seconds after which to ask
-        again; nothing is taken then. An urgent one may use what reads leave free."""
+    def acquire(self, urgent: bool = False, cost: int = 1) -> float:
+        """Take one request, `cost` of the limit per day: 0.0 when it may be sent now, else the
+        seconds after which to ask again; nothing is taken then. An urgent one may use what reads
+        leave free."""
         ...
 
     def refused(self, retry_after: float) -> None:
@@ -127,7 +129,9 @@ def still_used(amount: float, resets_in: float) -> Used | None:
     return Used(amount, resets_in) if resets_in > 0 else None
 
 
-def take(bucket: Bucket, budget: Budget, now: float, urgent: bool = False) -> tuple[Bucket, float]:
+def take(
+    bucket: Bucket, budget: Budget, now: float, urgent: bool = False, cost: int = 1
+) -> tuple[Bucket, float]:
     """One more request: the bucket after it and 0.0, or the bucket as it was and the seconds after
     which to ask again.
 
@@ -138,7 +142,7 @@ def take(bucket: Bucket, budget: Budget, now: float, urgent: bool = False) -> tu
         return bucket, bucket.paused_until - now
     if not budget.is_published:
         return bucket, 0.0
-    hours, until_next_day = _day(bucket, budget, now, urgent)
+    hours, until_next_day = _day(bucket, budget, now, urgent, cost)
     if until_next_day > 0:
         return bucket, until_next_day
     careful = now < bucket.careful_until
@@ -171,7 +175,7 @@ def _brim(budget: Budget, careful: bool, urgent: bool) -> float:
 
 
 def _day(
-    bucket: Bucket, budget: Budget, now: float, urgent: bool
+    bucket: Bucket, budget: Budget, now: float, urgent: bool, cost: int
 ) -> tuple[tuple[tuple[int, int], ...], float]:
     """The hours with one more request in them, and the seconds until it is within the day's limit:
     when the oldest hour with requests in it is 24 hours past."""
@@ -180,11 +184,11 @@ def _day(
     this = int(now // HOUR)
     hours = tuple(each for each in bucket.hours if each[0] >= this - HOURS_A_DAY)
     limit = max(1, int(budget.per_day * (URGENT_BRIM if urgent else BRIM)))
-    if sum(count for _, count in hours) >= limit:
+    if hours and sum(count for _, count in hours) + cost > limit:
         return hours, (hours[0][0] + HOURS_A_DAY + 1) * HOUR - now
     if hours and hours[-1][0] == this:
-        return (*hours[:-1], (this, hours[-1][1] + 1)), 0.0
-    return (*hours, (this, 1)), 0.0
+        return (*hours[:-1], (this, hours[-1][1] + cost)), 0.0
+    return (*hours, (this, cost)), 0.0
 
 
 def refuse(bucket: Bucket, budget: Budget, now: float, retry_after: float) -> Bucket:

@@ -164,8 +164,9 @@ class ApiClient:
     def close(self) -> None:
         self._client.close()
 
-    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Answer:
-        return self._call("GET", path, params=params, repeatable=True)
+    def get(self, path: str, params: Mapping[str, Any] | None = None, *, cost: int = 1) -> Answer:
+        """`cost` is what the call takes of the account's limit per day, here as in all others."""
+        return self._call("GET", path, params=params, repeatable=True, cost=cost)
 
     def search(
         self,
@@ -187,16 +188,19 @@ class ApiClient:
         *,
         repeatable: bool = False,
         headers: Mapping[str, str] | None = None,
+        cost: int = 1,
     ) -> Answer:
         """A write. `repeatable` says that doing it twice leaves what doing it once leaves."""
-        return self._call("POST", path, json=json, repeatable=repeatable, headers=headers)
+        return self._call(
+            "POST", path, json=json, repeatable=repeatable, headers=headers, cost=cost
+        )
 
-    def patch(self, path: str, json: Mapping[str, Any]) -> Answer:
+    def patch(self, path: str, json: Mapping[str, Any], *, cost: int = 1) -> Answer:
         """A write of some fields: doing it twice leaves what doing it once leaves."""
-        return self._call("PATCH", path, json=json, repeatable=True)
+        return self._call("PATCH", path, json=json, repeatable=True, cost=cost)
 
-    def delete(self, path: str) -> Answer:
-        return self._call("DELETE", path, repeatable=True)
+    def delete(self, path: str, *, cost: int = 1) -> Answer:
+        return self._call("DELETE", path, repeatable=True, cost=cost)
 
     def _call(
         self,
@@ -208,6 +212,7 @@ class ApiClient:
         headers: Mapping[str, str] | None = None,
         repeatable: bool,
         budget: Budget | None = None,
+        cost: int = 1,
     ) -> Answer:
         given = {k: v for k, v in (params or {}).items() if v is not None}
         body = None if json is None else jsonlib.dumps(json, ensure_ascii=False).encode()
@@ -228,7 +233,7 @@ class ApiClient:
             ):
                 # Outside of the attempt: a budget that was waited for in vain is not tried again.
                 for limiter in limiters:
-                    waited = self._wait_for_budget(limiter, waited)
+                    waited = self._wait_for_budget(limiter, waited, cost)
                 with attempt:
                     request = make(path, params=given or None)
                     return self._send(make, request, repeatable, limiters[:1])
@@ -279,9 +284,9 @@ class ApiClient:
             error = OutcomeUnknown(f"{error.message} The write may have taken effect.")
         raise error
 
-    def _wait_for_budget(self, limiter: Limiter, waited: float) -> float:
+    def _wait_for_budget(self, limiter: Limiter, waited: float, cost: int) -> float:
         """How long the call has waited for it by then, with all its repetitions."""
-        while (seconds := limiter.acquire(self._urgent)) > 0:
+        while (seconds := limiter.acquire(self._urgent, cost)) > 0:
             if waited + seconds > LONGEST_WAIT:
                 raise RateLimited("The request budget is used up.", retry_after=seconds)
             self._sleep(seconds)

@@ -7,10 +7,11 @@ from typing import Any
 from connectors.bitrix24.connector import Bitrix24
 from connectors.files.connector import Files
 from connectors.hubspot.connector import HubSpot
+from connectors.pipedrive.connector import Pipedrive
 from connectors.port import Connector
 from connectors.tryton.connector import Tryton
 
-_CLASSES: tuple[type[Connector[Any]], ...] = (Bitrix24, Files, HubSpot, Tryton)
+_CLASSES: tuple[type[Connector[Any]], ...] = (Bitrix24, Files, HubSpot, Pipedrive, Tryton)
 
 _BY_KIND = {tool.kind: tool for tool in _CLASSES}
 

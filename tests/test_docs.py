@@ -8,6 +8,7 @@ import click
 import pytest
 
 from config.shipped import shipped_text
+from connectors.registry import tools
 from rules.kpi_catalogue import parse_catalogue
 from rules.retro_file import parse_retro
 from rules.yaml_document import YamlDocument
@@ -17,10 +18,20 @@ from workers.cli.main import COMMANDS, LazyCommands, retro
 from workers.people_file import PeopleFile
 
 TEXT = readme.README.read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^ *```(\w*)\n(.*?)^ *```", TEXT, flags=re.MULTILINE | re.DOTALL)
+
+
+def blocks(text: str) -> list[tuple[str, str]]:
+    """Language and content."""
+    return re.findall(r"^ *```(\w*)\n(.*?)^ *```", text, flags=re.MULTILINE | re.DOTALL)
+
+
+BLOCKS = blocks(TEXT)
+TOOLS = sorted((ROOT / "docs" / "tools").glob("*.md"))
 LINES = [
-    line.split("#")[0].strip()
-    for language, block in BLOCKS
+    # Without what the shell takes for itself: comments, and what is read from a file.
+    re.split("[#<]", line)[0].strip()
+    for text in (TEXT, *(page.read_text("utf-8") for page in TOOLS))
+    for language, block in blocks(text)
     if not language
     for line in block.splitlines()
     if line.strip().startswith("retro ")
@@ -30,7 +41,7 @@ NAMED = re.findall(r"`retro ([a-z][a-z-]*)", TEXT) + [
     name for line in LINES for name in re.findall(r"\bretro ([a-z][a-z-]*)", line)
 ]
 PAGES = [ROOT / "README.md", ROOT / "DECISIONS.md", ROOT / "web" / "README.md"]
-PAGES += [ROOT / "docs" / "deployment.md", ROOT / "docs" / "tools" / "tryton.md"]
+PAGES += [ROOT / "docs" / "deployment.md", *TOOLS]
 LONGEST_ENTRY = 16
 
 
@@ -64,6 +75,13 @@ def test_a_command_line_is_understood(line: str) -> None:
     known = [each.replace("retro.yaml", "README.md") for each in arguments]
     known = [each.replace("people.yaml", "README.md") for each in known]
     command.make_context(name, known)
+
+
+@pytest.mark.parametrize("line", [line for line in LINES if line.startswith("retro connect ")])
+def test_a_connection_is_shown_with_settings_that_the_tool_has(line: str) -> None:
+    _, _, kind, _, *options = shlex.split(line)
+    given = {each.partition("=")[0].partition(".")[0] for each in options[1::2]}
+    assert given <= tools()[kind].Config.model_fields.keys()
 
 
 @pytest.mark.parametrize("target", ["demo", "run", "test", "bench", "check"])

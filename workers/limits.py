@@ -44,9 +44,9 @@ class MemoryLimiter:
         self._lock = threading.Lock()
         self._bucket = Bucket(at=now())
 
-    def acquire(self, urgent: bool = False) -> float:
+    def acquire(self, urgent: bool = False, cost: int = 1) -> float:
         with self._lock:
-            self._bucket, delay = take(self._bucket, self._budget, self._now(), urgent)
+            self._bucket, delay = take(self._bucket, self._budget, self._now(), urgent, cost)
             return delay
 
     def refused(self, retry_after: float) -> None:
@@ -82,8 +82,8 @@ class RedisLimiter:
         self._budget = budget
         self._key = f"retro:budget:{budget.account}"
 
-    def acquire(self, urgent: bool = False) -> float:
-        return self._change(lambda bucket, now: take(bucket, self._budget, now, urgent))
+    def acquire(self, urgent: bool = False, cost: int = 1) -> float:
+        return self._change(lambda bucket, now: take(bucket, self._budget, now, urgent, cost))
 
     def refused(self, retry_after: float) -> None:
         self._change(lambda bucket, now: (refuse(bucket, self._budget, now, retry_after), 0.0))
@@ -131,9 +131,9 @@ class SharedPauses:
         self._now = now
         self._ask_again_at = -math.inf
 
-    def acquire(self, urgent: bool = False) -> float:
-        here = self._here.acquire(urgent)
-        return max(here, self._ask(partial(self._shared.acquire, urgent), otherwise=0.0))
+    def acquire(self, urgent: bool = False, cost: int = 1) -> float:
+        here = self._here.acquire(urgent, cost)
+        return max(here, self._ask(partial(self._shared.acquire, urgent, cost), otherwise=0.0))
 
     def refused(self, retry_after: float) -> None:
         self._here.refused(retry_after)

@@ -83,7 +83,7 @@ class _Pace:
                 raise RateLimited("The request budget is used up.", retry_after=seconds)
             time.sleep(seconds)
 
-    def acquire(self, urgent: bool = False) -> float:
+    def acquire(self, urgent: bool = False, cost: int = 1) -> float:
         """What is only noted costs nothing."""
         return 0.0
 

@@ -12,9 +12,9 @@ import msgspec
 from msgspec import Struct
 from pydantic import SecretStr
 
-from connectors.auth import OAuth, Token, TokenStore, ask_server
+from connectors.auth import OAuth, Token, TokenStore, ask_server, granted
 from connectors.bitrix24.refusals import Fault
-from connectors.errors import AuthFailed, BadResponse, NotPermitted, Unavailable
+from connectors.errors import AuthFailed, NotPermitted, Unavailable
 
 CONSENT = "Open the connection and give the application its consent again."
 
@@ -87,12 +87,9 @@ def _token(response: httpx.Response) -> Token:
         )
     if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
         raise Unavailable("The authorization server fails.")
-    try:
-        granted = msgspec.json.decode(response.content, type=Granted, strict=False)
-    except msgspec.MsgspecError as error:
-        raise BadResponse("The authorization server's answer could not be read.") from error
-    moment = datetime.fromtimestamp(granted.expires, UTC)
-    return Token(granted.access_token, granted.refresh_token, moment)
+    answer = granted(response, Granted)
+    moment = datetime.fromtimestamp(answer.expires, UTC)
+    return Token(answer.access_token, answer.refresh_token, moment)
 
 
 def _fault(response: httpx.Response) -> Fault:

@@ -10,14 +10,14 @@ from functools import cached_property
 
 import httpx
 
-from connectors.auth import Bearer
+from connectors.auth import Bearer, bearer_oauth
 from connectors.budget import Budget
 from connectors.errors import AuthFailed, ConnectorError
 from connectors.hubspot import about, campaigns, checks, hooks, lookups, mapping, wire
 from connectors.hubspot.account import AccountFacts
 from connectors.hubspot.config import HubSpotConfig
 from connectors.hubspot.mapping import DEALS, LEADS
-from connectors.hubspot.oauth import Renewal, oauth
+from connectors.hubspot.oauth import Renewal
 from connectors.hubspot.reading import Reading
 from connectors.hubspot.rehearsal import HubStandIn
 from connectors.hubspot.targets import Targets
@@ -68,7 +68,7 @@ class HubSpot(Connector[HubSpotConfig]):
             )
         address = f"{config.base_url}/oauth/{config.api_version}/token"
         renewal = Renewal(address, config.client_id, config.client_secret, self.wire.transport)
-        return oauth(self.wire.tokens, renewal)
+        return bearer_oauth(self.wire.tokens, renewal)
 
     def identity(self) -> Sequence[str]:
         """All accounts have one address; so it is the account's number that counts."""

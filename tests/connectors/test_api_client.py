@@ -46,7 +46,7 @@ class _Always:
     in_vain: int = 1_000
     asked: int = 0
 
-    def acquire(self, urgent: bool = False) -> float:
+    def acquire(self, urgent: bool = False, cost: int = 1) -> float:
         self.asked += 1
         return self.seconds if self.asked % (self.in_vain + 1) else 0.0
 

@@ -127,6 +127,12 @@ class Bench(Mirror, AbstractContextManager["Bench"]):
         except ValueError:
             return False
 
+    def asked_as_described(self) -> None:
+        """By the tool's own documents."""
+        if self.case.faults is not None:
+            told = {fault for request in self.wires.sent for fault in self.case.faults(request)}
+            assert not told, f"not as described: {sorted(told)[:3]}"
+
     # The mirror.
 
     def read_all(self) -> Run:

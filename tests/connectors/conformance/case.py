@@ -83,11 +83,17 @@ class Links:
 @dataclass(frozen=True)
 class Custom:
     """A custom field of the stream: its `name`, how rows show it, and the settings that map these
-    remote names to themselves."""
+    remote names to themselves. It lies among the fields of a row, or in the object `inside` them.
+    """
 
     name: str
     shown: str
     mapped: Callable[[Sequence[str]], Mapping[str, Any]]
+    inside: str | None = None
+
+    def among(self, fields: Json) -> Json:
+        held: Json = fields[self.inside] if self.inside else fields
+        return held
 
 
 @dataclass(frozen=True)
@@ -154,6 +160,8 @@ class Case:
     merge: Callable[[Account, str, str], None] | None = None
     tasks: Tasks | None = None
     hooks: Hooks | None = None
+    # What is wrong with a request by the tool's own documents, where there are such.
+    faults: Callable[[httpx.Request], Sequence[str]] | None = None
 
     @property
     def kind(self) -> str:

@@ -5,6 +5,7 @@ A row that a case says cannot apply is not tried. What came of it must be what t
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 
 import pytest
@@ -32,18 +33,24 @@ MARKED = [pytest.param(case, marks=pytest.mark.real) if case.real else case for 
 
 
 def row(id_: str, chapter: str, says: str) -> Callable[[Try], Callable[[Case, Path], None]]:
-    """Makes a row of what tries one on a bench."""
+    """Makes a row of what tries one on a bench, by requests as the tool describes them."""
 
     def made(attempt: Try) -> Callable[[Case, Path], None]:
         assert id_ not in ROWS, f"two rows {id_}"
-        ROWS[id_] = Row(id_, chapter, says, attempt)
+
+        @wraps(attempt)
+        def checked(bench: Bench) -> None:
+            attempt(bench)
+            bench.asked_as_described()
+
+        ROWS[id_] = Row(id_, chapter, says, checked)
 
         @pytest.mark.parametrize("case", MARKED, ids=lambda case: case.kind)
         def tried(case: Case, tmp_path: Path) -> None:
             why = case.not_applicable.get(id_)
             if why is None:
                 with Bench(case, tmp_path) as bench:
-                    attempt(bench)
+                    checked(bench)
             outcome = Outcome(Result.PASS if why is None else Result.NOT_APPLICABLE, why)
             check_card(case, id_, outcome)
 

@@ -29,6 +29,13 @@ def each_record(bench: Bench, change: Callable[[Json], None]) -> Tamper:
     return rewriting(changed)
 
 
+def each_custom(bench: Bench, change: Callable[[Json], None]) -> Tamper:
+    """The custom fields of each record, to be changed in place."""
+    custom = bench.case.custom
+    assert custom is not None
+    return each_record(bench, lambda record: change(custom.among(record)))
+
+
 @row("unknown-field", READING, "A custom field that nobody mapped is ignored.")
 def test_an_unknown_custom_field(bench: Bench) -> None:
     """Among the fields as a text, and beside them, where there is such a place, as anything."""
@@ -50,20 +57,23 @@ def test_an_unknown_custom_field(bench: Bench) -> None:
 @row("renamed-field", READING, "A mapped custom field that was renamed is unknown, not an error.")
 def test_a_renamed_custom_field(bench: Bench) -> None:
     custom = mapped(bench)
+    renamed = []
 
-    def change(record: Json) -> None:
-        if custom.shown in record:
-            record[f"{custom.shown}New"] = record.pop(custom.shown)
+    def change(fields: Json) -> None:
+        if custom.shown in fields:
+            renamed.append(fields)
+            fields[f"{custom.shown}New"] = fields.pop(custom.shown)
 
-    bench.tamper(each_record(bench, change))
+    bench.tamper(each_custom(bench, change))
     read_without(bench)
+    assert renamed
 
 
 @row("retyped-field", READING, "A mapped custom field of another type holds up no record.")
 def test_a_retyped_custom_field(bench: Bench) -> None:
     custom = mapped(bench)
     bench.tamper(
-        each_record(bench, lambda record: record.update({custom.shown: [{"id": 1}, "two", None]}))
+        each_custom(bench, lambda fields: fields.update({custom.shown: [{"id": 1}, "two", None]}))
     )
     run = bench.pull(bench.stream)
     assert run.status in GOOD, run.error
@@ -159,7 +169,7 @@ def test_five_hundred_properties(bench: Bench) -> None:
     bench.fill(3)
     bench.settle()
     more = {f"{custom.shown}{number}": "x" * 20 for number in range(MANY)}
-    bench.tamper(each_record(bench, lambda record: record.update(more)))
+    bench.tamper(each_custom(bench, lambda fields: fields.update(more)))
     bench.read_all()
     assert bench.agrees()
     assert max(len(str(request.url)) for request in bench.wires.sent) < LONGEST_URL

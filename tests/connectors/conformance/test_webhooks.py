@@ -45,7 +45,8 @@ def hooks(bench: Bench) -> Hooks:
 def test_an_echo_by_webhook(bench: Bench) -> None:
     remote_id = pushed(bench)
     before = looks(bench)
-    assert bench.receive(*post(bench, Stream.TASKS, remote_id)) == 1
+    # More than one where the tool keeps in one place what is several streams to us.
+    assert bench.receive(*post(bench, Stream.TASKS, remote_id)) >= 1
     assert remote_id in bench.held(Stream.TASKS)
     assert looks(bench) == before
     assert push(bench).status is RunStatus.SUCCEEDED

@@ -27,6 +27,7 @@ from tests.connectors.conformance.case import (
     Tasks,
 )
 from tests.connectors.conformance.sandboxed import Sandboxed
+from tests.connectors.hubspot.described import faults
 from tests.faults.in_process import NOWHERE
 
 HOOK = {"client_secret": "the-secret-of-the-app", "hook_url": "https://retro.example/hooks/hub"}
@@ -130,6 +131,7 @@ CASE = Case(
         refused={"owner": "999999"},
     ),
     hooks=Hooks(post, "client_secret"),
+    faults=faults,
     not_applicable={
         "whole-batch-refused": "A task is made with all that it has by one call, not in batches.",
     },

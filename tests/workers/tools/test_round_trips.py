@@ -1,9 +1,10 @@
-"""HubSpot from end to end: its sandbox, connect, pull, a pushed decision, and its status back."""
+"""A tool from end to end: its sandbox, connect, pull, a pushed decision, and its status back."""
 
 import json
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,9 +16,9 @@ import pytest
 from sqlmodel import Session
 
 from config.settings import load_settings
-from connectors.hubspot.connector import HubSpot
 from connectors.models import ActionStatus, Stream
 from connectors.port import readable_streams
+from connectors.registry import tools
 from rules.words import DecisionStatus
 from sync.store import connections, mirror, outbox, retros
 from sync.tables.outbox import LinkKind, OutboxState
@@ -30,7 +31,29 @@ from workers.connecting import connect
 from workers.pulling import pull_now, push_now
 from workers.rehearsing import dry_run
 
-OWNER = "5001"
+
+@dataclass(frozen=True)
+class Tool:
+    """What differs: how its account is called, who owns tasks there, what is set in a task to say
+    that it is done, and how a target is known."""
+
+    kind: str
+    account: str
+    owner: str
+    done: Mapping[str, Any]
+    target: str
+
+
+TOOLS = [
+    Tool(
+        "hubspot",
+        account="HubSpot account 7000001 (developer test)",
+        owner="5001",
+        done={"hs_task_status": "COMPLETED"},
+        target=r"task:\d+",
+    ),
+    Tool("pipedrive", "Sandbox Ltd as Account A", owner="22", done={"done": True}, target=r"\d+"),
+]
 
 
 @dataclass(frozen=True)
@@ -48,9 +71,9 @@ class Running:
         self.control.post(f"records/{stream}/{record_id}", json=change).raise_for_status()
 
 
-@pytest.fixture
-def hubspot() -> Iterator[Running]:
-    command = [sys.executable, "-m", "workers", "sandbox", "hubspot", "--records", "40", "--json"]
+@contextmanager
+def sandbox(kind: str) -> Iterator[Running]:
+    command = [sys.executable, "-m", "workers", "sandbox", kind, "--records", "40", "--json"]
     with subprocess.Popen(
         [*command, "--limit", "off"], stdout=subprocess.PIPE, text=True
     ) as process:
@@ -76,30 +99,31 @@ def opened(home: Path) -> Iterator[App]:
         app.close()
 
 
-def test_a_decision_goes_out_and_its_status_comes_back(hubspot: Running, tmp_path: Path) -> None:
-    with opened(tmp_path / "home") as app:
-        connected = connect(app, "hubspot", "portal", hubspot.settings)
-        assert connected.account == "HubSpot account 7000001 (developer test)"
-        _pull_whole(app, hubspot)
-        connection_id = _planned(app)
+@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.kind)
+def test_a_decision_goes_out_and_its_status_comes_back(tool: Tool, tmp_path: Path) -> None:
+    with sandbox(tool.kind) as there, opened(tmp_path / "home") as app:
+        connected = connect(app, tool.kind, "portal", there.settings)
+        assert connected.account == tool.account
+        _pull_whole(app, there, readable_streams(tools()[tool.kind]))
+        connection_id = _planned(app, tool.owner)
         with app.database.reading() as session:
             promised = dry_run(app, connections.connection_named(session, "portal"))
         assert promised.status == "succeeded"
-        assert hubspot.truth("tasks") == {}
+        assert there.truth("tasks") == {}
         run = push_now(app, connection_id)
         assert (run.status, run.error) == ("succeeded", None)
         assert run.requests == len(promised.calls)
         task_id = _linked(app, connection_id, LinkKind.TASK, DESIGNER)
-        assert hubspot.truth("tasks")[task_id]["key"] == DESIGNER
-        assert _linked(app, connection_id, LinkKind.TARGET, TARGET).startswith("task:")
+        assert there.truth("tasks")[task_id]["key"] == DESIGNER
+        assert re.fullmatch(tool.target, _linked(app, connection_id, LinkKind.TARGET, TARGET))
         (pulled,) = pull_now(app, "portal", [Stream.TASKS], full=True)
         assert (pulled.status, pulled.complete) == ("succeeded", True)
 
         edit_action(app, DESIGNER, Edit(title="Bouton vert"))
         assert push_now(app, connection_id).status == "succeeded"
-        assert hubspot.truth("tasks")[task_id]["title"] == "Bouton vert"
+        assert there.truth("tasks")[task_id]["title"] == "Bouton vert"
 
-        hubspot.edit("tasks", task_id, set={"hs_task_status": "COMPLETED"})
+        there.edit("tasks", task_id, set=tool.done)
         for _ in range(2):
             (pulled,) = pull_now(app, "portal", [Stream.TASKS], full=True)
             assert pulled.status == "succeeded"
@@ -109,10 +133,8 @@ def test_a_decision_goes_out_and_its_status_comes_back(hubspot: Running, tmp_pat
         assert {row.state for row in rows} == {OutboxState.DONE}
 
 
-def _pull_whole(app: App, hubspot: Running) -> None:
+def _pull_whole(app: App, there: Running, streams: Sequence[Stream]) -> None:
     """All streams complete, with the ids of the tool; and nothing new when it is asked again."""
-    streams = readable_streams(HubSpot)
-    assert len(streams) == 8
     runs = pull_now(app, "portal")
     assert [(run.stream, run.status, run.complete) for run in runs] == [
         (stream.value, "succeeded", True) for stream in streams
@@ -122,7 +144,7 @@ def _pull_whole(app: App, hubspot: Running) -> None:
         assert connection_id is not None
         for stream in streams:
             rows = mirror.iterate_rows(session, stream, connection_id)
-            assert {row.id for row in rows} == set(hubspot.truth(stream.value)), stream
+            assert {row.id for row in rows} == set(there.truth(stream.value)), stream
     again = pull_now(app, "portal")
     assert {(run.status, run.created, run.updated, run.deleted) for run in again} == {
         ("succeeded", 0, 0, 0)
@@ -136,17 +158,17 @@ def _linked(app: App, connection_id: int, kind: LinkKind, key: str) -> str:
     return found
 
 
-def _planned(app: App) -> int:
+def _planned(app: App, owner: str) -> int:
     """A decision with its target and two tasks, and who owns them there."""
     with app.database.writing() as session:
         connection_id = connections.connection_named(session, "portal").id
         assert connection_id is not None
         plan_behind(session, connection_id)
         session.flush()
-        session.add(PersonId(person_id="p_mkt", connection_id=connection_id, remote_id=OWNER))
+        session.add(PersonId(person_id="p_mkt", connection_id=connection_id, remote_id=owner))
         wanted = [one for one in intentions(connection_id) if one.operation != "comment"]
         at = datetime.now(UTC)
-        outbox.intend(session, [_owned(session, one) for one in wanted], at)
+        outbox.intend(session, [_owned(session, one, owner) for one in wanted], at)
         (decision,) = retros.decisions(session)
         decision.status = DecisionStatus.IN_PROGRESS.value
         decision.details = {
@@ -160,12 +182,12 @@ def _planned(app: App) -> int:
         return connection_id
 
 
-def _owned(session: Session, intention: Any) -> Any:
+def _owned(session: Session, intention: Any, owner: str) -> Any:
     """The action says what its task is planned with."""
     action = session.get(Action, intention.key)
     if action is None:
         return intention
-    payload = {**intention.payload, "owner": OWNER}
+    payload = {**intention.payload, "owner": owner}
     action.title, action.description = payload["title"], payload["description"]
     action.due_at = datetime.fromisoformat(payload["due_at"])
     session.add(action)

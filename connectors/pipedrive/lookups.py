@@ -1,0 +1,117 @@
+"""Single records again: after a webhook named them, or a list did not show them.
+
+A record alone costs 1 or 2 tokens, a list of a hundred named ids 10; and only the former shows what
+is archived, and tells gone from forbidden.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from msgspec import Raw, Struct
+
+from connectors.errors import NotFound, Rejected
+from connectors.models import Record, Stream
+from connectors.pipedrive.paging import Listing
+from connectors.pipedrive.reading import ACTIVITIES, CONTACTS, PEOPLE, TASKS, Reading
+from connectors.pipedrive.rows import DealRow
+from connectors.pipedrive.wire import Company, Forbidden, decode
+from connectors.port import Page, Partition, Presence, RefusedRecord, Window
+
+# Of these streams there are few records, and one list has them all.
+LISTED = (Stream.PEOPLE, Stream.PIPELINES)
+
+
+class Kept(Struct, frozen=True):
+    is_deleted: bool = False
+
+
+class Lookups:
+    def __init__(self, company: Company, reading: Reading) -> None:
+        self._company = company
+        self._reading = reading
+
+    def by_ids(self, stream: Stream, ids: Sequence[str]) -> Page[Record]:
+        if stream in LISTED:
+            return self._listed(stream, ids)
+        if stream is Stream.STAGE_CHANGES:
+            return self._moves(ids)
+        listing = self._listing(stream)
+        records: list[Record] = []
+        refused: list[RefusedRecord] = []
+        for one in ids:
+            raw = self._alone(stream, one)
+            if raw is not None:
+                found = listing.rows(Raw(b"[" + bytes(raw) + b"]"))
+                records += found.records
+                refused += found.refused
+        return Page(records, position="", refused=refused, requests=len(ids))
+
+    def presence(self, stream: Stream, ids: Sequence[str]) -> Mapping[str, Presence]:
+        """Stage changes are never taken back: those that are only in a changelog stay."""
+        if stream is Stream.STAGE_CHANGES:
+            return dict.fromkeys(ids, Presence.PRESENT)
+        if stream in LISTED:
+            listed = {record.id for record in self._listed(stream, ids).records}
+            return {one: Presence.PRESENT if one in listed else Presence.DELETED for one in ids}
+        return {one: self._asked(stream, one) for one in ids}
+
+    def _asked(self, stream: Stream, one: str) -> Presence:
+        try:
+            path, cost = self._place(stream, one)
+            kept = self._company.get(path, Kept, cost)
+        except NotFound:
+            return Presence.DELETED
+        except Forbidden:
+            return Presence.HIDDEN
+        return Presence.DELETED if kept.is_deleted else Presence.PRESENT
+
+    def _alone(self, stream: Stream, one: str) -> Raw | None:
+        with suppress(NotFound, Forbidden):
+            path, cost = self._place(stream, one)
+            params = dict(self._listing(stream).params) if stream is Stream.DEALS else None
+            return self._company.get(path, Raw, cost, params)
+        return None
+
+    def _place(self, stream: Stream, one: str) -> tuple[str, int]:
+        name, version, cost = PLACES[stream]
+        if not one.replace("-", "").isalnum():
+            raise Rejected(f"{one!r} is no id of a record in Pipedrive.")
+        return f"{version}/{name}/{one}", cost
+
+    def _listing(self, stream: Stream) -> Listing[Any, Any]:
+        if stream is Stream.DEALS:
+            return self._reading.deals()
+        return self._reading.leads() if stream is Stream.LEADS else PLAIN[stream]
+
+    def _listed(self, stream: Stream, ids: Sequence[str]) -> Page[Record]:
+        wanted = set(ids)
+        (page,) = self._reading.pages(stream, Window(), Partition())
+        shown = [record for record in page.records if record.id in wanted]
+        return Page(shown, position="", requests=page.requests)
+
+    def _moves(self, ids: Sequence[str]) -> Page[Record]:
+        wanted = set(ids)
+        records: list[Record] = []
+        deals = dict.fromkeys(one.partition(":")[0] for one in ids)
+        for deal in deals:
+            raw = self._alone(Stream.DEALS, deal)
+            if raw is not None:
+                moves = self._reading.history.of_deal(decode(raw, DealRow))
+                records += [move for move in moves if move.id in wanted]
+        return Page(records, position="", requests=len(deals))
+
+
+PLACES = {
+    Stream.CONTACTS: ("persons", "v2", 1),
+    Stream.LEADS: ("leads", "v1", 2),
+    Stream.DEALS: ("deals", "v2", 1),
+    Stream.ACTIVITIES: ("activities", "v2", 1),
+    Stream.TASKS: ("activities", "v2", 1),
+}
+PLAIN: Mapping[Stream, Listing[Any, Any]] = {
+    Stream.CONTACTS: CONTACTS,
+    Stream.ACTIVITIES: ACTIVITIES,
+    Stream.TASKS: TASKS,
+    Stream.PEOPLE: PEOPLE,
+}

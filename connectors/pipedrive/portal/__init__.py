@@ -1,0 +1,1 @@
+"""A company in Pipedrive that behaves as documented; it knows nothing of the connector."""

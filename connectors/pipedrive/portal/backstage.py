@@ -1,0 +1,110 @@
+"""The control side of the company: truth, edits as a user would make them, outgoing webhook."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from connectors.pipedrive.portal.company import Company, Row, Table
+from connectors.pipedrive.portal.errors import ToolError
+from connectors.pipedrive.portal.events import Events
+from connectors.pipedrive.portal.operations import Call
+from connectors.pipedrive.portal.truth import truth
+from connectors.pipedrive.portal.v1 import edit_lead
+from connectors.pipedrive.portal.v2 import (
+    ACTIVITY,
+    DEAL,
+    add_activity,
+    add_deal,
+    edit_activity,
+    edit_deal,
+)
+from connectors.sandbox.clock import Clock
+from connectors.sandbox.faults import FaultPlan
+from connectors.sandbox.requestlog import RequestLog
+
+CHANGES = ("set", "delete", "hide", "convert")
+
+
+class Backstage:
+    """Edits take the tool's own field names: `{"set": {"status": "won"}}`, `{"delete": true}`,
+    `{"hide": true}`, which takes a row out of the token user's sight, and of leads
+    `{"convert": true}`, which deletes it and answers the id of the deal it became."""
+
+    def __init__(self, company: Company, events: Events) -> None:
+        self.company = company
+        self.events = events
+        self.clock: Clock = company.clock
+        self.log = RequestLog()
+        self.faults = FaultPlan(company.options.faults, company.options.seed)
+
+    def records(self, stream: str, query: dict[str, str]) -> Iterator[dict[str, Any]]:
+        return truth(self.company, stream, query)
+
+    def edit(self, stream: str, record_id: str, change: dict[str, Any]) -> dict[str, Any]:
+        if not change.keys() & set(CHANGES):
+            raise ValueError(f"nothing to do: give one of {', '.join(CHANGES)}")
+        entity, table = self._table(stream)
+        try:
+            if record_id == "new":
+                return {"id": str(self._add(entity, dict(change["set"]))["id"])}
+            row = table.rows[record_id if entity == "lead" else int(record_id)]
+            if change.get("convert"):
+                return {"id": str(self._convert(row)["id"])}
+            if change.get("delete"):
+                self.company.changed(entity, table, row, {"is_deleted": True})
+            elif "hide" in change:
+                row["hidden"] = bool(change["hide"])
+                table.touch()
+            else:
+                self._edit(entity, table, row, dict(change["set"]))
+        except ToolError as error:
+            raise ValueError(error.error) from error
+        return {"id": record_id}
+
+    def set_outgoing_webhook(
+        self, url: str | None, events: list[str], copies: int
+    ) -> dict[str, Any]:
+        self.events.outgoing = url
+        self.events.wanted = frozenset(events)
+        self.events.copies = copies
+        told = {"user": self.events.user, "password": self.events.password}
+        return {"url": url, "events": events, "copies": copies, **told}
+
+    def _table(self, stream: str) -> tuple[str, Table]:
+        company = self.company
+        tables = {
+            "deals": ("deal", company.deals),
+            "leads": ("lead", company.leads),
+            "contacts": ("person", company.persons),
+            "activities": ("activity", company.activities),
+            "tasks": ("activity", company.activities),
+        }
+        return tables[stream]
+
+    def _add(self, entity: str, fields: Row) -> Row:
+        call = Call(self.company, self.company.users[0], True, "", {}, {})
+        if entity == "deal":
+            call.body = DEAL.read({"title": "Deal", **fields})
+            return dict(add_deal(call).data)
+        if entity == "activity":
+            call.body = ACTIVITY.read(fields)
+            return dict(add_activity(call).data)
+        raise ValueError(f"a new {entity} cannot be made here")
+
+    def _convert(self, lead: Row) -> Row:
+        made = self._add("deal", {"title": lead["title"]})
+        deal = self.company.deals.rows[made["id"]]
+        deal["source_lead_id"] = lead["id"]
+        self.company.changed("lead", self.company.leads, lead, {"is_deleted": True})
+        return deal
+
+    def _edit(self, entity: str, table: Table, row: Row, fields: Row) -> None:
+        if unknown := sorted(fields.keys() - row.keys()):
+            raise ValueError(f"these records have no field {', '.join(unknown)}")
+        if entity == "deal":
+            edit_deal(self.company, row, fields)
+        elif entity == "activity":
+            edit_activity(self.company, row, fields)
+        elif entity == "lead":
+            edit_lead(self.company, row, fields)
+        else:
+            self.company.changed(entity, table, row, fields)

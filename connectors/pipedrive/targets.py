@@ -1,0 +1,171 @@
+"""KPI targets out: goals where Pipedrive has one for the KPI, else activities.
+
+A goal counts by itself, and it can only count deals and activities. Every other target becomes an
+activity at its recheck date, whose note holds the figures. Ids of goals have 24 hexadecimal digits,
+those of activities are numbers.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+from connectors.errors import Rejected
+from connectors.models import KpiTarget
+from connectors.pipedrive.notes import TARGET, key_in, to_note
+from connectors.pipedrive.tasks import GET, WRITE, Made, recent
+from connectors.pipedrive.wire import Company
+
+FIND, CREATE = 20, 10
+GOAL_ID = 24
+LONGEST_TITLE = 180
+
+
+class Expected(Struct, frozen=True):
+    target: float | None = None
+
+
+class Goal(Struct, frozen=True):
+    id: str
+    title: str | None = None
+    expected_outcome: Expected = Expected()
+
+
+class Goals(Struct, frozen=True):
+    goals: list[Goal] | None = None
+
+
+class GoalMade(Struct, frozen=True):
+    goal: Goal
+
+
+class Noted(Struct, frozen=True):
+    note: str | None = None
+
+
+class Targets:
+    """`goals` is our KPI → type of goal; `me` the account we write as."""
+
+    def __init__(
+        self,
+        company: Company,
+        goals: Mapping[str, str],
+        kind: str,
+        me: Callable[[], int],
+        now: Callable[[], datetime | None],
+    ) -> None:
+        self._company = company
+        self._goals = goals
+        self._kind = kind
+        self._me = me
+        self._now = now
+
+    def create(self, target: KpiTarget) -> str:
+        if self._is_goal(target):
+            made = self._company.post("v1/goals", self._goal(target), GoalMade, CREATE)
+            return made.goal.id
+        body = {
+            "subject": f"KPI target: {target.title}",
+            "type": self._kind,
+            "owner_id": self._owner(target),
+            "due_date": target.recheck_on.isoformat(),
+            "done": False,
+            "note": _note(target),
+        }
+        return str(self._company.post("v2/activities", body, Made, WRITE).id)
+
+    def find(self, key: str) -> list[str]:
+        """A list of goals shows only our user's own and only active ones, unless it is asked for
+        something else: so it is asked by type, twice."""
+        found = [
+            goal.id
+            for name in dict.fromkeys(self._goals.values())
+            for goal in self._goals_of(name)
+            if (goal.title or "").endswith(_suffix(key))
+        ]
+        rows = recent(self._company, self._now(), lambda row: key_in(row.note, TARGET) == key)
+        return list(dict.fromkeys([*found, *(str(row.id) for row in rows)]))
+
+    def check(self, remote_id: str, target: KpiTarget) -> None:
+        if _is_goal_id(remote_id):
+            name = self._goals.get(target.kpi)
+            goals = self._goals_of(name) if name else ()
+            planned = {goal.id: goal.expected_outcome.target for goal in goals}
+            if planned.get(remote_id) == target.target:
+                return
+        else:
+            note = self._company.get(f"v2/activities/{int(remote_id)}", Noted, GET).note or ""
+            if _line(target) in note:
+                return
+        raise Rejected(
+            f"The KPI target {remote_id} in Pipedrive does not hold the planned value.",
+            next_step="Set it to the planned value there, or delete it, then retry the write.",
+        )
+
+    def update(self, remote_id: str, target: KpiTarget) -> None:
+        """A goal counts by itself. The figures of an activity are ours, and so is its end."""
+        if _is_goal_id(remote_id):
+            return
+        body: dict[str, Any] = {"note": _note(target)}
+        if target.outcome is not None:
+            body["done"] = True
+        self._company.patch(f"v2/activities/{int(remote_id)}", body, WRITE)
+
+    def _is_goal(self, target: KpiTarget) -> bool:
+        return target.kpi in self._goals and target.segment is None
+
+    def _goal(self, target: KpiTarget) -> dict[str, Any]:
+        suffix = _suffix(target.key)
+        return {
+            "title": target.title[: LONGEST_TITLE - len(suffix)] + suffix,
+            "type": {"name": self._goals[target.kpi], "params": {"pipeline_id": None}},
+            "assignee": {"id": self._owner(target), "type": "person"},
+            "expected_outcome": {"target": target.target, "tracking_metric": "quantity"},
+            "duration": {
+                "start": target.starts_on.isoformat(),
+                "end": target.recheck_on.isoformat(),
+            },
+            "interval": _interval(target),
+        }
+
+    def _goals_of(self, name: str) -> Iterator[Goal]:
+        """Those that are active, then those that are over."""
+        for active in ("true", "false"):
+            params = {"type.name": name, "is_active": active}
+            yield from self._company.get("v1/goals/find", Goals, FIND, params).goals or ()
+
+    def _owner(self, target: KpiTarget) -> int:
+        return int(target.owner) if target.owner else self._me()
+
+
+def _suffix(key: str) -> str:
+    return f" [{key}]"
+
+
+def _is_goal_id(remote_id: str) -> bool:
+    return len(remote_id) == GOAL_ID
+
+
+def _interval(target: KpiTarget) -> str:
+    """The shortest one that holds the whole duration: its target is for one interval."""
+    days = (target.recheck_on - target.starts_on).days + 1
+    spans = ((7, "weekly"), (31, "monthly"), (92, "quarterly"))
+    return next((name for longest, name in spans if days <= longest), "yearly")
+
+
+def _line(target: KpiTarget) -> str:
+    return f"Target: {target.target:g} {target.unit}"
+
+
+def _note(target: KpiTarget) -> str:
+    shown = {
+        "KPI": target.kpi,
+        "Segment": target.segment,
+        "Decision": target.decision,
+        "Baseline": None if target.baseline is None else f"{target.baseline:g} {target.unit}",
+        "Actual": None if target.actual is None else f"{target.actual:g} {target.unit}",
+        "Outcome": target.outcome,
+    }
+    lines = [f"{name}: {value}" for name, value in shown.items() if value is not None]
+    return to_note("\n".join([_line(target), *lines]), target.key, "retro-target")

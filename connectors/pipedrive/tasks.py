@@ -1,0 +1,117 @@
+"""Tasks out, as activities: create with our marker, find again, change, complete.
+
+Pipedrive has nothing that makes a create repeatable. The marker in the note is there from the first
+moment on, and the list of activities, unlike the search, shows it at once.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from msgspec import Struct
+
+from connectors.errors import BadResponse, NotFound
+from connectors.models import RemoteTask, Task
+from connectors.pipedrive.notes import key_in, to_note
+from connectors.pipedrive.paging import Listing, by_cursor
+from connectors.pipedrive.rows import ActivityRow
+from connectors.pipedrive.wire import Company
+from connectors.port import Partition, Window
+
+# How far back an activity is looked for whose create was not answered.
+LOOK_BACK = timedelta(days=30)
+LIST, GET, WRITE, DELETE = 10, 1, 5, 3
+
+
+class Made(Struct, frozen=True):
+    id: int
+
+
+class Noted(Struct, frozen=True):
+    note: str | None = None
+
+
+class Tasks:
+    """`kind` is the activity type of tasks; `now` the tool's clock."""
+
+    def __init__(self, company: Company, kind: str, now: Callable[[], datetime | None]) -> None:
+        self._company = company
+        self._kind = kind
+        self._now = now
+
+    def create(self, task: Task) -> str:
+        body = {
+            **self._fields(task, task.key, None),
+            "type": self._kind,
+            "done": False,
+            **_bound(task),
+        }
+        return str(self._company.post("v2/activities", body, Made, WRITE).id)
+
+    def find(self, key: str) -> list[str]:
+        """All that carry the key, of what changed lately: a new activity is among them."""
+        found = recent(self._company, self._now(), lambda row: key_in(row.note) == key)
+        return [str(row.id) for row in found]
+
+    def update(self, remote_id: str, task: Task, only: Collection[str] | None = None) -> None:
+        """Title, text, owner and due moment, or `only` some of them. A new text keeps the marker
+        that is there."""
+        key = task.key
+        if only is None or "description" in only:
+            note = self._company.get(_path(remote_id), Noted, GET).note
+            key = key_in(note) or key
+        self._company.patch(_path(remote_id), self._fields(task, key, only), WRITE)
+
+    def complete(self, remote_id: str) -> None:
+        self._company.patch(_path(remote_id), {"done": True}, WRITE)
+
+    def reopen(self, remote_id: str) -> None:
+        self._company.patch(_path(remote_id), {"done": False}, WRITE)
+
+    def delete(self, remote_id: str) -> None:
+        """One that is gone already is left so."""
+        with suppress(NotFound):
+            self._company.delete(_path(remote_id), DELETE)
+
+    def _fields(self, task: Task, key: str, only: Collection[str] | None) -> dict[str, Any]:
+        due = task.due_at.astimezone(UTC)
+        fields: dict[str, dict[str, Any]] = {
+            "title": {"subject": task.title},
+            "description": {"note": to_note(task.description, key)},
+            "owner": {"owner_id": int(task.owner)},
+            "due_at": {"due_date": f"{due:%Y-%m-%d}", "due_time": f"{due:%H:%M}"},
+        }
+        wanted = [part for name, part in fields.items() if only is None or name in only]
+        return {name: value for part in wanted for name, value in part.items()}
+
+
+def recent(
+    company: Company, now: datetime | None, wanted: Callable[[ActivityRow], bool]
+) -> list[ActivityRow]:
+    """Activities that changed in the last 30 days, by the tool's own clock."""
+    if now is None:
+        raise BadResponse("Pipedrive does not tell its time, from which a task is looked up.")
+    rows: list[ActivityRow] = []
+
+    def keep(row: ActivityRow) -> tuple[RemoteTask, ...]:
+        if wanted(row) and not row.is_deleted:
+            rows.append(row)
+        return ()
+
+    listing = Listing("v2/activities", ActivityRow, keep, cost=LIST)
+    pages: Iterator[Any] = by_cursor(company, listing, Window(now - LOOK_BACK), Partition())
+    for _ in pages:
+        pass
+    return list({row.id: row for row in rows}.values())
+
+
+def _path(remote_id: str) -> str:
+    return f"v2/activities/{int(remote_id)}"
+
+
+def _bound(task: Task) -> dict[str, Any]:
+    """An activity stands at one deal or at one lead."""
+    if task.bind_deals:
+        return {"deal_id": int(task.bind_deals[0])}
+    return {"lead_id": task.bind_leads[0]} if task.bind_leads else {}

@@ -1,0 +1,130 @@
+"""What the conformance kit is told of Pipedrive."""
+
+import hashlib
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import msgspec
+
+from connectors.auth import Token
+from connectors.models import Stream
+from connectors.pipedrive.connector import Pipedrive
+from connectors.pipedrive.portal.build import CUSTOM
+from connectors.pipedrive.sandbox import SandboxOptions, app_settings, create_app, settings
+from tests.connectors.conformance.case import (
+    Account,
+    Case,
+    Consent,
+    Custom,
+    Hooks,
+    Json,
+    Links,
+    Post,
+    Shape,
+    Tasks,
+)
+from tests.connectors.conformance.sandboxed import Sandboxed
+from tests.connectors.pipedrive.described import faults
+from tests.faults.in_process import NOWHERE
+
+ENTITIES = {Stream.DEALS: "deal", Stream.TASKS: "activity"}
+# The real one gives 500 where it is asked for so many; lists have no cap.
+PAGE = 100
+MANY = 3 * PAGE
+
+
+def opened() -> Account:
+    options = SandboxOptions(records=0, limit="off", page=PAGE)
+    published = SandboxOptions(records=0)
+    return Sandboxed(create_app(options), settings(options, NOWHERE), settings(published, NOWHERE))
+
+
+def new(title: str) -> Json:
+    return {"title": title, "value": 100, "currency": "EUR", "custom_fields": {CUSTOM: "plain"}}
+
+
+def mapped(names: Sequence[str]) -> Mapping[str, Any]:
+    """Keys of fields have a form of their own."""
+    return {"fields": {name: name if name == CUSTOM else _key(name) for name in names}}
+
+
+def _key(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:40]
+
+
+def merge(account: Account, winner: str, loser: str) -> None:
+    """Told as one change and one delete."""
+    account.edit(Stream.DEALS, winner, {"set": {"title": "Merged"}})
+    account.edit(Stream.DEALS, loser, {"delete": True})
+
+
+def post(given: Mapping[str, Any], stream: Stream, record_id: str, at: datetime) -> Post:
+    entity = ENTITIES[stream]
+    meta = {
+        "id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{entity}:{record_id}:{at.isoformat()}")),
+        "version": "2.0",
+        "action": "change",
+        "entity": entity,
+        "entity_id": record_id,
+        "company_id": str(given["company_id"]),
+        "webhook_id": "31",
+        "timestamp": at.isoformat(),
+        "attempt": 1,
+    }
+    signer = httpx.BasicAuth(given["hook_user"], given["hook_password"])
+    signed = next(signer.sync_auth_flow(httpx.Request("POST", NOWHERE)))
+    body = msgspec.json.encode({"meta": meta, "data": {}, "previous": {}})
+    return {"authorization": signed.headers["authorization"]}, body
+
+
+def opened_as_app(seconds: int) -> tuple[Account, Token]:
+    options = SandboxOptions(records=0, limit="off", access_seconds=seconds)
+    given = app_settings(options, NOWHERE)
+    code, _ = given.pop("code"), given.pop("refresh_token")
+    account = Sandboxed(create_app(options), {**given, "plan": "unlimited"})
+    form = {"grant_type": "authorization_code", "code": code}
+    basic = httpx.BasicAuth(given["client_id"], given["client_secret"])
+    with httpx.Client(base_url=NOWHERE, transport=account.transport, auth=basic) as client:
+        pair = client.post("/oauth/token", data=form).raise_for_status().json()
+    epoch = datetime.fromtimestamp(0, UTC)
+    return account, Token(pair["access_token"], pair["refresh_token"], epoch)
+
+
+CASE = Case(
+    tool=Pipedrive,
+    opened=opened,
+    page=PAGE,
+    cap=MANY,
+    new=new,
+    shape=Shape(
+        keys=frozenset({"stage_id", "pipeline_id"}), moment="update_time", needed="stage_id"
+    ),
+    links=Links(rows=["data"], next=["additional_data", "next_cursor"]),
+    custom=Custom(CUSTOM, CUSTOM, mapped, inside="custom_fields"),
+    error_body={"success": False, "error": "Internal error", "data": None},
+    # In any two seconds, with an API token of the smallest plan.
+    allows=lambda seconds: 20 * (seconds // 2 + 1),
+    consent=Consent(opened_as_app, "/oauth/token"),
+    away_and_back=({"delete": True}, {"set": {"is_deleted": False}}),
+    merge=merge,
+    tasks=Tasks(
+        owner="22",
+        shape=Shape(
+            keys=frozenset({"subject", "due_date"}),
+            title="subject",
+            moment="update_time",
+            needed="type",
+        ),
+        refused={"owner": "999999"},
+    ),
+    hooks=Hooks(post, "hook_password"),
+    faults=faults,
+    not_applicable={
+        "index-lag": "Lists come from the database; only the search has an index that lags.",
+        "archive": "An archived deal is kept with all it was, and is read from its own list.",
+        "whole-batch-refused": "There are no batches of writes: each task is made by its own call.",
+    },
+)

@@ -1,0 +1,305 @@
+"""What is read from the sandbox is what it holds: whole, by what changed, and while rows move."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from connectors.errors import BadResponse, NoProgress
+from connectors.models import Deal, Lead, LeadStatus, StageKind, Stream
+from connectors.pipedrive.portal.build import CUSTOM, QUALIFIED
+from connectors.port import Partition, Presence, Window, read, readable_streams
+from tests.connectors.pipedrive.kit import Sandbox, Script, good, like, sandbox
+from tests.connectors.running import everything, pages_of
+
+STREAMS = [
+    Stream.PEOPLE,
+    Stream.PIPELINES,
+    Stream.CONTACTS,
+    Stream.LEADS,
+    Stream.DEALS,
+    Stream.STAGE_CHANGES,
+    Stream.ACTIVITIES,
+    Stream.TASKS,
+]
+NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_a_stream_holds_what_the_company_holds(company: Sandbox, stream: Stream) -> None:
+    connector = company.connector(qualified_labels=[QUALIFIED])
+    assert stream in readable_streams(connector)
+    query = f"?qualified={QUALIFIED}"
+    truth = company.truth(stream.value, query)
+    found = {one.id: one for one in everything(connector, stream)}
+    assert found.keys() == truth.keys()
+    assert truth or stream is Stream.TASKS
+    for key, told in truth.items():
+        assert like(found[key], told) == told
+
+
+def test_archived_records_are_read_and_deleted_ones_are_not(company: Sandbox) -> None:
+    connector = company.connector()
+    leads = [one for one in everything(connector, Stream.LEADS) if isinstance(one, Lead)]
+    gone = [one for one in leads if one.status_kind is LeadStatus.DISQUALIFIED]
+    assert len(gone) == 2
+    assert all(one.closed_at is not None for one in gone)
+    deals = {one.id for one in everything(connector, Stream.DEALS)}
+    assert "20" in deals
+    assert "61" not in deals
+
+
+def test_a_deal_that_is_archived_is_read_as_changed() -> None:
+    with sandbox(start_at=NOW, frozen=True) as company:
+        company.edit("deals", "3", {"set": {"is_archived": True}})
+        connector = company.connector()
+        assert [one.id for one in everything(connector, Stream.DEALS, Window(NOW))] == ["3"]
+        assert "3" in {one.id for one in everything(connector, Stream.DEALS)}
+
+
+def test_custom_fields_come_under_our_names(company: Sandbox) -> None:
+    connector = company.connector(fields={"group": CUSTOM})
+    for stream in (Stream.DEALS, Stream.LEADS):
+        groups = {one.extra["group"] for one in everything(connector, stream)}
+        assert groups == {f"group {number}" for number in range(4)}
+
+
+def test_more_custom_fields_than_can_be_named_come_all_the_same(company: Sandbox) -> None:
+    others = {f"other{number}": f"{number:040x}" for number in range(15)}
+    for fields in ({"group": CUSTOM}, {"group": CUSTOM, **others}):
+        connector = company.connector(fields=fields)
+        found = everything(connector, Stream.DEALS)
+        found += connector.by_ids(Stream.DEALS, ["1"]).records
+        assert {one.extra["group"] for one in found} == {f"group {number}" for number in range(4)}
+
+
+def test_only_what_changed_since_comes_again_and_the_bound_is_inclusive() -> None:
+    with sandbox(start_at=NOW, frozen=True) as company:
+        connector = company.connector()
+        window = Window(NOW)
+        for stream in (Stream.DEALS, Stream.LEADS, Stream.CONTACTS, Stream.ACTIVITIES):
+            assert everything(connector, stream, window) == []
+        lead = next(one for one, told in company.truth("leads").items() if told["stage"] == "inbox")
+        company.edit("deals", "3", {"set": {"status": "won"}})
+        company.edit("leads", lead, {"set": {"title": "New title"}})
+        (deal,) = everything(connector, Stream.DEALS, window)
+        (changed,) = everything(connector, Stream.LEADS, window)
+        assert isinstance(deal, Deal)
+        assert (deal.id, deal.stage_kind, deal.closed_at) == ("3", StageKind.WON, NOW)
+        assert (changed.id, changed.updated_at) == (lead, NOW)
+        (page, *_) = pages_of(connector, Stream.DEALS, window)
+        assert page.remote_now == NOW
+        later = Window(NOW + timedelta(seconds=1))
+        assert everything(connector, Stream.DEALS, later) == []
+
+
+def test_a_tie_that_is_larger_than_a_page_loses_nothing() -> None:
+    """40 leads of an import have one moment, and a page holds 7."""
+    with sandbox(records=120, page=7) as company:
+        connector = company.connector()
+        found = Counter(one.id for one in everything(connector, Stream.LEADS))
+        assert found.keys() == company.truth("leads").keys()
+        assert (
+            max(Counter(one["updated_at"] for one in company.truth("leads").values()).values()) > 30
+        )
+
+
+def test_leads_that_move_while_they_are_paged_are_not_skipped() -> None:
+    with sandbox(records=120, page=10) as company:
+        connector = company.connector()
+        first = list(company.truth("leads"))
+        share = connector.partitions(Stream.LEADS, Window())[0]
+        pages = read(connector, Stream.LEADS, Window(), share)
+        found = {one.id for one in next(pages).records}
+        for moved in sorted(found)[:5]:
+            company.edit("leads", moved, {"set": {"title": "Moved"}})
+        found |= {one.id for page in pages for one in page.records}
+        current = {one for one in first if company.truth("leads")[one]["stage"] == "inbox"}
+        assert current - found == set()
+
+
+def test_a_read_goes_on_where_a_page_was_committed(company: Sandbox) -> None:
+    connector = company.connector()
+    for stream in (Stream.DEALS, Stream.LEADS, Stream.CONTACTS, Stream.PEOPLE):
+        share = connector.partitions(stream, Window())[0]
+        whole = [
+            one.id for page in read(connector, stream, Window(), share) for one in page.records
+        ]
+        page = next(iter(read(connector, stream, Window(), share)))
+        rest = Partition(share.name, page.position)
+        found = [one.id for page in read(connector, stream, Window(), rest) for one in page.records]
+        assert {one.id for one in page.records} | set(found) == set(whole)
+    assert list(read(connector, Stream.DEALS, Window(), Partition("current", "end"))) == []
+
+
+def test_a_row_in_an_unknown_shape_is_set_aside_alone() -> None:
+    row = {"id": 1, "add_time": "2026-11-20T10:00:00Z", "name": "Contact 1"}
+    odd = {"id": 2, "add_time": "yesterday", "name": "Contact 2"}
+    script = Script(lambda _: [row, odd, row | {"id": 3}])
+    (page,) = pages_of(script.connector(), Stream.CONTACTS)
+    assert [one.id for one in page.records] == ["1", "3"]
+    (refused,) = page.refused
+    assert refused.id == "2"
+    assert "add_time" in refused.reason
+    assert "yesterday" in refused.raw
+
+
+def test_an_empty_page_with_a_cursor_is_not_the_end() -> None:
+    row = {"id": 1, "add_time": "2026-11-20T10:00:00Z"}
+    answers = {None: good([], "a"), "a": good([row], "b"), "b": good(None)}
+    script = Script(lambda request: answers[request.url.params.get("cursor")])
+    assert [one.id for one in everything(script.connector(), Stream.CONTACTS)] == ["1"]
+
+
+def test_a_cursor_that_leads_back_to_itself_ends_the_read() -> None:
+    script = Script(lambda _: good([], "same"))
+    with pytest.raises(BadResponse, match="back to itself"):
+        everything(script.connector(), Stream.CONTACTS)
+
+
+def test_rows_out_of_order_are_a_bad_answer() -> None:
+    rows = [{"id": number, "add_time": "2026-11-20T10:00:00Z"} for number in (2, 1)]
+    with pytest.raises(BadResponse, match="not in order"):
+        everything(Script(lambda _: rows).connector(), Stream.CONTACTS)
+
+
+def test_an_archive_that_never_stands_still_is_given_up() -> None:
+    count = iter(range(1000))
+
+    def answer(request: httpx.Request) -> Any:
+        start = int(request.url.params["start"])
+        rows = [{"id": f"lead-{next(count)}", "add_time": "2026-11-20T10:00:00Z"} for _ in range(2)]
+        return good(rows, start=start, more_items_in_collection=True)
+
+    connector = Script(answer).connector()
+    with pytest.raises(NoProgress, match="move faster"):
+        list(connector.leads(Window(), Partition("archived")))
+
+
+def test_the_bound_of_leads_moves_along_so_that_no_offset_is_needed() -> None:
+    moments = [f"2026-11-20T10:00:0{second}.500Z" for second in range(4)]
+    rows = [{"id": f"a-{at[17:19]}", "add_time": at, "update_time": at} for at in moments]
+    asked: list[tuple[str | None, str]] = []
+
+    def answer(request: httpx.Request) -> Any:
+        params = request.url.params
+        asked.append((params.get("updated_since"), params["start"]))
+        since = params.get("updated_since", "")
+        left = [row for row in rows if row["update_time"] >= since.replace("Z", ".000Z")]
+        return good(left[:2], start=0, more_items_in_collection=len(left) > 2)
+
+    found = everything(Script(answer).connector(), Stream.LEADS, Window(NOW - timedelta(days=30)))
+    assert {one.id for one in found} == {"a-00", "a-01", "a-02", "a-03"}
+    assert [start for _, start in asked] == ["0", "0", "0"]
+    assert [since for since, _ in asked][1:] == ["2026-11-20T10:00:01Z", "2026-11-20T10:00:02Z"]
+
+
+def test_leads_that_were_deleted_meanwhile_are_not_skipped_in_a_tie() -> None:
+    with sandbox(records=120, page=10) as company:
+        connector = company.connector()
+        share = connector.partitions(Stream.LEADS, Window())[0]
+        pages = read(connector, Stream.LEADS, Window(), share)
+        found: set[str] = set()
+        for _ in range(3):
+            found |= {one.id for one in next(pages).records}
+        for gone in sorted(found)[:3]:
+            company.edit("leads", gone, {"delete": True})
+        found |= {one.id for page in pages for one in page.records}
+        inbox = {k for k, told in company.truth("leads").items() if told["stage"] == "inbox"}
+        assert inbox - found == set()
+
+
+def test_single_records_come_again_with_what_archives_hold(own: Sandbox) -> None:
+    connector = own.connector()
+    archived = next(k for k, one in own.truth("leads").items() if one["stage"] == "archived")
+    page = connector.by_ids(Stream.LEADS, [archived, "00000000-0000-4000-8000-000000000000"])
+    assert [one.id for one in page.records] == [archived]
+    assert isinstance(page.records[0], Lead)
+    assert page.records[0].stage == "archived"
+    assert [one.id for one in connector.by_ids(Stream.DEALS, ["1", "20", "41"]).records] == [
+        "1",
+        "20",
+    ]
+    for stream in (Stream.PEOPLE, Stream.PIPELINES, Stream.STAGE_CHANGES, Stream.CONTACTS):
+        wanted = sorted(own.truth(stream.value))[:2]
+        found = connector.by_ids(stream, wanted).records
+        assert sorted(one.id for one in found) == wanted
+
+
+def test_gone_hidden_and_archived_records_are_told_apart(own: Sandbox) -> None:
+    connector = own.connector()
+    own.edit("deals", "2", {"hide": True})
+    own.edit("deals", "5", {"delete": True})
+    assert connector.presence(Stream.DEALS, ["1", "2", "5", "20", "41", "7777"]) == {
+        "1": Presence.PRESENT,
+        "2": Presence.HIDDEN,
+        "5": Presence.DELETED,
+        "20": Presence.PRESENT,
+        "41": Presence.DELETED,
+        "7777": Presence.DELETED,
+    }
+    assert "2" not in {one.id for one in everything(connector, Stream.DEALS)}
+    assert connector.presence(Stream.PEOPLE, ["21", "99"]) == {
+        "21": Presence.PRESENT,
+        "99": Presence.DELETED,
+    }
+    assert set(connector.presence(Stream.STAGE_CHANGES, ["1:7:1"]).values()) == {Presence.PRESENT}
+
+
+def test_a_converted_lead_is_gone_and_its_deal_names_it(own: Sandbox) -> None:
+    connector = own.connector()
+    lead = next(k for k, one in own.truth("leads").items() if one["stage"] == "inbox")
+    deal_id = own.edit("leads", lead, {"convert": True})
+    assert lead not in {one.id for one in everything(connector, Stream.LEADS)}
+    assert connector.presence(Stream.LEADS, [lead]) == {lead: Presence.DELETED}
+    deals = {one.id: one for one in everything(connector, Stream.DEALS)}
+    deal = deals[deal_id]
+    assert isinstance(deal, Deal)
+    assert deal.lead == lead
+
+
+def test_a_lead_in_an_unknown_shape_is_set_aside_alone() -> None:
+    row = {"id": "a-1", "add_time": "2026-11-20T10:00:00.000Z", "title": "Lead"}
+    odd = [row | {"id": "a-2", "add_time": "yesterday"}, {"title": "no id"}]
+    odd.append(row | {"id": "a-3", "person_id": "someone"})
+    last = row | {"id": "a-4"}
+    answers = {
+        0: good([row, *odd], start=0, more_items_in_collection=True),
+        3: good([odd[-1], last], start=3, more_items_in_collection=False),
+    }
+    script = Script(lambda request: answers[int(request.url.params["start"])])
+    first, second = script.connector().leads(Window(), Partition("archived"))
+    assert [one.id for page in (first, second) for one in page.records] == ["a-1", "a-4"]
+    assert [one.id for one in first.refused] == ["a-2", None, "a-3"]
+
+
+def test_more_stages_than_a_page_holds_are_all_read() -> None:
+    stage = {"id": 7, "pipeline_id": 1, "name": "Demo"}
+
+    def answer(request: httpx.Request) -> Any:
+        if request.url.path.endswith("pipelines"):
+            return [{"id": 1, "name": "New"}]
+        if "cursor" in request.url.params:
+            return [stage | {"id": 8}]
+        return good([stage], "more")
+
+    (page,) = pages_of(Script(answer).connector(), Stream.PIPELINES)
+    assert {"1/7", "1/8"} < {one.id for one in page.records}
+    assert page.requests == 3
+
+
+def test_a_list_whose_cursor_leads_back_to_itself_is_given_up() -> None:
+    script = Script(lambda _: good([], "same"))
+    with pytest.raises(BadResponse, match="no end"):
+        everything(script.connector(), Stream.PIPELINES)
+    assert len(script.calls) == 2
+
+
+def test_the_fields_of_deals_can_be_discovered(company: Sandbox) -> None:
+    connector = company.connector()
+    custom = {one.name for one in connector.fields(Stream.LEADS)}
+    assert CUSTOM in custom
+    assert {"title", "value"} < {one.name for one in connector.fields(Stream.DEALS)}
+    assert connector.fields(Stream.TASKS) == ()

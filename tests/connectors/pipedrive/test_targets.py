@@ -1,0 +1,89 @@
+"""KPI targets go out as goals where Pipedrive can count them, else as activities."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from connectors.errors import OutcomeUnknown, Rejected
+from connectors.models import KpiTarget, Stream
+from tests.connectors.pipedrive.kit import Sandbox
+from tests.connectors.running import everything
+
+
+def target(**changed: Any) -> KpiTarget:
+    given: dict[str, Any] = {
+        "key": "D-1:target",
+        "title": "Click rate",
+        "kpi": "click_rate",
+        "unit": "share",
+        "decision": "D-1",
+        "owner": "22",
+        "baseline": 0.02,
+        "target": 0.03,
+        "starts_on": date(2026, 12, 1),
+        "recheck_on": date(2027, 1, 31),
+    }
+    return KpiTarget(**{**given, **changed})
+
+
+def goal(**changed: Any) -> KpiTarget:
+    return target(**{"kpi": "deals_won", "unit": "count", "target": 12.0, **changed})
+
+
+def test_what_can_be_counted_becomes_a_goal(own: Sandbox) -> None:
+    connector = own.connector()
+    connector.prepare_targets()
+    made = connector.create_target(goal())
+    assert len(made) == 24
+    assert connector.find_target("D-1:target") == [made]
+    assert connector.find_target("D-1:other") == []
+    connector.check_target(made, goal())
+    with pytest.raises(Rejected, match="planned value"):
+        connector.check_target(made, goal(target=13.0))
+    connector.update_target(made, goal(actual=3.0))
+    shown = own.call("GET", "v1/goals/find", params={"type.name": "deals_won"}).json()
+    (one,) = shown["data"]["goals"]
+    assert one["title"] == "Click rate [D-1:target]"
+    assert one["assignee"] == {"id": 22, "type": "person"}
+    assert one["interval"] == "quarterly"
+    assert one["duration"] == {"start": "2026-12-01", "end": "2027-01-31"}
+
+
+def test_a_goal_that_is_over_is_found_as_well(own: Sandbox) -> None:
+    connector = own.connector()
+    past = goal(starts_on=date(2026, 1, 1), recheck_on=date(2026, 1, 7))
+    made = connector.create_target(past)
+    assert connector.find_target("D-1:target") == [made]
+    connector.check_target(made, past)
+
+
+def test_any_other_target_becomes_an_activity(own: Sandbox) -> None:
+    connector = own.connector()
+    made = connector.create_target(target())
+    assert connector.find_target("D-1:target") == [made]
+    connector.check_target(made, target())
+    with pytest.raises(Rejected, match="planned value"):
+        connector.check_target(made, target(target=0.04))
+    connector.update_target(made, target(actual=0.031, outcome="met"))
+    shown = own.call("GET", f"v2/activities/{made}").json()["data"]
+    assert (shown["subject"], shown["due_date"]) == ("KPI target: Click rate", "2027-01-31")
+    assert "Actual: 0.031 share<br>Outcome: met" in shown["note"]
+    assert shown["done"] is True
+    # It is neither a task of ours nor a contact with anybody.
+    for stream in (Stream.TASKS, Stream.ACTIVITIES):
+        assert made not in {one.id for one in everything(connector, stream)}
+
+
+def test_a_segment_cannot_be_a_goal_and_an_owner_may_be_missing(own: Sandbox) -> None:
+    made = own.connector().create_target(goal(segment="channel=ads", owner=None))
+    shown = own.call("GET", f"v2/activities/{made}").json()["data"]
+    assert shown["owner_id"] == 21
+
+
+def test_a_goal_whose_answer_was_lost_is_found(own: Sandbox) -> None:
+    connector = own.connector()
+    own.faults({"on": {"method": "POST v1/goals"}, "do": "timeout_after"})
+    with pytest.raises(OutcomeUnknown):
+        connector.create_target(goal())
+    assert len(connector.find_target("D-1:target")) == 1
