@@ -8,6 +8,7 @@ answer was lost raises OutcomeUnknown, for the caller to look its key up.
 import json as jsonlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -127,6 +128,14 @@ def retry_after(response: httpx.Response, otherwise: float = 1.0) -> float:
         return max(0.0, (until - there).total_seconds())
     except (KeyError, TypeError, ValueError):
         return UNREADABLE_PAUSE
+
+
+def remote_now(answer: Answer) -> datetime | None:
+    """The tool's clock, as the head of an answer tells it: whole seconds, downwards."""
+    try:
+        return parsedate_to_datetime(answer.headers["date"]).astimezone(UTC)
+    except (KeyError, ValueError):
+        return None
 
 
 class ApiClient:

@@ -8,8 +8,9 @@ from connectors.bitrix24.connector import Bitrix24
 from connectors.files.connector import Files
 from connectors.hubspot.connector import HubSpot
 from connectors.port import Connector
+from connectors.salesforce.connector import Salesforce
 
-_CLASSES: tuple[type[Connector[Any]], ...] = (Bitrix24, Files, HubSpot)
+_CLASSES: tuple[type[Connector[Any]], ...] = (Bitrix24, Files, HubSpot, Salesforce)
 
 _BY_KIND = {tool.kind: tool for tool in _CLASSES}
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from connectors.bitrix24 import sandbox as bitrix24
 from connectors.hubspot import sandbox as hubspot
+from connectors.salesforce import sandbox as salesforce
 from connectors.sandbox.asgi import App
 from connectors.sandbox.knobs import Knobs
 from connectors.sandbox.runner import free_port, serve
@@ -18,7 +19,11 @@ HOST = "127.0.0.1"
 # to connect to it.
 Make = Callable[[Knobs, str], tuple[App, dict[str, Any]]]
 
-_MAKERS: Mapping[str, Make] = {bitrix24.KIND: bitrix24.make, hubspot.KIND: hubspot.make}
+_MAKERS: Mapping[str, Make] = {
+    bitrix24.KIND: bitrix24.make,
+    hubspot.KIND: hubspot.make,
+    salesforce.KIND: salesforce.make,
+}
 
 
 @dataclass(frozen=True)

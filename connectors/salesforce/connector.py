@@ -1,0 +1,176 @@
+"""Salesforce: leads, opportunities, stage history and tasks in, tasks out. REST API v67.0.
+
+Everything is read by queries upwards by id; the quirks and what guards against them are in the
+README of this folder.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import timedelta
+from functools import cached_property
+from typing import Any
+
+import httpx
+
+from connectors.budget import Budget
+from connectors.errors import ConnectorError
+from connectors.models import (
+    Account,
+    Deal,
+    Lead,
+    Record,
+    RemoteTask,
+    Stage,
+    StageChange,
+    Stream,
+    Task,
+)
+from connectors.port import Connector, Page, Partition, Presence, RemoteField, Window
+from connectors.salesforce import about, checks, lookups, mapping, wire
+from connectors.salesforce.config import SalesforceConfig
+from connectors.salesforce.facts import Facts
+from connectors.salesforce.history import History
+from connectors.salesforce.keys import Keys
+from connectors.salesforce.mapping import DEAL, LEAD
+from connectors.salesforce.oauth import Grants, oauth
+from connectors.salesforce.reading import Reading
+from connectors.salesforce.streams import Streams
+from connectors.salesforce.tasks import Tasks
+from connectors.salesforce.wire import Org
+
+OBJECTS = {Stream.LEADS: LEAD, Stream.DEALS: DEAL}
+
+
+class Salesforce(Connector[SalesforceConfig]):
+    kind = "salesforce"
+    label = "Salesforce"
+    docs = "https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest"
+    Config = SalesforceConfig
+    scopes = about.SCOPES
+    limits = about.LIMITS
+    quirks = about.QUIRKS
+    # A record is stamped when it is touched; it can be seen once its transaction has ended.
+    lag = timedelta(minutes=2)
+    overlap = timedelta(minutes=10)
+    shaping = frozenset(
+        {
+            *("qualified_statuses", "disqualified_statuses", "utm", "fields", "currency"),
+            *("campaigns", "campaign_name", "key_field"),
+        }
+    )
+
+    def base_url(self) -> str:
+        return self.config.base_url
+
+    def auth(self) -> httpx.Auth:
+        grants = Grants(self.config, self.wire.transport)
+        return oauth(self.config, self.wire.tokens, grants)
+
+    def identity(self) -> Sequence[str]:
+        """An org may get another address; its id stays."""
+        return (f"salesforce:{self._facts.organization.id}",)
+
+    def budget(self) -> Budget | None:
+        found = wire.budget(self.config)
+        return found if found.is_published else None
+
+    def pacing(self) -> Budget:
+        return wire.budget(self.config)
+
+    def refusal(self, response: httpx.Response) -> ConnectorError | None:
+        return wire.name_refusal(response)
+
+    def check(self) -> str:
+        return checks.check(self._org, self._facts, self.config)
+
+    def people(self, window: Window, partition: Partition) -> Iterator[Page[Account]]:
+        return self._streams.people(window.start, partition.after)
+
+    def pipelines(self, window: Window, partition: Partition) -> Iterator[Page[Stage]]:
+        """All stages of opportunities and statuses of leads in one page."""
+        disqualified = frozenset(self.config.disqualified_statuses)
+        stages = [mapping.to_deal_stage(row) for row in self._facts.deal_stages]
+        stages += [mapping.to_lead_stage(row, disqualified) for row in self._facts.lead_statuses]
+        yield Page(stages, position="", requests=2)
+
+    def leads(self, window: Window, partition: Partition) -> Iterator[Page[Lead]]:
+        return self._reading.pages(self._streams.leads(), window.start, partition.after)
+
+    def deals(self, window: Window, partition: Partition) -> Iterator[Page[Deal]]:
+        return self._reading.pages(self._streams.deals(), window.start, partition.after)
+
+    def stage_changes(self, window: Window, partition: Partition) -> Iterator[Page[StageChange]]:
+        """The whole history of each opportunity that changed: what was read before changes
+        nothing."""
+        return self._history.pages(window.start, partition.after)
+
+    def tasks(self, window: Window, partition: Partition) -> Iterator[Page[RemoteTask]]:
+        """Those with our key."""
+        return self._tasks.pages(window.start, partition.after)
+
+    def by_ids(self, stream: Stream, ids: Sequence[str]) -> Page[Any]:
+        if stream is Stream.TASKS:
+            return self._tasks.by_ids(ids)
+        if stream is Stream.STAGE_CHANGES:
+            return self._history.by_ids(ids)
+        listings = {Stream.LEADS: self._streams.leads, Stream.DEALS: self._streams.deals}
+        if stream not in listings:
+            none: Page[Record] = Page([], position="", requests=0)
+            return none
+        return self._reading.by_ids(listings[stream](), ids)
+
+    def presence(self, stream: Stream, ids: Sequence[str]) -> Mapping[str, Presence]:
+        return lookups.presence(self._org, stream, ids)
+
+    def fields(self, stream: Stream) -> Sequence[RemoteField]:
+        """None for streams whose fields nobody maps."""
+        if stream not in OBJECTS:
+            return ()
+        return [
+            RemoteField(row.name, row.label, row.type, row.custom, read_only=not row.updateable)
+            for row in self._facts.fields(OBJECTS[stream]).values()
+        ]
+
+    def create_task(self, task: Task) -> str:
+        return self._tasks.create(task)
+
+    def stamp_task(self, remote_id: str, task: Task) -> None:
+        """Nothing is left to do: a create carries the key and the relation."""
+
+    def find_task(self, key: str) -> Sequence[str]:
+        return self._tasks.find(key)
+
+    def update_task(self, remote_id: str, task: Task, only: Collection[str] | None = None) -> None:
+        self._tasks.update(remote_id, task, only)
+
+    def complete_task(self, remote_id: str) -> None:
+        self._tasks.complete(remote_id)
+
+    def reopen_task(self, remote_id: str) -> None:
+        self._tasks.reopen(remote_id)
+
+    def delete_task(self, remote_id: str) -> None:
+        self._tasks.delete(remote_id)
+
+    @cached_property
+    def _org(self) -> Org:
+        return Org(self.api, self.config)
+
+    @cached_property
+    def _facts(self) -> Facts:
+        return Facts(self._org, self.config)
+
+    @cached_property
+    def _reading(self) -> Reading:
+        return Reading(self._org)
+
+    @cached_property
+    def _streams(self) -> Streams:
+        return Streams(self._org, self._facts, self._reading)
+
+    @cached_property
+    def _history(self) -> History:
+        return History(self._org, self._facts)
+
+    @cached_property
+    def _tasks(self) -> Tasks:
+        return Tasks(self._org, self._facts, self._reading, Keys(self._facts, self.config))

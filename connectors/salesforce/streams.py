@@ -1,0 +1,86 @@
+"""How people, leads and opportunities are listed."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from connectors.models import Account
+from connectors.port import Page
+from connectors.salesforce import mapping
+from connectors.salesforce.facts import Facts
+from connectors.salesforce.mapping import DEAL, LEAD, USER, Known
+from connectors.salesforce.reading import Listing, Reading
+from connectors.salesforce.rows import ConvertedRow, DealRow, LeadRow, UserRow
+from connectors.salesforce.wire import IDS_A_QUERY, Org, among, quoted, select
+
+
+class Streams:
+    def __init__(self, org: Org, facts: Facts, reading: Reading) -> None:
+        self._org = org
+        self._facts = facts
+        self._reading = reading
+
+    def people(self, start: datetime | None, position: str) -> Iterator[Page[Account]]:
+        """Those who left too: they still own old records."""
+        listing = Listing(
+            USER,
+            self._facts.readable(USER),
+            UserRow,
+            lambda row, _: mapping.to_account(row),
+        )
+        return self._reading.pages(listing, start, position)
+
+    def leads(self) -> Listing:
+        known = self._facts.known(LEAD)
+        return Listing(
+            LEAD,
+            self._fields(LEAD, known),
+            LeadRow,
+            lambda row, values: mapping.to_lead(row, values, known),
+            has_values=_has_values(known),
+        )
+
+    def deals(self) -> Listing:
+        """The leads and campaigns of a page are asked for once for all of its rows."""
+        known = self._facts.known(DEAL)
+        leads: dict[str, str] = {}
+        campaigns: dict[str, str] = {}
+        with_links = replace(known, leads=leads, campaigns=campaigns)
+
+        def about(rows: Sequence[DealRow]) -> int:
+            before = self._org.api.sent
+            leads.update(self._leads_of([row.id for row in rows]))
+            ids = [row.campaign_id for row in rows if row.campaign_id is not None]
+            campaigns.update(self._facts.campaign_names(ids))
+            return self._org.api.sent - before
+
+        return Listing(
+            DEAL,
+            self._fields(DEAL, known),
+            DealRow,
+            lambda row, values: mapping.to_deal(row, values, with_links),
+            about=about,
+            has_values=_has_values(known),
+        )
+
+    def _leads_of(self, ids: Sequence[str]) -> dict[str, str]:
+        """By opportunity, the lead that was converted to it. Many ids fit in no address: they are
+        asked for as a range, which a page in order of ids is."""
+        if not ids:
+            return {}
+        name = "ConvertedOpportunityId"
+        if len(ids) <= IDS_A_QUERY:
+            which = among(name, ids)
+        else:
+            which = f"{name} >= {quoted(min(ids))} AND {name} <= {quoted(max(ids))}"
+        asked = select(("Id", name), LEAD, ["IsConverted = true", which])
+        rows = self._org.all(asked, ConvertedRow)
+        return {row.converted_opportunity_id: row.id for row in reversed(rows)}
+
+    def _fields(self, kind: str, known: Known) -> list[str]:
+        mapped = [*known.utm.values(), *known.custom.values()]
+        return list(dict.fromkeys([*self._facts.readable(kind), *mapped]))
+
+
+def _has_values(known: Known) -> bool:
+    return bool(known.utm or known.custom)
