@@ -1,4 +1,4 @@
-"""Salesforce: leads, opportunities, stage history and tasks in, tasks out. REST API v67.0.
+"""Salesforce: leads, opportunities, campaigns and tasks in, tasks and KPI targets out. REST API v67.0.
 
 Everything is read by queries upwards by id; the quirks and what guards against them are in the
 README of this folder.
@@ -15,7 +15,9 @@ from connectors.budget import Budget
 from connectors.errors import ConnectorError
 from connectors.models import (
     Account,
+    CampaignStats,
     Deal,
+    KpiTarget,
     Lead,
     Record,
     RemoteTask,
@@ -25,7 +27,9 @@ from connectors.models import (
     Task,
 )
 from connectors.port import Connector, Page, Partition, Presence, RemoteField, Window
+from connectors.rehearsal import StandIn
 from connectors.salesforce import about, checks, lookups, mapping, wire
+from connectors.salesforce.campaigns import Campaigns
 from connectors.salesforce.config import SalesforceConfig
 from connectors.salesforce.facts import Facts
 from connectors.salesforce.history import History
@@ -33,7 +37,9 @@ from connectors.salesforce.keys import Keys
 from connectors.salesforce.mapping import DEAL, LEAD
 from connectors.salesforce.oauth import Grants, oauth
 from connectors.salesforce.reading import Reading
+from connectors.salesforce.rehearsal import OrgStandIn
 from connectors.salesforce.streams import Streams
+from connectors.salesforce.targets import Targets
 from connectors.salesforce.tasks import Tasks
 from connectors.salesforce.wire import Org
 
@@ -107,6 +113,11 @@ class Salesforce(Connector[SalesforceConfig]):
         """Those with our key."""
         return self._tasks.pages(window.start, partition.after)
 
+    def campaign_stats(self, window: Window, partition: Partition) -> Iterator[Page[CampaignStats]]:
+        if not self.config.campaigns:
+            return iter(())
+        return self._campaigns.pages(window.start, partition.after)
+
     def by_ids(self, stream: Stream, ids: Sequence[str]) -> Page[Any]:
         if stream is Stream.TASKS:
             return self._tasks.by_ids(ids)
@@ -151,6 +162,24 @@ class Salesforce(Connector[SalesforceConfig]):
     def delete_task(self, remote_id: str) -> None:
         self._tasks.delete(remote_id)
 
+    def prepare_targets(self) -> None:
+        self._targets.prepare()
+
+    def create_target(self, target: KpiTarget) -> str:
+        return self._targets.create(target)
+
+    def find_target(self, key: str) -> Sequence[str]:
+        return self._targets.find(key)
+
+    def check_target(self, remote_id: str, target: KpiTarget) -> None:
+        self._targets.check(remote_id, target)
+
+    def update_target(self, remote_id: str, target: KpiTarget) -> None:
+        self._targets.update(remote_id, target)
+
+    def rehearsal(self) -> StandIn:
+        return OrgStandIn()
+
     @cached_property
     def _org(self) -> Org:
         return Org(self.api, self.config)
@@ -170,6 +199,15 @@ class Salesforce(Connector[SalesforceConfig]):
     @cached_property
     def _history(self) -> History:
         return History(self._org, self._facts)
+
+    @cached_property
+    def _campaigns(self) -> Campaigns:
+        config = self.config
+        return Campaigns(self._facts, self._reading, config.campaign_days, config.currency)
+
+    @cached_property
+    def _targets(self) -> Targets:
+        return Targets(self._org, self._facts, self.config)
 
     @cached_property
     def _tasks(self) -> Tasks:

@@ -80,6 +80,7 @@ class CampaignRow(Row, frozen=True, rename="pascal"):
 
 
 class MemberRow(Row, frozen=True, rename="pascal", gc=False):
+    campaign_id: str
     created_date: Moment
     first_responded_date: date | None = None
 

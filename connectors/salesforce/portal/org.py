@@ -58,7 +58,7 @@ class Org:
         ]
         for name, upwards in reversed(() if query.by_id else query.order):
             folds = self.schema[query.object][name].type in TEXTS
-            rows.sort(key=lambda row: _ordered(row[1].get(name), folds), reverse=not upwards)  # noqa: B023
+            rows.sort(key=lambda row: _ordered(row[1].get(name), folds), reverse=not upwards)
         if query.order == [("Id", False)]:
             rows.reverse()
         end = None if query.limit is None else query.offset + query.limit

@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 import msgspec
 
-from connectors.salesforce.connector import Salesforce
-from connectors.salesforce.sandbox import SandboxOptions, create_app, settings
 from connectors.models import Record, Stream
 from connectors.port import Window
 from connectors.port import read as read_stream
+from connectors.salesforce.connector import Salesforce
+from connectors.salesforce.sandbox import SandboxOptions, create_app, settings
 from connectors.sandbox.runner import serving
 from tests.connectors.bitrix24.kit import Hands
 from tests.connectors.openapi import Recording

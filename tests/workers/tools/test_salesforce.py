@@ -51,7 +51,16 @@ class Running:
 
 @pytest.fixture
 def salesforce() -> Iterator[Running]:
-    command = [sys.executable, "-m", "workers", "sandbox", "salesforce", "--records", "40", "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "workers",
+        "sandbox",
+        "salesforce",
+        "--records",
+        "40",
+        "--json",
+    ]
     with subprocess.Popen(
         [*command, "--limit", "off"], stdout=subprocess.PIPE, text=True
     ) as process:
@@ -80,7 +89,10 @@ def opened(home: Path) -> Iterator[App]:
 def test_a_decision_goes_out_and_its_status_comes_back(salesforce: Running, tmp_path: Path) -> None:
     with opened(tmp_path / "home") as app:
         connected = connect(app, "salesforce", "portal", salesforce.settings)
-        assert connected.account == "Salesforce org 00DQy000000001FMAQ (Developer Edition, sandbox, EU99)"
+        assert (
+            connected.account
+            == "Salesforce org 00DQy000000001FMAQ (Developer Edition, sandbox, EU99)"
+        )
         _pull_whole(app, salesforce)
         connection_id = _planned(app)
         with app.database.reading() as session:
@@ -92,7 +104,7 @@ def test_a_decision_goes_out_and_its_status_comes_back(salesforce: Running, tmp_
         assert run.requests == len(promised.calls)
         task_id = _linked(app, connection_id, LinkKind.TASK, DESIGNER)
         assert salesforce.truth("tasks")[task_id]["key"] == DESIGNER
-        assert _linked(app, connection_id, LinkKind.TARGET, TARGET).startswith("task:")
+        assert _linked(app, connection_id, LinkKind.TARGET, TARGET).startswith("a0A")
         (pulled,) = pull_now(app, "portal", [Stream.TASKS], full=True)
         assert (pulled.status, pulled.complete) == ("succeeded", True)
 
@@ -113,7 +125,7 @@ def test_a_decision_goes_out_and_its_status_comes_back(salesforce: Running, tmp_
 def _pull_whole(app: App, salesforce: Running) -> None:
     """All streams complete, with the ids of the tool; and nothing new when it is asked again."""
     streams = readable_streams(Salesforce)
-    assert len(streams) == 8
+    assert len(streams) == 7
     runs = pull_now(app, "portal")
     assert [(run.stream, run.status, run.complete) for run in runs] == [
         (stream.value, "succeeded", True) for stream in streams
