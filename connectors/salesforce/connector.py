@@ -86,7 +86,8 @@ class Salesforce(Connector[SalesforceConfig]):
         return wire.name_refusal(response)
 
     def check(self) -> str:
-        return checks.check(self._org, self._facts, self.config)
+        """Asks anew, whatever was known."""
+        return checks.check(self._org, Facts(self._org, self.config), self.config)
 
     def people(self, window: Window, partition: Partition) -> Iterator[Page[Account]]:
         return self._streams.people(window.start, partition.after)

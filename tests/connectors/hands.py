@@ -1,9 +1,13 @@
 """The effects given to a connector under test, and what it did with them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Lock
 
 import httpx
 
+from connectors.auth import Token
 from connectors.budget import Budget
 from connectors.http import Wire
 
@@ -21,6 +25,27 @@ class Unlimited:
 
     def refused(self, retry_after: float) -> None:
         self.refusals.append(retry_after)
+
+
+@dataclass
+class KeptToken:
+    """A store of tokens that remembers what was saved."""
+
+    token: Token
+    saved: list[Token] = field(default_factory=list)
+    lock: Lock = field(default_factory=Lock)
+
+    def load(self) -> Token:
+        return self.token
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        with self.lock:
+            yield
+
+    def save(self, token: Token) -> None:
+        self.token = token
+        self.saved.append(token)
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -25,7 +26,7 @@ from sync.tables.runs import Mode, Run, RunStatus
 from sync.vault import Vault, new_key
 from tests.connectors.conformance.case import Account, Case, Json
 from tests.connectors.conformance.tampering import Tamper, Tampering
-from tests.connectors.hands import Hands
+from tests.connectors.hands import Hands, KeptToken
 from tests.mirror import Clock, Mirror, new_database
 
 # What is compared of a record, where truth tells it.
@@ -89,8 +90,14 @@ class Bench(Mirror, AbstractContextManager["Bench"]):
 
     def connector(self, wire: Wire | None = None, **settings: Any) -> Connector[Any]:
         config = self.case.tool.Config.model_validate({**self.settings, **settings})
-        self.made.append(self.case.tool(config, wire or self.hands.wire(self.wires)))
+        self.made.append(self.case.tool(config, wire or self._wire()))
         return self.made[-1]
+
+    def _wire(self) -> Wire:
+        wire = self.hands.wire(self.wires)
+        if self.case.signed_in is None:
+            return wire
+        return replace(wire, tokens=KeptToken(self.case.signed_in(self.account)))
 
     def tamper(self, tamper: Tamper | None) -> None:
         self.wires.tamper = tamper

@@ -1,10 +1,7 @@
 """Connecting: settings, the check, an app's token."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from threading import Lock
 
 import pytest
 from pydantic import ValidationError
@@ -20,28 +17,10 @@ from connectors.hubspot.connector import HubSpot
 from connectors.hubspot.portal.options import ALL_SCOPES
 from connectors.hubspot.sandbox import app_settings
 from connectors.models import Stream
+from tests.connectors.hands import KeptToken
 from tests.connectors.hubspot.kit import Sandbox, everything, sandbox
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
-
-
-@dataclass
-class Store:
-    token: Token
-    saved: list[Token] = field(default_factory=list)
-    lock: Lock = field(default_factory=Lock)
-
-    def load(self) -> Token:
-        return self.token
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        with self.lock:
-            yield
-
-    def save(self, token: Token) -> None:
-        self.token = token
-        self.saved.append(token)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +98,7 @@ def test_an_app_renews_its_token_once_it_has_ended(rotating: bool) -> None:
         given = app_settings(own.options, own.base)
         pair = Token("expired", given.pop("refresh_token"), NOW)
         del given["code"]
-        store = Store(pair)
+        store = KeptToken(pair)
         config = HubSpot.Config.model_validate({**given, "plan": "unlimited"})
         connector = HubSpot(config, replace(own.hands.wire(own.seen), tokens=store))
         own.made.append(connector)

@@ -11,8 +11,8 @@ from connectors.hubspot.connector import HubSpot
 from connectors.hubspot.sandbox import app_settings
 from connectors.models import Stream
 from connectors.port import Window, readable_streams
+from tests.connectors.hands import KeptToken
 from tests.connectors.hubspot.kit import Sandbox, everything, sandbox
-from tests.connectors.hubspot.test_access import Store
 from tests.connectors.hubspot.test_tasks import target, task
 from tests.connectors.openapi import Documents, documents
 
@@ -60,7 +60,7 @@ def used(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
 
 def _as_an_app(running: Sandbox) -> None:
     given = app_settings(running.options, running.base)
-    store = Store(Token("expired", given.pop("refresh_token"), datetime.now(UTC)))
+    store = KeptToken(Token("expired", given.pop("refresh_token"), datetime.now(UTC)))
     del given["code"]
     config = HubSpot.Config.model_validate({**given, "plan": "unlimited"})
     wire = running.hands.wire(running.seen)
