@@ -52,6 +52,8 @@ UNREADABLE_PAUSE = 60.0
 TIMEOUT = httpx.Timeout(70.0, connect=10.0)
 UNREACHABLE = "The tool cannot be reached: "
 USER_AGENT = "retro-roi/0.1"
+# Some tools have tables to give, where they are asked for them.
+ACCEPTED = "application/json, */*;q=0.5"
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,7 @@ class ApiClient:
             transport=wire.transport,
             follow_redirects=False,
             limits=httpx.Limits(max_connections=SIDE_BY_SIDE),
-            headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
+            headers={"User-Agent": USER_AGENT, "Accept": ACCEPTED},
         )
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ QUIRKS = (
     "Changes of formulas and of rates move no time stamp: a full pull reads them.",
     "Deletes show in full pulls: what is missing is looked for in the Recycle Bin.",
     "Tasks have a due day: the hour is a line at the end of their text.",
-    "Our key on tasks is in key_field, best an external id with unique values; else in the subject.",
+    "Our key on tasks is in key_field, best a unique external id; else it ends the subject.",
     "A task of a lead takes no other relation: where there is a deal, it is tied to that.",
     "Salesforce posts no webhooks that bear a proof: what changed is read by the schedule.",
 )

@@ -13,8 +13,9 @@ from connectors.http import remote_now
 from connectors.models import CampaignStats, Group
 from connectors.port import Page, RefusedRecord
 from connectors.salesforce.facts import Facts
+from connectors.salesforce.listing import MODIFIED, Listing, decoded, ids_of
 from connectors.salesforce.mapping import CAMPAIGN, MEMBER
-from connectors.salesforce.reading import MODIFIED, Listing, Reading, decoded, ids_of
+from connectors.salesforce.reading import Reading
 from connectors.salesforce.rows import CampaignRow, MemberRow
 from connectors.salesforce.wire import IDS_A_QUERY, among, literal
 

@@ -1,7 +1,7 @@
-"""Salesforce: leads, opportunities, campaigns and tasks in, tasks and KPI targets out. REST API v67.0.
+"""Salesforce: leads, opportunities, campaigns and tasks in, tasks and KPI targets out.
 
-Everything is read by queries upwards by id; the quirks and what guards against them are in the
-README of this folder.
+REST API v67.0. Everything is read by queries, upwards by id; the quirks and what guards against
+them are in the README of this folder.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -29,6 +29,7 @@ from connectors.models import (
 from connectors.port import Connector, Page, Partition, Presence, RemoteField, Window
 from connectors.rehearsal import StandIn
 from connectors.salesforce import about, checks, lookups, mapping, wire
+from connectors.salesforce.bulk import Bulk
 from connectors.salesforce.campaigns import Campaigns
 from connectors.salesforce.config import SalesforceConfig
 from connectors.salesforce.facts import Facts
@@ -191,7 +192,7 @@ class Salesforce(Connector[SalesforceConfig]):
 
     @cached_property
     def _reading(self) -> Reading:
-        return Reading(self._org)
+        return Reading(self._org, Bulk(self._org, self.config.bulk_above))
 
     @cached_property
     def _streams(self) -> Streams:

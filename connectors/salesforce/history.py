@@ -17,8 +17,8 @@ from connectors.http import remote_now
 from connectors.models import StageChange
 from connectors.port import Page, RefusedRecord
 from connectors.salesforce.facts import Facts
+from connectors.salesforce.listing import SHORT, above_id, changed
 from connectors.salesforce.mapping import DEAL, HISTORY, Known, to_moves
-from connectors.salesforce.reading import SHORT, above_id, changed
 from connectors.salesforce.rows import HistoryRow
 from connectors.salesforce.wire import (
     IDS_A_QUERY,

@@ -1,90 +1,50 @@
 """Reads objects by queries: whole, or by what changed since a moment.
 
 Always upwards by id: the one order in which rows that change meanwhile do not move, and in which a
-read can go on where it stopped, with or without the cursor that it had.
+read can go on where it stopped, with or without the cursor that it had. A first read of very many
+rows goes by Bulk API instead.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
-from msgspec import Raw
 
-from connectors.errors import BadResponse
 from connectors.http import Answer, remote_now
 from connectors.models import Record
 from connectors.port import Page, RefusedRecord
-from connectors.salesforce.rows import Row
-from connectors.salesforce.wire import (
-    MOST_READ,
-    CursorLost,
-    Envelope,
-    Org,
-    literal,
-    quoted,
-    select,
+from connectors.salesforce.bulk import AGAIN, Bulk, is_bulk
+from connectors.salesforce.listing import (
+    SHORT,
+    UNREADABLE,
+    Listing,
+    Rows,
+    decoded,
+    decoded_one_by_one,
+    ids_of,
+    in_order,
 )
-
-R = TypeVar("R", bound=Record)
-UNREADABLE = (msgspec.MsgspecError, ValueError, ArithmeticError)
-MODIFIED = "SystemModstamp"
-# A longer list of names goes in a body: an address may have 16,384 bytes.
-LONGEST_NAMES = 6000
-# Ids of 15 characters tell capitals apart; the other three are computed from them.
-SHORT = 15
-
-
-@dataclass(frozen=True)
-class Listing:
-    """One object and how its rows are read. `to` makes a record of a row and its custom `values`,
-    raising one of UNREADABLE; None leaves it out. `about` is asked of a page of rows first.
-    `everything` reads archived tasks too.
-    """
-
-    kind: str
-    fields: Sequence[str]
-    row: type[Row]
-    to: Callable[[Any, Mapping[str, Any]], Record | None]
-    about: Callable[[Sequence[Any]], int] = lambda _rows: 0
-    conditions: Sequence[str] = ()
-    has_values: bool = False
-    everything: bool = False
-
-    @property
-    def by_batch(self) -> bool:
-        """Whether a query brings ids alone, and the rows are read by them."""
-        return sum(len(name) + 1 for name in self.fields) > LONGEST_NAMES
-
-    def soql(self, start: datetime | None, above: str = "") -> str:
-        names = ["Id"] if self.by_batch else self.fields
-        return select(names, self.kind, [*self.conditions, *changed(start), *above_id(above)])
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Decoded rows with their custom values, and those in no shape of ours. `ids` are all."""
-
-    good: Sequence[tuple[Any, Mapping[str, Any]]]
-    refused: Sequence[RefusedRecord]
-    ids: Sequence[str]
-
-
-def changed(start: datetime | None, name: str = MODIFIED) -> list[str]:
-    return [] if start is None else [f"{name} >= {literal(start)}"]
-
-
-def above_id(last: str, name: str = "Id") -> list[str]:
-    return [f"{name} > {quoted(last)}"] if last else []
+from connectors.salesforce.wire import MOST_READ, CursorLost, Envelope, Org
 
 
 class Reading:
-    def __init__(self, org: Org) -> None:
+    def __init__(self, org: Org, bulk: Bulk) -> None:
         self._org = org
+        self._bulk = bulk
 
     def pages(self, listing: Listing, start: datetime | None, position: str) -> Iterator[Page[Any]]:
+        if is_bulk(position):
+            position = yield from self._bulk_pages(listing, position)
+            if position != AGAIN:
+                return
         for answer, envelope in self.answers(listing, start, position):
+            first_of_all = start is None and not position
+            if first_of_all and envelope.total_size > self._bulk.above:
+                begun = self._bulk.begin(listing)
+                yield Page([], begun, remote_now=remote_now(answer), requests=2)
+                yield from self._bulk_pages(listing, begun)
+                return
             rows, more = self._rows(listing, envelope)
             position = in_order(ids_of(envelope.records), position, listing.kind)
             yield self.page(listing, rows, position, remote_now(answer), more + 1)
@@ -136,6 +96,13 @@ class Reading:
                 records += [] if record is None else [record]
         return Page(records, position, refused, now, requests)
 
+    def _bulk_pages(self, listing: Listing, position: str) -> Generator[Page[Any], None, str]:
+        """Where they end."""
+        for answer, rows, behind in self._bulk.pages(listing, position):
+            yield self.page(listing, rows, behind, remote_now(answer), 1)
+            position = behind
+        return position
+
     def _rows(self, listing: Listing, envelope: Envelope) -> tuple[Rows, int]:
         if listing.by_batch:
             return self._batch(listing, ids_of(envelope.records))
@@ -145,51 +112,3 @@ class Reading:
         found = [row for rows in self._org.read(listing.kind, ids, listing.fields) for row in rows]
         requests = -(-len(set(ids)) // MOST_READ)
         return decoded_one_by_one(listing, found), requests
-
-
-def decoded(listing: Listing, records: Raw) -> Rows:
-    if not listing.has_values:
-        try:
-            rows = msgspec.json.decode(records, type=list[listing.row])  # type: ignore[name-defined]
-            return Rows([(row, {}) for row in rows], (), [row.id for row in rows])
-        except msgspec.MsgspecError:
-            pass
-    return decoded_one_by_one(listing, msgspec.json.decode(records, type=list[Raw]))
-
-
-def decoded_one_by_one(listing: Listing, raws: Sequence[Raw]) -> Rows:
-    """One odd row must not hold up the others of its page."""
-    good: list[tuple[Any, Mapping[str, Any]]] = []
-    refused: list[RefusedRecord] = []
-    for raw in raws:
-        try:
-            row = msgspec.json.decode(raw, type=listing.row)
-            values = msgspec.json.decode(raw, type=dict[str, Any]) if listing.has_values else {}
-            good.append((row, values))
-        except msgspec.MsgspecError as error:
-            refused.append(RefusedRecord(id_of(raw), str(error), bytes(raw).decode()))
-    return Rows(good, refused, [row.id for row, _ in good])
-
-
-def ids_of(records: Raw) -> list[str]:
-    try:
-        rows = msgspec.json.decode(records, type=list[Raw])
-    except msgspec.MsgspecError as error:
-        raise BadResponse(f"The rows of a page could not be read: {error}") from error
-    return [id_ for id_ in map(id_of, rows) if id_ is not None]
-
-
-def id_of(raw: Raw) -> str | None:
-    try:
-        return msgspec.json.decode(raw, type=Row).id
-    except msgspec.MsgspecError:
-        return None
-
-
-def in_order(ids: Sequence[str], last: str, kind: str) -> str:
-    """The last id. Raises BadResponse when rows come again, as from a cursor that repeats."""
-    for id_ in ids:
-        if id_[:SHORT] <= last[:SHORT]:
-            raise BadResponse(f"The id {id_} of {kind} comes after {last}: they are not in order.")
-        last = id_
-    return last

@@ -8,10 +8,13 @@ from connectors.models import Account
 from connectors.port import Page
 from connectors.salesforce import mapping
 from connectors.salesforce.facts import Facts
+from connectors.salesforce.listing import Listing
 from connectors.salesforce.mapping import DEAL, LEAD, USER, Known
-from connectors.salesforce.reading import Listing, Reading
+from connectors.salesforce.reading import Reading
 from connectors.salesforce.rows import ConvertedRow, DealRow, LeadRow, UserRow
-from connectors.salesforce.wire import IDS_A_QUERY, Org, among, quoted, select
+from connectors.salesforce.wire import IDS_A_QUERY, MOST_READ, Org, among, quoted, select
+
+CONVERTED = "ConvertedOpportunityId"
 
 
 class Streams:
@@ -19,6 +22,7 @@ class Streams:
         self._org = org
         self._facts = facts
         self._reading = reading
+        self._all_leads: dict[str, str] | None = None
 
     def people(self, start: datetime | None, position: str) -> Iterator[Page[Account]]:
         """Those who left too: they still own old records."""
@@ -68,12 +72,17 @@ class Streams:
         asked for as a range, which a page in order of ids is."""
         if not ids:
             return {}
-        name = "ConvertedOpportunityId"
+        if len(ids) > MOST_READ:
+            # A page of a Bulk job has no order, and its range would be most of them each time.
+            self._all_leads = self._all_leads or self._converted(f"{CONVERTED} != null")
+            return self._all_leads
         if len(ids) <= IDS_A_QUERY:
-            which = among(name, ids)
-        else:
-            which = f"{name} >= {quoted(min(ids))} AND {name} <= {quoted(max(ids))}"
-        asked = select(("Id", name), LEAD, ["IsConverted = true", which])
+            return self._converted(among(CONVERTED, ids))
+        low, high = quoted(min(ids)), quoted(max(ids))
+        return self._converted(f"{CONVERTED} >= {low} AND {CONVERTED} <= {high}")
+
+    def _converted(self, condition: str) -> dict[str, str]:
+        asked = select(("Id", CONVERTED), LEAD, ["IsConverted = true", condition])
         rows = self._org.all(asked, ConvertedRow)
         return {row.converted_opportunity_id: row.id for row in reversed(rows)}
 

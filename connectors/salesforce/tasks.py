@@ -17,8 +17,9 @@ from connectors.port import Page
 from connectors.salesforce import due
 from connectors.salesforce.facts import Facts
 from connectors.salesforce.keys import Keys
+from connectors.salesforce.listing import Listing
 from connectors.salesforce.mapping import TASK
-from connectors.salesforce.reading import Listing, Reading
+from connectors.salesforce.reading import Reading
 from connectors.salesforce.rows import TaskRow
 from connectors.salesforce.wire import Org, select
 

@@ -45,6 +45,12 @@ class Context:
             if name not in names:
                 raise bad("INVALID_QUERY_PARAMETER", f"unknown parameter {name}")
 
+    def accepts(self, media: str) -> None:
+        """Raises Refused."""
+        accepted = self.request.headers.get("accept", "*/*")
+        if media not in accepted and "*/*" not in accepted:
+            raise Refused(406, "NOT_ACCEPTABLE", f"this is {media}")
+
     def need(self, name: str) -> str:
         if not self.query.get(name):
             raise bad("MISSING_ARGUMENT", f"The {name} parameter is required")

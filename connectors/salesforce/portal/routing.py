@@ -47,6 +47,7 @@ def abort_job(context: Context, id_: str) -> Any:
 
 def results(context: Context, id_: str) -> bytes:
     context.only("locator", "maxRecords")
+    context.accepts("text/csv")
     most = int(context.query.get("maxRecords", "50000"))
     content, headers = context.jobs.results(id_, context.query.get("locator", ""), most)
     context.headers |= headers

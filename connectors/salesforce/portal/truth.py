@@ -164,7 +164,7 @@ def _campaign_stats(org: Org, days: int) -> Iterator[Document]:
         begun = campaign["StartDate"] or campaign["CreatedDate"][:10]
         figures: dict[str, Document] = {}
         if campaign["ActualCost"] is not None:
-            figures[begun] = {"spend": campaign["ActualCost"]}
+            figures[begun] = {"spend": str(campaign["ActualCost"])}
         for member in _alive(org, "CampaignMember"):
             if member["CampaignId"] != campaign["Id"]:
                 continue

@@ -1,4 +1,4 @@
-"""An account for those who only read, and one of one's own."""
+"""An org for those who only read, and one of one's own."""
 
 from collections.abc import Iterator
 
@@ -6,11 +6,9 @@ import pytest
 
 from tests.connectors.salesforce.kit import Sandbox, sandbox
 
-START = "2026-11-23T08:00:00+00:00"
-
 
 @pytest.fixture(scope="module")
-def account() -> Iterator[Sandbox]:
+def org() -> Iterator[Sandbox]:
     with sandbox() as running:
         yield running
 

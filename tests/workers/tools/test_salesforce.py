@@ -1,4 +1,4 @@
-"""Salesforce from end to end: its sandbox, connect, pull, a pushed decision, and its status back."""
+"""Salesforce from end to end: its sandbox, a pull, a pushed decision, its status back."""
 
 import json
 import subprocess
