@@ -6,18 +6,25 @@ and told when the next opportunity begins: a page may end amid them.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby, pairwise
 
 import msgspec
-from msgspec import Raw
 
 from connectors.errors import BadResponse
 from connectors.http import remote_now
 from connectors.models import StageChange
 from connectors.port import Page, RefusedRecord
 from connectors.salesforce.facts import Facts
-from connectors.salesforce.listing import SHORT, above_id, changed
+from connectors.salesforce.listing import (
+    SHORT,
+    Listing,
+    above_id,
+    changed,
+    decoded,
+    decoded_one_by_one,
+)
 from connectors.salesforce.mapping import DEAL, HISTORY, Known, to_moves
 from connectors.salesforce.rows import HistoryRow
 from connectors.salesforce.wire import (
@@ -27,7 +34,6 @@ from connectors.salesforce.wire import (
     Org,
     among,
     batches,
-    decoded,
     select,
 )
 
@@ -57,13 +63,14 @@ class History:
         wanted = set(ids)
         deals: list[str] = []
         requests = 0
-        for rows in self._org.read(HISTORY, ids, self._facts.readable(HISTORY)):
-            deals += [row.opportunity_id for row in map(_row, rows) if row is not None]
+        for raws in self._org.read(HISTORY, ids, self._facts.readable(HISTORY)):
+            rows = decoded_one_by_one(self._listing(), raws)
+            deals += [row.opportunity_id for row, _ in rows.good]
             requests += 1
         records: list[StageChange] = []
         for some in batches(deals, IDS_A_QUERY):
             found = self._org.all(self._soql([among("OpportunityId", some)]), HistoryRow)
-            records += self._told(found, "", None, 1).records
+            records += self._told(found).records
             requests += 1
         kept = [record for record in records if record.id in wanted]
         return Page(kept, position="", requests=requests)
@@ -75,20 +82,21 @@ class History:
         before: str | None = None
         while True:
             envelope = answer.decode(Envelope)
-            rows = begun + decoded(envelope.records, HistoryRow)
+            read = decoded(self._listing(), envelope.records)
+            rows = begun + [row for row, _ in read.good]
             _check_order(rows, position)
             open_deal = rows[-1].opportunity_id if rows and not envelope.done else ""
             whole = [row for row in rows if row.opportunity_id != open_deal]
             begun = [row for row in rows if row.opportunity_id == open_deal]
             position = whole[-1].opportunity_id if whole else position
-            yield self._told(whole, position, remote_now(answer), 1)
+            told = self._told(whole)
+            refused = [*read.refused, *told.refused]
+            yield replace(told, position=position, refused=refused, remote_now=remote_now(answer))
             if envelope.done:
                 return
             answer, before = self._org.more(envelope, before), envelope.next
 
-    def _told(
-        self, rows: Sequence[HistoryRow], position: str, now: datetime | None, requests: int
-    ) -> Page[StageChange]:
+    def _told(self, rows: Sequence[HistoryRow]) -> Page[StageChange]:
         known = Known(stages=self._facts.stage_kinds)
         records: list[StageChange] = []
         refused: list[RefusedRecord] = []
@@ -99,7 +107,10 @@ class History:
             except ValueError as error:
                 raw = msgspec.json.encode(several).decode()
                 refused.append(RefusedRecord(deal, str(error), raw))
-        return Page(records, position, refused, now, requests)
+        return Page(records, position="", refused=refused)
+
+    def _listing(self) -> Listing:
+        return Listing(HISTORY, self._facts.readable(HISTORY), HistoryRow, lambda _row, _: None)
 
     def _soql(self, conditions: Sequence[str]) -> str:
         return select(self._facts.readable(HISTORY), HISTORY, conditions, ORDER)
@@ -111,10 +122,3 @@ def _check_order(rows: Sequence[HistoryRow], last: str) -> None:
     again = any(one[:SHORT] > other[:SHORT] for one, other in pairwise(deals))
     if again or (rows and last and rows[0].opportunity_id == last):
         raise BadResponse("The rows of stage history are not in order.")
-
-
-def _row(raw: Raw) -> HistoryRow | None:
-    try:
-        return msgspec.json.decode(raw, type=HistoryRow)
-    except msgspec.MsgspecError:
-        return None

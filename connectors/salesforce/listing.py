@@ -73,7 +73,7 @@ def decoded(listing: Listing, records: Raw) -> Rows:
             return Rows([(row, {}) for row in rows], (), [row.id for row in rows])
         except msgspec.MsgspecError:
             pass
-    return decoded_one_by_one(listing, msgspec.json.decode(records, type=list[Raw]))
+    return decoded_one_by_one(listing, _each(records))
 
 
 def decoded_one_by_one(listing: Listing, raws: Sequence[Raw]) -> Rows:
@@ -91,11 +91,14 @@ def decoded_one_by_one(listing: Listing, raws: Sequence[Raw]) -> Rows:
 
 
 def ids_of(records: Raw) -> list[str]:
+    return [id_ for id_ in map(id_of, _each(records)) if id_ is not None]
+
+
+def _each(records: Raw) -> list[Raw]:
     try:
-        rows = msgspec.json.decode(records, type=list[Raw])
+        return msgspec.json.decode(records, type=list[Raw])
     except msgspec.MsgspecError as error:
         raise BadResponse(f"The rows of a page could not be read: {error}") from error
-    return [id_ for id_ in map(id_of, rows) if id_ is not None]
 
 
 def id_of(raw: Raw) -> str | None:

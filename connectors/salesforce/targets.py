@@ -6,10 +6,7 @@ type and a period, so it is looked for by those before it is made.
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from decimal import Decimal
 from typing import Any
-
-from msgspec import Struct
 
 from connectors.errors import NotPermitted, Rejected
 from connectors.models import KpiTarget
@@ -23,12 +20,6 @@ LONGEST_NAME, LONGEST_TEXT = 80, 255
 DIGITS = 6
 MONEY = "money"
 PLANNED = "Set it to the planned figures or delete it, then retry the write."
-
-
-class Quota(Struct, frozen=True, rename="pascal"):
-    id: str
-    quota_amount: Decimal | None = None
-    quota_quantity: Decimal | None = None
 
 
 class Targets:
@@ -65,9 +56,12 @@ class Targets:
 
     def check(self, remote_id: str, target: KpiTarget) -> None:
         """People may rename it or hand it over; the figure must be as planned."""
-        path = self._org.path("sobjects", self._object, remote_id)
-        held = self._org.api.get(path, {"fields": NEEDED}).decode(dict[str, Any])[NEEDED]
-        if held is None or round(held, DIGITS) != round(target.target, DIGITS):
+        kind, name = self._object, NEEDED
+        if remote_id.startswith(QUOTA):
+            kind, name = QUOTAS, _figure(target)
+        path = self._org.path("sobjects", kind, remote_id.removeprefix(QUOTA))
+        held = self._org.api.get(path, {"fields": name}).decode(dict[str, Any])[name]
+        if not _same(held, target):
             told = f"The KPI target {remote_id} in Salesforce does not hold the planned figure."
             raise Rejected(told, next_step=PLANNED)
 
@@ -111,8 +105,7 @@ class Targets:
     def _create_quota(self, target: KpiTarget, owner: str) -> str:
         """Raises Rejected where somebody planned another figure for the period."""
         period, kind = target.starts_on.replace(day=1), self._types[target.kpi]
-        figure = "QuotaAmount" if target.unit == MONEY else "QuotaQuantity"
-        found = self._quotas(owner, kind, period)
+        found = self._quotas(owner, kind, period, _figure(target))
         if not found:
             return self._org.create(
                 QUOTAS,
@@ -120,20 +113,29 @@ class Targets:
                     "QuotaOwnerId": owner,
                     "ForecastingTypeId": kind,
                     "StartDate": period.isoformat(),
-                    figure: target.target,
+                    _figure(target): target.target,
                 },
             )
-        held = found[0].quota_amount if target.unit == MONEY else found[0].quota_quantity
-        if held is None or round(float(held), DIGITS) != round(target.target, DIGITS):
+        if not _same(found[0][_figure(target)], target):
             told = f"There is another quota of this owner from {period.isoformat()} on."
             raise Rejected(told, next_step=PLANNED)
-        return found[0].id
+        return str(found[0]["Id"])
 
-    def _quotas(self, owner: str, kind: str, period: date) -> Sequence[Quota]:
+    def _quotas(
+        self, owner: str, kind: str, period: date, figure: str
+    ) -> Sequence[Mapping[str, Any]]:
         conditions = [
             f"QuotaOwnerId = {quoted(owner)}",
             f"ForecastingTypeId = {quoted(kind)}",
             f"StartDate = {period.isoformat()}",
         ]
-        names = ("Id", "QuotaAmount", "QuotaQuantity")
-        return self._org.all(select(names, QUOTAS, conditions), Quota)
+        return self._org.all(select(("Id", figure), QUOTAS, conditions), dict[str, Any])
+
+
+def _figure(target: KpiTarget) -> str:
+    """Where a quota has it: its type is of money or of pieces."""
+    return "QuotaAmount" if target.unit == MONEY else "QuotaQuantity"
+
+
+def _same(held: float | None, target: KpiTarget) -> bool:
+    return held is not None and round(held, DIGITS) == round(target.target, DIGITS)

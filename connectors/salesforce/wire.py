@@ -76,7 +76,7 @@ class Saved(Struct, frozen=True):
 
 class Part(Struct, frozen=True, rename="camel"):
     http_status_code: int
-    body: Raw | None = None
+    body: Raw = Raw(b"null")
 
 
 class Parts(Struct, frozen=True, rename="camel"):
@@ -150,7 +150,7 @@ class Org:
         answer = self.api.post(self.path("composite"), body, repeatable=True)
         for told in answer.decode(Parts).composite_response:
             if told.http_status_code >= httpx.codes.MULTIPLE_CHOICES:
-                raise named(told.http_status_code, _refusals(bytes(told.body or b"")))
+                raise named(told.http_status_code, _refusals(bytes(told.body)))
 
 
 def decoded(records: Raw, kind: type[T]) -> list[T]:

@@ -1,7 +1,7 @@
 """The whole org: its objects, and the rules that tie them."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
@@ -25,6 +25,11 @@ class Org:
     clock: Clock
     stores: dict[str, Store] = field(default_factory=dict)
     cursors: dict[str, tuple[float, Query, list[str], bool]] = field(default_factory=dict)
+
+    @cached_property
+    def columns(self) -> dict[str, dict[str, Field]]:
+        """All there is, whether or not the integration user may see it."""
+        return schema(replace(self.options, hidden=frozenset(), without=frozenset()))
 
     @cached_property
     def schema(self) -> dict[str, dict[str, Field]]:

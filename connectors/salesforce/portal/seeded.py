@@ -70,9 +70,9 @@ def _reference(org: Org) -> None:
 def _seeded(org: Org, kind: str, values: Values, at: float) -> Entry:
     """Before now, so past the rules of a new record."""
     owner = numbered("User", 1 + int(at) % 4)
-    empty = dict.fromkeys(org.schema[kind])
+    empty = dict.fromkeys(org.columns[kind])
     defaults = {"Task": {"Status": "Not Started", "Priority": "Normal"}}.get(kind, {})
-    money = {"CurrencyIsoCode": "EUR"} if "CurrencyIsoCode" in org.schema[kind] else {}
+    money = {"CurrencyIsoCode": "EUR"} if "CurrencyIsoCode" in org.columns[kind] else {}
     held = {**empty, "OwnerId": owner, **defaults, **money, **values}
     return org.store(kind).add(held, at)
 

@@ -1,6 +1,6 @@
 """What the tests of this connector share: a running sandbox org, and every request checked."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,6 +44,22 @@ class Sandbox(Running):
         answer = self.call("GET", path, params={"q": soql}).raise_for_status()
         rows: list[dict[str, Any]] = answer.json()["records"]
         return rows
+
+
+@dataclass
+class Rewriting(httpx.BaseTransport):
+    """What the tool says is replaced."""
+
+    inner: httpx.BaseTransport
+    change: Callable[[httpx.Response], httpx.Response]
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = self.inner.handle_request(request)
+        response.read()
+        return self.change(response)
+
+    def close(self) -> None:
+        self.inner.close()
 
 
 @contextmanager
