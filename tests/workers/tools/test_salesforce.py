@@ -1,185 +1,20 @@
-"""Salesforce from end to end: its sandbox, a pull, a pushed decision, its status back."""
+"""Salesforce from end to end."""
 
-import json
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import httpx
-import pytest
-from sqlmodel import Session
-
-from config.settings import load_settings
-from connectors.models import ActionStatus, Stream
-from connectors.port import readable_streams
 from connectors.salesforce.connector import Salesforce
 from connectors.salesforce.portal.ids import numbered
-from rules.words import DecisionStatus
-from sync.store import connections, mirror, outbox, retros
-from sync.tables.outbox import LinkKind, OutboxState
-from sync.tables.people import PersonId
-from sync.tables.retros import Action
-from tests.faults.push_case import DESIGNER, TARGET, intentions, plan_behind
-from workers.actions import Edit, edit_action
-from workers.app import App, open_app
-from workers.connecting import connect
-from workers.pulling import pull_now, push_now
-from workers.rehearsing import dry_run
+from tests.workers.tools.walk import Story, goes_out_and_comes_back
 
-OWNER = numbered("User", 1)
+STORY = Story(
+    tool=Salesforce,
+    account="Salesforce org 00DQy000000001FMAQ (Developer Edition, sandbox, EU99)",
+    owner=numbered("User", 1),
+    streams=7,
+    target="a0A",
+    completed={"Status": "Completed"},
+)
 
 
-@dataclass(frozen=True)
-class Running:
-    """The sandbox as a process, by its control routes."""
-
-    settings: dict[str, str]
-    control: httpx.Client
-
-    def truth(self, stream: str) -> dict[str, Any]:
-        answer = self.control.get(f"records/{stream}").raise_for_status()
-        return {one["id"]: one for one in map(json.loads, answer.text.splitlines())}
-
-    def edit(self, stream: str, record_id: str, **change: Any) -> None:
-        self.control.post(f"records/{stream}/{record_id}", json=change).raise_for_status()
-
-
-@pytest.fixture
-def salesforce() -> Iterator[Running]:
-    command = [
-        sys.executable,
-        "-m",
-        "workers",
-        "sandbox",
-        "salesforce",
-        "--records",
-        "40",
-        "--json",
-    ]
-    with subprocess.Popen(
-        [*command, "--limit", "off"], stdout=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            assert process.stdout is not None
-            line = json.loads(process.stdout.readline())
-            # The line comes just before the port is served.
-            transport = httpx.HTTPTransport(retries=8)
-            with httpx.Client(
-                base_url=f"{line['control']}/", trust_env=False, transport=transport
-            ) as control:
-                yield Running(line["settings"], control)
-        finally:
-            process.terminate()
-
-
-@contextmanager
-def opened(home: Path) -> Iterator[App]:
-    app = open_app(load_settings({"RETRO_HOME": str(home), "RETRO_ALLOW_PRIVATE_HOSTS": "1"}))
-    try:
-        yield app
-    finally:
-        app.close()
-
-
-def test_a_decision_goes_out_and_its_status_comes_back(salesforce: Running, tmp_path: Path) -> None:
-    with opened(tmp_path / "home") as app:
-        connected = connect(app, "salesforce", "portal", salesforce.settings)
-        assert (
-            connected.account
-            == "Salesforce org 00DQy000000001FMAQ (Developer Edition, sandbox, EU99)"
-        )
-        _pull_whole(app, salesforce)
-        connection_id = _planned(app)
-        with app.database.reading() as session:
-            promised = dry_run(app, connections.connection_named(session, "portal"))
-        assert promised.status == "succeeded"
-        assert salesforce.truth("tasks") == {}
-        run = push_now(app, connection_id)
-        assert (run.status, run.error) == ("succeeded", None)
-        assert run.requests == len(promised.calls)
-        task_id = _linked(app, connection_id, LinkKind.TASK, DESIGNER)
-        assert salesforce.truth("tasks")[task_id]["key"] == DESIGNER
-        assert _linked(app, connection_id, LinkKind.TARGET, TARGET).startswith("a0A")
-        (pulled,) = pull_now(app, "portal", [Stream.TASKS], full=True)
-        assert (pulled.status, pulled.complete) == ("succeeded", True)
-
-        edit_action(app, DESIGNER, Edit(title="Bouton vert"))
-        assert push_now(app, connection_id).status == "succeeded"
-        assert salesforce.truth("tasks")[task_id]["title"] == "Bouton vert"
-
-        salesforce.edit("tasks", task_id, set={"Status": "Completed"})
-        for _ in range(2):
-            (pulled,) = pull_now(app, "portal", [Stream.TASKS], full=True)
-            assert pulled.status == "succeeded"
-        with app.database.reading() as session:
-            assert session.get_one(Action, DESIGNER).status == ActionStatus.DONE
-            rows = outbox.outbox_rows(session, connection_id)
-        assert {row.state for row in rows} == {OutboxState.DONE}
-
-
-def _pull_whole(app: App, salesforce: Running) -> None:
-    """All streams complete, with the ids of the tool; and nothing new when it is asked again."""
-    streams = readable_streams(Salesforce)
-    assert len(streams) == 7
-    runs = pull_now(app, "portal")
-    assert [(run.stream, run.status, run.complete) for run in runs] == [
-        (stream.value, "succeeded", True) for stream in streams
-    ]
-    with app.database.reading() as session:
-        connection_id = connections.connection_named(session, "portal").id
-        assert connection_id is not None
-        for stream in streams:
-            rows = mirror.iterate_rows(session, stream, connection_id)
-            assert {row.id for row in rows} == set(salesforce.truth(stream.value)), stream
-    again = pull_now(app, "portal")
-    assert {(run.status, run.created, run.updated, run.deleted) for run in again} == {
-        ("succeeded", 0, 0, 0)
-    }
-
-
-def _linked(app: App, connection_id: int, kind: LinkKind, key: str) -> str:
-    with app.database.reading() as session:
-        found = outbox.linked_id(session, connection_id, kind, key)
-    assert found is not None
-    return found
-
-
-def _planned(app: App) -> int:
-    """A decision with its target and two tasks, and who owns them there."""
-    with app.database.writing() as session:
-        connection_id = connections.connection_named(session, "portal").id
-        assert connection_id is not None
-        plan_behind(session, connection_id)
-        session.flush()
-        session.add(PersonId(person_id="p_mkt", connection_id=connection_id, remote_id=OWNER))
-        wanted = [one for one in intentions(connection_id) if one.operation != "comment"]
-        at = datetime.now(UTC)
-        outbox.intend(session, [_owned(session, one) for one in wanted], at)
-        (decision,) = retros.decisions(session)
-        decision.status = DecisionStatus.IN_PROGRESS.value
-        decision.details = {
-            "id": decision.id,
-            "type": decision.type,
-            "text": decision.text,
-            "accountable": decision.accountable,
-            "due_on": decision.due_on.isoformat(),
-        }
-        session.add(decision)
-        return connection_id
-
-
-def _owned(session: Session, intention: Any) -> Any:
-    """The action says what its task is planned with."""
-    action = session.get(Action, intention.key)
-    if action is None:
-        return intention
-    payload = {**intention.payload, "owner": OWNER}
-    action.title, action.description = payload["title"], payload["description"]
-    action.due_at = datetime.fromisoformat(payload["due_at"])
-    session.add(action)
-    return replace(intention, payload=payload)
+def test_a_decision_goes_out_and_its_status_comes_back(tmp_path: Path) -> None:
+    goes_out_and_comes_back(STORY, tmp_path / "home")
