@@ -25,12 +25,14 @@ class Streams:
         self._all_leads: dict[str, str] | None = None
 
     def people(self, start: datetime | None, position: str) -> Iterator[Page[Account]]:
-        """Those who left too: they still own old records."""
+        """Those who left too: they still own old records. Customers and partners who sign in to a
+        portal own none."""
         listing = Listing(
             USER,
             self._facts.readable(USER),
             UserRow,
             lambda row, _: mapping.to_account(row),
+            conditions=["UserType = 'Standard'"],
         )
         return self._reading.pages(listing, start, position)
 

@@ -1,12 +1,14 @@
 """The company whose org this is: its users, its stages, its words."""
 
-# Id number, name, active, time zone, may have quotas.
+# Id number, name, active, time zone, may have quotas, kind.
+STANDARD = "Standard"
 USERS = (
-    (1, "Nadia Exemple", True, "Europe/Paris", True),
-    (2, "Léo Exemple", True, "America/New_York", True),
-    (3, "Mina Exemple", True, "Asia/Kolkata", False),
-    (4, "Gone Away", False, "Europe/Paris", False),
-    (9, "Retro Integration", True, "UTC", False),
+    (1, "Nadia Exemple", True, "Europe/Paris", True, STANDARD),
+    (2, "Léo Exemple", True, "America/New_York", True, STANDARD),
+    (3, "Mina Exemple", True, "Asia/Kolkata", False, STANDARD),
+    (4, "Gone Away", False, "Europe/Paris", False, STANDARD),
+    (5, "A Customer", True, "Europe/Paris", False, "CspLitePortal"),
+    (9, "Retro Integration", True, "UTC", False, STANDARD),
 )
 INTEGRATION = 9
 # API value, label, closed, won, probability, forecast category, active.

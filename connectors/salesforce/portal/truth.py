@@ -44,6 +44,8 @@ def _alive(org: Org, kind: str) -> Iterator[Values]:
 
 def _people(org: Org) -> Iterator[Document]:
     for values in _alive(org, "User"):
+        if values["UserType"] != company.STANDARD:
+            continue
         yield {
             "id": values["Id"],
             "name": values["Name"],
