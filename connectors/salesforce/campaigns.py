@@ -29,7 +29,6 @@ class Members:
     joined: Counter[Day] = field(default_factory=Counter)
     answered: Counter[Day] = field(default_factory=Counter)
     refused: list[RefusedRecord] = field(default_factory=list)
-    requests: int = 0
 
     def days(self, campaign: str) -> set[date]:
         return {day for of, day in (*self.joined, *self.answered) if of == campaign}
@@ -58,7 +57,13 @@ class Campaigns:
             rows = decoded(listing, envelope.records)
             good = [row for row, _ in rows.good]
             last = (ids_of(envelope.records) or [position])[-1]
-            yield Page([], position if good else last, rows.refused if not good else (), now)
+            yield Page(
+                [],
+                position if good else last,
+                rows.refused if not good else (),
+                now,
+                self._reading.spent(),
+            )
             refused = rows.refused
             for first in range(0, len(good), IDS_A_QUERY):
                 some = good[first : first + IDS_A_QUERY]
@@ -85,7 +90,7 @@ class Campaigns:
             for record in self._stats(row, names.get(row.id, row.id), members)
         ]
         told = [*refused, *members.refused]
-        return Page(records, rows[-1].id, told, now, members.requests + 1)
+        return Page(records, rows[-1].id, told, now, self._reading.spent())
 
     def _stats(self, row: CampaignRow, name: str, members: Members) -> Iterator[CampaignStats]:
         begun, cost = row.start_date or row.created_date.date(), row.actual_cost
@@ -114,11 +119,10 @@ class Campaigns:
             lambda _row, _values: None,
             conditions=[among("CampaignId", campaigns), recent],
         )
-        found, requests = Members(), 0
+        found = Members()
         for _, envelope in self._reading.answers(listing, None, ""):
             rows = decoded(listing, envelope.records)
             found.refused.extend(rows.refused)
-            requests += 1
             for row, _ in rows.good:
                 for day, counted in (
                     (row.created_date.astimezone(UTC).date(), found.joined),
@@ -126,4 +130,4 @@ class Campaigns:
                 ):
                     if day is not None and day >= since:
                         counted[row.campaign_id, day] += 1
-        return Members(found.joined, found.answered, found.refused, requests)
+        return found

@@ -29,15 +29,17 @@ from connectors.models import (
 from connectors.port import Connector, Page, Partition, Presence, RemoteField, Window
 from connectors.rehearsal import StandIn
 from connectors.salesforce import about, checks, lookups, mapping, wire
+from connectors.salesforce.ahead import MOST_QUERIES
 from connectors.salesforce.bulk import Bulk
 from connectors.salesforce.campaigns import Campaigns
 from connectors.salesforce.config import SalesforceConfig
 from connectors.salesforce.facts import Facts
 from connectors.salesforce.history import History
 from connectors.salesforce.keys import Keys
-from connectors.salesforce.mapping import DEAL, LEAD
+from connectors.salesforce.mapping import CAMPAIGN, DEAL, HISTORY, LEAD, MEMBER, TASK, USER
 from connectors.salesforce.oauth import Grants, oauth
 from connectors.salesforce.reading import Reading
+from connectors.salesforce.refusals import name_refusal
 from connectors.salesforce.rehearsal import OrgStandIn
 from connectors.salesforce.streams import Streams
 from connectors.salesforce.targets import Targets
@@ -45,6 +47,16 @@ from connectors.salesforce.tasks import Tasks
 from connectors.salesforce.wire import Org
 
 OBJECTS = {Stream.LEADS: LEAD, Stream.DEALS: DEAL}
+# The objects that a stream is read from.
+READ: Mapping[Stream, Sequence[str]] = {
+    Stream.PEOPLE: (USER,),
+    Stream.PIPELINES: (),
+    Stream.LEADS: (LEAD,),
+    Stream.DEALS: (DEAL,),
+    Stream.STAGE_CHANGES: (HISTORY,),
+    Stream.TASKS: (TASK,),
+    Stream.CAMPAIGN_STATS: (CAMPAIGN, MEMBER),
+}
 
 
 class Salesforce(Connector[SalesforceConfig]):
@@ -84,21 +96,21 @@ class Salesforce(Connector[SalesforceConfig]):
         return wire.budget(self.config)
 
     def refusal(self, response: httpx.Response) -> ConnectorError | None:
-        return wire.name_refusal(response)
+        return name_refusal(response)
 
     def check(self) -> str:
         """Asks anew, whatever was known."""
         return checks.check(self._org, Facts(self._org, self.config), self.config)
 
     def people(self, window: Window, partition: Partition) -> Iterator[Page[Account]]:
-        return self._streams.people(window.start, partition.after)
+        return self._reading.pages(self._streams.people(), window.start, partition.after)
 
     def pipelines(self, window: Window, partition: Partition) -> Iterator[Page[Stage]]:
         """All stages of opportunities and statuses of leads in one page."""
         disqualified = frozenset(self.config.disqualified_statuses)
         stages = [mapping.to_deal_stage(row) for row in self._facts.deal_stages]
         stages += [mapping.to_lead_stage(row, disqualified) for row in self._facts.lead_statuses]
-        yield Page(stages, position="", requests=2)
+        yield Page(stages, position="", requests=self._org.spent())
 
     def leads(self, window: Window, partition: Partition) -> Iterator[Page[Lead]]:
         return self._reading.pages(self._streams.leads(), window.start, partition.after)
@@ -130,6 +142,23 @@ class Salesforce(Connector[SalesforceConfig]):
             none: Page[Record] = Page([], position="", requests=0)
             return none
         return self._reading.by_ids(listings[stream](), ids)
+
+    def read_ahead(self, windows: Mapping[Stream, Window]) -> None:
+        """In two requests, a description of the objects and the first pages of their reads."""
+        self._facts.describe(list(dict.fromkeys(k for one in windows for k in READ[one])))
+        listings = {
+            Stream.PEOPLE: self._streams.people,
+            Stream.LEADS: self._streams.leads,
+            Stream.DEALS: self._streams.deals,
+            Stream.TASKS: self._tasks.listing,
+        }
+        urls = []
+        for stream, window in windows.items():
+            if stream in listings:
+                urls.append(self._reading.first_url(listings[stream](), window.start))
+            elif stream is Stream.STAGE_CHANGES:
+                urls.append(self._org.query_url(self._history.soql(window.start)))
+        self._org.ask_ahead(urls[:MOST_QUERIES])
 
     def presence(self, stream: Stream, ids: Sequence[str]) -> Mapping[str, Presence]:
         return lookups.presence(self._org, stream, ids)
@@ -196,7 +225,7 @@ class Salesforce(Connector[SalesforceConfig]):
 
     @cached_property
     def _streams(self) -> Streams:
-        return Streams(self._org, self._facts, self._reading)
+        return Streams(self._org, self._facts)
 
     @cached_property
     def _history(self) -> History:

@@ -47,6 +47,16 @@ class Facts:
                 self._described[kind] = answer.decode(Described)
         return self._described[kind]
 
+    def describe(self, kinds: Sequence[str]) -> None:
+        """In one request, those that are not known yet; what fails is asked for alone later."""
+        paths = {
+            self._org.path("sobjects", kind, "describe"): kind
+            for kind in kinds
+            if kind not in self._described
+        }
+        for path, answer in self._org.several(list(paths)).items() if paths else ():
+            self._described[paths[path]] = answer.decode(Described)
+
     def fields(self, kind: str) -> Mapping[str, FieldRow]:
         return {row.name: row for row in self.described(kind).fields}
 

@@ -26,10 +26,10 @@ from connectors.salesforce.listing import (
     decoded_one_by_one,
 )
 from connectors.salesforce.mapping import DEAL, HISTORY, Known, to_moves
+from connectors.salesforce.refusals import CursorLost
 from connectors.salesforce.rows import HistoryRow
 from connectors.salesforce.wire import (
     IDS_A_QUERY,
-    CursorLost,
     Envelope,
     Org,
     among,
@@ -62,22 +62,22 @@ class History:
         """As they are now."""
         wanted = set(ids)
         deals: list[str] = []
-        requests = 0
         for raws in self._org.read(HISTORY, ids, self._facts.readable(HISTORY)):
             rows = decoded_one_by_one(self._listing(), raws)
             deals += [row.opportunity_id for row, _ in rows.good]
-            requests += 1
         records: list[StageChange] = []
         for some in batches(deals, IDS_A_QUERY):
             found = self._org.all(self._soql([among("OpportunityId", some)]), HistoryRow)
             records += self._told(found).records
-            requests += 1
         kept = [record for record in records if record.id in wanted]
-        return Page(kept, position="", requests=requests)
+        return Page(kept, position="", requests=self._org.spent())
+
+    def soql(self, start: datetime | None, position: str = "") -> str:
+        since = changed(start, f"{DEAL}.SystemModstamp")
+        return self._soql([*since, *above_id(position, "OpportunityId")])
 
     def _pages(self, start: datetime | None, position: str) -> Iterator[Page[StageChange]]:
-        since = changed(start, f"{DEAL}.SystemModstamp")
-        answer = self._org.query(self._soql([*since, *above_id(position, "OpportunityId")]))
+        answer = self._org.query(self.soql(start, position))
         begun: list[HistoryRow] = []
         before: str | None = None
         while True:
@@ -107,7 +107,7 @@ class History:
             except ValueError as error:
                 raw = msgspec.json.encode(several).decode()
                 refused.append(RefusedRecord(deal, str(error), raw))
-        return Page(records, position="", refused=refused)
+        return Page(records, position="", refused=refused, requests=self._org.spent())
 
     def _listing(self) -> Listing:
         return Listing(HISTORY, self._facts.readable(HISTORY), HistoryRow, lambda _row, _: None)

@@ -33,7 +33,7 @@ class Listing:
     fields: Sequence[str]
     row: type[Row]
     to: Callable[[Any, Mapping[str, Any]], Record | None]
-    about: Callable[[Sequence[Any]], int] = lambda _rows: 0
+    about: Callable[[Sequence[Any]], None] = lambda _rows: None
     conditions: Sequence[str] = ()
     has_values: bool = False
     everything: bool = False

@@ -25,7 +25,8 @@ from connectors.salesforce.listing import (
     ids_of,
     in_order,
 )
-from connectors.salesforce.wire import MOST_READ, CursorLost, Envelope, Org
+from connectors.salesforce.refusals import CursorLost
+from connectors.salesforce.wire import Envelope, Org
 
 
 class Reading:
@@ -42,12 +43,12 @@ class Reading:
             first_of_all = start is None and not position
             if first_of_all and envelope.total_size > self._bulk.above:
                 begun = self._bulk.begin(listing)
-                yield Page([], begun, remote_now=remote_now(answer), requests=2)
+                yield Page([], begun, remote_now=remote_now(answer), requests=self._org.spent())
                 yield from self._bulk_pages(listing, begun)
                 return
-            rows, more = self._rows(listing, envelope)
+            rows = self._rows(listing, envelope)
             position = in_order(ids_of(envelope.records), position, listing.kind)
-            yield self.page(listing, rows, position, remote_now(answer), more + 1)
+            yield self.page(listing, rows, position, remote_now(answer))
 
     def answers(
         self, listing: Listing, start: datetime | None, position: str
@@ -70,10 +71,16 @@ class Reading:
                 except CursorLost:
                     break
 
+    def first_url(self, listing: Listing, start: datetime | None) -> str:
+        """Where a read of it begins."""
+        return self._org.query_url(listing.soql(start), everything=listing.everything)
+
+    def spent(self) -> int:
+        return self._org.spent()
+
     def by_ids(self, listing: Listing, ids: Sequence[str]) -> Page[Any]:
         """As they are now."""
-        rows, requests = self._batch(listing, ids)
-        return self.page(listing, rows, "", None, requests)
+        return self.page(listing, self._batch(listing, ids), "", None)
 
     def page(
         self,
@@ -81,9 +88,8 @@ class Reading:
         rows: Rows,
         position: str,
         now: datetime | None,
-        requests: int,
     ) -> Page[Any]:
-        requests += listing.about([row for row, _ in rows.good])
+        listing.about([row for row, _ in rows.good])
         records: list[Record] = []
         refused = list(rows.refused)
         for row, values in rows.good:
@@ -94,21 +100,20 @@ class Reading:
                 refused.append(RefusedRecord(row.id, str(error), raw))
             else:
                 records += [] if record is None else [record]
-        return Page(records, position, refused, now, requests)
+        return Page(records, position, refused, now, self._org.spent())
 
     def _bulk_pages(self, listing: Listing, position: str) -> Generator[Page[Any], None, str]:
         """Where they end."""
         for answer, rows, behind in self._bulk.pages(listing, position):
-            yield self.page(listing, rows, behind, remote_now(answer), 1)
+            yield self.page(listing, rows, behind, remote_now(answer))
             position = behind
         return position
 
-    def _rows(self, listing: Listing, envelope: Envelope) -> tuple[Rows, int]:
+    def _rows(self, listing: Listing, envelope: Envelope) -> Rows:
         if listing.by_batch:
             return self._batch(listing, ids_of(envelope.records))
-        return decoded(listing, envelope.records), 0
+        return decoded(listing, envelope.records)
 
-    def _batch(self, listing: Listing, ids: Sequence[str]) -> tuple[Rows, int]:
+    def _batch(self, listing: Listing, ids: Sequence[str]) -> Rows:
         found = [row for rows in self._org.read(listing.kind, ids, listing.fields) for row in rows]
-        requests = -(-len(set(ids)) // MOST_READ)
-        return decoded_one_by_one(listing, found), requests
+        return decoded_one_by_one(listing, found)

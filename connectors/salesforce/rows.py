@@ -4,8 +4,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Raw, Struct
 
+MULTIPLE_CHOICES = 300
 Moment = Annotated[datetime, Meta(tz=True)]
 
 
@@ -146,3 +147,16 @@ class Described(Struct, frozen=True):
 
 class Version(Struct, frozen=True):
     version: str
+
+
+class Part(Struct, frozen=True, rename="camel"):
+    http_status_code: int
+    body: Raw = Raw(b"null")
+
+    @property
+    def is_good(self) -> bool:
+        return self.http_status_code < MULTIPLE_CHOICES
+
+
+class Parts(Struct, frozen=True, rename="camel"):
+    composite_response: list[Part]

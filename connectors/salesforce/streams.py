@@ -1,16 +1,12 @@
 """How people, leads and opportunities are listed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 
-from connectors.models import Account
-from connectors.port import Page
 from connectors.salesforce import mapping
 from connectors.salesforce.facts import Facts
 from connectors.salesforce.listing import Listing
 from connectors.salesforce.mapping import DEAL, LEAD, USER, Known
-from connectors.salesforce.reading import Reading
 from connectors.salesforce.rows import ConvertedRow, DealRow, LeadRow, UserRow
 from connectors.salesforce.wire import IDS_A_QUERY, MOST_READ, Org, among, quoted, select
 
@@ -18,23 +14,21 @@ CONVERTED = "ConvertedOpportunityId"
 
 
 class Streams:
-    def __init__(self, org: Org, facts: Facts, reading: Reading) -> None:
+    def __init__(self, org: Org, facts: Facts) -> None:
         self._org = org
         self._facts = facts
-        self._reading = reading
         self._all_leads: dict[str, str] | None = None
 
-    def people(self, start: datetime | None, position: str) -> Iterator[Page[Account]]:
+    def people(self) -> Listing:
         """Those who left too: they still own old records. Customers and partners who sign in to a
         portal own none."""
-        listing = Listing(
+        return Listing(
             USER,
             self._facts.readable(USER),
             UserRow,
             lambda row, _: mapping.to_account(row),
             conditions=["UserType = 'Standard'"],
         )
-        return self._reading.pages(listing, start, position)
 
     def leads(self) -> Listing:
         known = self._facts.known(LEAD)
@@ -53,12 +47,10 @@ class Streams:
         campaigns: dict[str, str] = {}
         with_links = replace(known, leads=leads, campaigns=campaigns)
 
-        def about(rows: Sequence[DealRow]) -> int:
-            before = self._org.api.sent
+        def about(rows: Sequence[DealRow]) -> None:
             leads.update(self._leads_of([row.id for row in rows]))
             ids = [row.campaign_id for row in rows if row.campaign_id is not None]
             campaigns.update(self._facts.campaign_names(ids))
-            return self._org.api.sent - before
 
         return Listing(
             DEAL,

@@ -52,10 +52,10 @@ class Tasks:
 
     def pages(self, start: datetime | None, position: str) -> Iterator[Page[RemoteTask]]:
         """Those with our key, also such as were archived a year after they were closed."""
-        return self._reading.pages(self._listing(), start, position)
+        return self._reading.pages(self.listing(), start, position)
 
     def by_ids(self, ids: Sequence[str]) -> Page[RemoteTask]:
-        return self._reading.by_ids(self._listing(), ids)
+        return self._reading.by_ids(self.listing(), ids)
 
     def create(self, task: Task) -> str:
         """Raises OutcomeUnknown when the answer was lost and nothing tells a twin."""
@@ -125,7 +125,7 @@ class Tasks:
             key=key,
         )
 
-    def _listing(self) -> Listing:
+    def listing(self) -> Listing:
         field = self._keys.field
         return Listing(
             TASK,

@@ -3,25 +3,18 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
-import httpx
 import msgspec
 from msgspec import Raw, Struct
 
 from connectors.budget import Budget, unpublished
-from connectors.errors import (
-    AuthFailed,
-    BadResponse,
-    ConnectorError,
-    NotFound,
-    NotPermitted,
-    RateLimited,
-    Rejected,
-    Unavailable,
-)
-from connectors.http import Answer, ApiClient, refusal
+from connectors.errors import BadResponse
+from connectors.http import Answer, ApiClient
+from connectors.salesforce.ahead import MOST_PARTS, Ahead, several
 from connectors.salesforce.config import SalesforceConfig
+from connectors.salesforce.refusals import KeyTaken, named, refusals
+from connectors.salesforce.rows import Parts
 
 T = TypeVar("T")
 
@@ -31,26 +24,6 @@ MOST_READ = 2000
 IDS_A_QUERY = 200
 # No limit per second is published, but 25 long requests at once.
 AT_ONCE, A_SECOND = 25, 25.0
-# Of the org's requests in 24 hours some may be free again in an hour.
-DAY_PAUSE, CONCURRENT_PAUSE, LOCK_PAUSE = 3600.0, 10.0, 1.0
-GONE_VERSION = 410
-CURSOR_LOST = "INVALID_QUERY_LOCATOR"
-TAKEN = "DUPLICATE_VALUE"
-NOT_DONE = {"UNABLE_TO_LOCK_ROW", "QUERY_TIMEOUT"}
-MISSING = {"NOT_FOUND", "ENTITY_IS_DELETED"}
-FORBIDDEN = {
-    *("INSUFFICIENT_ACCESS_OR_READONLY", "INSUFFICIENT_ACCESS", "INSUFFICIENT_ACCESS_ON_CROSS_REF"),
-    *("API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED"),
-}
-RIGHTS = "Give the integration user the missing right in Setup, then run a check."
-
-
-class CursorLost(BadResponse):
-    """The cursor of a query is too old: ask again from where the reading is."""
-
-
-class KeyTaken(Rejected):
-    """Another record has this unique value by now."""
 
 
 class Envelope(Struct, frozen=True):
@@ -62,25 +35,10 @@ class Envelope(Struct, frozen=True):
     next: str | None = msgspec.field(name="nextRecordsUrl", default=None)
 
 
-class Refusal(Struct, frozen=True, rename="camel"):
-    error_code: str = ""
-    message: str = ""
-    fields: list[str] | None = None
-
-
 class Saved(Struct, frozen=True):
     """What became of a record that was written."""
 
     id: str
-
-
-class Part(Struct, frozen=True, rename="camel"):
-    http_status_code: int
-    body: Raw = Raw(b"null")
-
-
-class Parts(Struct, frozen=True, rename="camel"):
-    composite_response: list[Part]
 
 
 class Org:
@@ -89,13 +47,31 @@ class Org:
     def __init__(self, api: ApiClient, config: SalesforceConfig) -> None:
         self.api = api
         self._version = config.api_version
+        self._ahead = Ahead()
+        self._told = 0
+
+    def spent(self) -> int:
+        """The requests that no page has told yet."""
+        before, self._told = self._told, self.api.sent
+        return self._told - before
 
     def path(self, *parts: str) -> str:
         return "/".join((AREA, f"v{self._version}", *parts))
 
     def query(self, soql: str, *, everything: bool = False) -> Answer:
         """`everything` has deleted records of the Recycle Bin and archived tasks."""
-        return self.api.get(self.path("queryAll" if everything else "query"), {"q": soql})
+        url = self.query_url(soql, everything=everything)
+        return self._ahead.take(url) or self.api.get(url)
+
+    def query_url(self, soql: str, *, everything: bool = False) -> str:
+        return f"{self.path('queryAll' if everything else 'query')}?{urlencode({'q': soql})}"
+
+    def ask_ahead(self, urls: Sequence[str]) -> None:
+        """What these queries answer is had by those that are asked next."""
+        self._ahead.keep(self.several(urls))
+
+    def several(self, urls: Sequence[str]) -> Mapping[str, Answer]:
+        return several(self.api, self.path("composite"), urls[:MOST_PARTS])
 
     def more(self, envelope: Envelope, before: str | None) -> Answer:
         """The next page, at the address as it was given. Raises CursorLost."""
@@ -149,8 +125,8 @@ class Org:
         body = {"allOrNone": False, "compositeRequest": [part]}
         answer = self.api.post(self.path("composite"), body, repeatable=True)
         for told in answer.decode(Parts).composite_response:
-            if told.http_status_code >= httpx.codes.MULTIPLE_CHOICES:
-                raise named(told.http_status_code, _refusals(bytes(told.body)))
+            if not told.is_good:
+                raise named(told.http_status_code, refusals(bytes(told.body)))
 
 
 def decoded(records: Raw, kind: type[T]) -> list[T]:
@@ -193,64 +169,3 @@ def budget(config: SalesforceConfig) -> Budget:
     if not config.requests_per_day:
         return unpublished(account)
     return Budget(account, AT_ONCE, A_SECOND, config.requests_per_day)
-
-
-def name_refusal(response: httpx.Response) -> ConnectorError | None:
-    status = response.status_code
-    if status < httpx.codes.MULTIPLE_CHOICES:
-        return None
-    if status == httpx.codes.TOO_MANY_REQUESTS:
-        return refusal(response)
-    if status == httpx.codes.MULTIPLE_CHOICES:
-        return Rejected(
-            "Several records in Salesforce carry this key.",
-            next_step="Make the key field an external id with unique values, delete the records "
-            "that are too many, then retry the write.",
-        )
-    told = _refusals(response.content)
-    return named(status, told) if told else refusal(response)
-
-
-def named(status: int, told: Sequence[Refusal]) -> ConnectorError:
-    """By the code, since the status of an exhausted limit is that of a missing right."""
-    code = told[0].error_code if told else ""
-    words = _words(told)
-    if code == "REQUEST_LIMIT_EXCEEDED":
-        pause = CONCURRENT_PAUSE if "Concurrent" in words else DAY_PAUSE
-        return RateLimited(f"The org's requests are used up: {words}", retry_after=pause)
-    if code in NOT_DONE:
-        return RateLimited(
-            f"Salesforce was busy: {words}", retry_after=LOCK_PAUSE, of_account=False
-        )
-    if status == httpx.codes.UNAUTHORIZED:
-        return AuthFailed(f"Salesforce does not accept the session: {words}")
-    if code in FORBIDDEN or status == httpx.codes.FORBIDDEN:
-        return NotPermitted(f"The user may not do this in Salesforce: {words}", next_step=RIGHTS)
-    if status == GONE_VERSION:
-        step = "Set api_version to one that the org offers, then run a check."
-        return NotPermitted("Salesforce does not offer this version any more.", next_step=step)
-    if code in MISSING or status == httpx.codes.NOT_FOUND:
-        return NotFound("Salesforce does not have this record.")
-    if code == CURSOR_LOST:
-        return CursorLost(f"Salesforce has lost the cursor: {words}")
-    if status >= httpx.codes.INTERNAL_SERVER_ERROR:
-        return Unavailable(f"Salesforce answers with status {status}.")
-    return (KeyTaken if code == TAKEN else Rejected)(f"Salesforce refuses the request: {words}")
-
-
-def _refusals(content: bytes) -> Sequence[Refusal]:
-    try:
-        return msgspec.json.decode(content, type=list[Refusal])
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return ()
-
-
-def _words(told: Sequence[Refusal]) -> str:
-    """Messages, codes and the fields that the org's own rules miss."""
-    parts = []
-    for one in told:
-        names = f" ({', '.join(one.fields)})" if one.fields else ""
-        parts.append(
-            f"{one.message.rstrip('.') or 'it does not say why'}{names} [{one.error_code}]"
-        )
-    return f"{'; '.join(parts) or 'it does not say why'}."

@@ -44,9 +44,9 @@ def fill(org: Org) -> None:
 def _reference(org: Org) -> None:
     at = org.clock.seconds() - SPAN
     users = org.store("User")
-    for number, name, active, zone, forecasts, kind in company.USERS:
+    for number, name, active, zone, forecasts, user_type in company.USERS:
         email = f"user{number}@acme.example"
-        values = {"Name": name, "Email": email, "IsActive": active, "UserType": kind}
+        values = {"Name": name, "Email": email, "IsActive": active, "UserType": user_type}
         values |= {"TimeZoneSidKey": zone, "ForecastEnabled": forecasts}
         users.add(values, at, id_=numbered("User", number))
     for sort, (value, label, closed, won, probability, category, active) in enumerate(

@@ -8,7 +8,7 @@ from connectors.salesforce.portal.context import Context
 from connectors.salesforce.portal.errors import Refused, SeveralFound, bad, not_found
 
 Document = dict[str, Any]
-MOST_RECORDS, MOST_PARTS = 200, 25
+MOST_RECORDS, MOST_PARTS, MOST_QUERIES = 200, 25, 5
 
 
 def create(context: Context, kind: str) -> Document:
@@ -63,6 +63,9 @@ def composite(context: Context, perform: Callable[[str, str, Any], tuple[int, An
         raise bad("PROCESSING_HALTED", "between 1 and 25 subrequests are possible")
     if body.get("allOrNone"):
         raise bad("FUNCTIONALITY_NOT_ENABLED", "allOrNone is not imitated here")
+    queries = [part for part in parts if "/query" in part["url"]]
+    if len(queries) > MOST_QUERIES:
+        raise bad("PROCESSING_HALTED", "at most 5 of the subrequests may be queries")
     answers = []
     for part in parts:
         path = urlsplit(part["url"]).path

@@ -17,14 +17,8 @@ from connectors.errors import (
     Unavailable,
 )
 from connectors.models import Stream
-from connectors.salesforce.wire import (
-    CursorLost,
-    KeyTaken,
-    among,
-    literal,
-    name_refusal,
-    quoted,
-)
+from connectors.salesforce.refusals import CursorLost, KeyTaken, name_refusal
+from connectors.salesforce.wire import among, literal, quoted
 from tests.connectors.running import everything
 from tests.connectors.salesforce.kit import Rewriting, Sandbox
 
