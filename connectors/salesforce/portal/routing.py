@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.salesforce.portal import queries, writes
+from connectors.salesforce.portal import logs, queries, writes
 from connectors.salesforce.portal.context import Context
 
 KIND = r"(?P<kind>\w+)"
@@ -75,6 +75,14 @@ TABLE: tuple[tuple[str, str, str, Call], ...] = (
     ("POST", "/composite/sobjects", "collection.create", writes.create_many),
     ("PATCH", "/composite/sobjects", "collection.update", writes.update_many),
     ("POST", f"/composite/sobjects/{KIND}", "{kind}.read", queries.read_records),
+    (
+        "PATCH",
+        rf"/composite/sobjects/{KIND}/(?P<field>\w+)",
+        "{kind}.upsert_many",
+        writes.upsert_many,
+    ),
+    ("GET", f"/sobjects/{KIND}/updated", "{kind}.updated", logs.updated),
+    ("GET", f"/sobjects/{KIND}/deleted", "{kind}.deleted", logs.deleted),
     ("POST", "/jobs/query", "bulk.create", new_job),
     ("GET", f"/jobs/query/{JOB}", "bulk.state", job),
     ("PATCH", f"/jobs/query/{JOB}", "bulk.abort", abort_job),

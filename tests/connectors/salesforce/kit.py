@@ -71,3 +71,8 @@ def sandbox(**options: Any) -> Iterator[Sandbox]:
             yield running
         finally:
             running.close()
+
+
+def code(answer: httpx.Response) -> str:
+    found: str = answer.json()[0]["errorCode"]
+    return found

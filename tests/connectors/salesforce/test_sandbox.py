@@ -1,25 +1,17 @@
 """The sandbox by itself: it refuses what the real one refuses, whoever asks."""
 
 from datetime import UTC, datetime
-from typing import Any
 
-import httpx
 import pytest
 
-from connectors.salesforce.portal import company
 from connectors.salesforce.portal.ids import long, numbered
 from connectors.salesforce.sandbox import secret_of
-from tests.connectors.salesforce.kit import VERSION, Sandbox, sandbox
+from tests.connectors.salesforce.kit import VERSION, Sandbox, code, sandbox
 
 NADIA = numbered("User", 1)
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 DEAL = {"Name": "New", "StageName": "Prospecting", "CloseDate": "2026-12-01"}
 TOKENS = "/services/oauth2/token"
-
-
-def code(answer: httpx.Response) -> str:
-    found: str = answer.json()[0]["errorCode"]
-    return found
 
 
 @pytest.mark.parametrize(
@@ -124,92 +116,6 @@ def test_records_by_id_come_in_their_order_with_holes(org: Sandbox) -> None:
     assert [row and row["Id"] for row in rows] == [ids[1], None, ids[0]]
     wrong = org.call("POST", "/composite/sobjects/Lead", json={"ids": ["1"], "fields": ["Id"]})
     assert code(wrong) == "MALFORMED_ID"
-
-
-@pytest.mark.parametrize(
-    ("kind", "values", "told"),
-    [
-        ("Opportunity", {"Name": "x"}, "REQUIRED_FIELD_MISSING"),
-        ("Opportunity", {**DEAL, "Nowhere": 1}, "INVALID_FIELD"),
-        ("Opportunity", {**DEAL, "IsWon": True}, "INVALID_FIELD_FOR_INSERT_UPDATE"),
-        ("Opportunity", {**DEAL, "Amount": "12"}, "JSON_PARSER_ERROR"),
-        ("Opportunity", {**DEAL, "CloseDate": "2026-12-01T00:00:00Z"}, "JSON_PARSER_ERROR"),
-        ("Opportunity", {**DEAL, "Name": "x" * 121}, "STRING_TOO_LONG"),
-        ("Opportunity", {**DEAL, "OwnerId": numbered("User", 4)}, "INACTIVE_OWNER_OR_USER"),
-        ("Opportunity", {**DEAL, "OwnerId": "005x"}, "INVALID_CROSS_REFERENCE_KEY"),
-        ("Task", {"Status": "Done"}, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"),
-        ("Task", {"IsClosed": True}, "INVALID_FIELD_FOR_INSERT_UPDATE"),
-        ("User", {"Name": "x"}, "INVALID_FIELD_FOR_INSERT_UPDATE"),
-    ],
-)
-def test_a_record_that_cannot_be_is_refused(
-    org: Sandbox, kind: str, values: dict[str, Any], told: str
-) -> None:
-    answer = org.call("POST", f"/sobjects/{kind}", json=values)
-    assert (answer.status_code, code(answer)) == (400, told)
-
-
-def test_a_task_of_a_lead_takes_no_other_relation(org: Sandbox) -> None:
-    lead, deal = next(iter(org.truth("leads"))), next(iter(org.truth("deals")))
-    answer = org.call("POST", "/sobjects/Task", json={"WhoId": lead, "WhatId": deal})
-    assert code(answer) == "FIELD_INTEGRITY_EXCEPTION"
-
-
-def test_an_upsert_makes_then_changes_and_takes_no_key_in_its_body(own: Sandbox) -> None:
-    path = "/sobjects/Task/Retro_Key__c/a%2Fb"
-    made = own.call("PATCH", path, json={"Subject": "One"})
-    assert (made.status_code, made.json()["created"]) == (201, True)
-    again = own.call("PATCH", path, json={"Subject": "Two"})
-    assert (again.status_code, again.json()["id"]) == (200, made.json()["id"])
-    assert (
-        own.query("SELECT Retro_Key__c FROM Task WHERE Subject = 'Two'")[0]["Retro_Key__c"] == "a/b"
-    )
-    keyed = own.call("PATCH", path, json={"Retro_Key__c": "a/b"})
-    assert code(keyed) == "INVALID_FIELD"
-    assert own.call("PATCH", "/sobjects/Task/Subject/x", json={}).status_code == 404
-    twin = own.call("POST", "/sobjects/Task", json={"Retro_Key__c": "A/B"})
-    assert code(twin) == "DUPLICATE_VALUE"
-
-
-def test_a_patch_answers_nothing_and_null_clears(own: Sandbox) -> None:
-    made = own.call("POST", "/sobjects/Task", json={"Subject": "x", "OwnerId": NADIA}).json()["id"]
-    answer = own.call("PATCH", f"/sobjects/Task/{made}", json={"Subject": None})
-    assert (answer.status_code, answer.content) == (204, b"")
-    told = own.call("GET", f"/sobjects/Task/{made}", params={"fields": "Subject,Status"}).json()
-    assert (told["Subject"], told["Status"]) == (None, "Not Started")
-    assert own.call("DELETE", f"/sobjects/Task/{made}").status_code == 204
-    gone = own.call("DELETE", f"/sobjects/Task/{made}")
-    assert (gone.status_code, code(gone)) == (404, "ENTITY_IS_DELETED")
-
-
-def test_in_a_collection_one_that_fails_keeps_no_other_back(own: Sandbox) -> None:
-    of = {"attributes": {"type": "Task"}}
-    records = [{**of, "Subject": "a"}, {**of, "Status": "Nowhere"}, {"Subject": "c"}]
-    answer = own.call("POST", "/composite/sobjects", json={"records": records})
-    assert answer.status_code == 200
-    assert [one["success"] for one in answer.json()] == [True, False, False]
-    assert answer.json()[2]["errors"][0]["statusCode"] == "INVALID_TYPE"
-    made = answer.json()[0]["id"]
-    changes = [{**of, "Id": made, "Subject": "b"}, {**of, "Id": "00T", "Subject": "x"}]
-    told = own.call("PATCH", "/composite/sobjects", json={"records": changes}).json()
-    assert [one["success"] for one in told] == [True, False]
-    too_many = own.call("POST", "/composite/sobjects", json={"records": [of] * 201})
-    assert too_many.status_code == 400
-
-
-def test_parts_of_one_call_have_each_a_status_and_count_as_one() -> None:
-    with sandbox(records=2, limit="published") as own:
-        parts = [
-            {"method": "GET", "url": f"{VERSION}/sobjects/Nothing/describe", "referenceId": "a"},
-            {"method": "GET", "url": f"{VERSION}/query?q=SELECT+Id+FROM+Lead", "referenceId": "b"},
-        ]
-        answer = own.call("POST", "/composite", json={"compositeRequest": parts})
-        told = answer.json()["compositeResponse"]
-        assert [one["httpStatusCode"] for one in told] == [404, 200]
-        assert answer.headers["Sforce-Limit-Info"] == "api-usage=1/15000"
-        assert (
-            own.call("POST", "/composite", json={"compositeRequest": parts * 13}).status_code == 400
-        )
 
 
 def test_the_requests_of_24_hours_are_counted_and_told() -> None:
@@ -332,18 +238,3 @@ def test_control_edits_that_cannot_be_say_why(org: Sandbox) -> None:
     hook = {"url": "http://127.0.0.1:1/x", "events": []}
     assert http.put("/_sandbox/outgoing-webhook", json=hook).status_code == 400
     assert http.get("/_sandbox/records/nothing").status_code == 404
-
-
-def test_quotas_have_one_row_of_an_owner_and_a_period(own: Sandbox) -> None:
-    row = {
-        "QuotaOwnerId": NADIA,
-        "ForecastingTypeId": company.QUOTA_TYPE,
-        "StartDate": "2026-12-01",
-        "QuotaAmount": 5.0,
-    }
-    made = own.call("POST", "/sobjects/ForecastingQuota", json=row)
-    assert made.status_code == 201
-    assert code(own.call("POST", "/sobjects/ForecastingQuota", json=row)) == "DUPLICATE_VALUE"
-    path = f"/sobjects/ForecastingQuota/{made.json()['id']}"
-    fixed = own.call("PATCH", path, json={"StartDate": "2027-01-01"})
-    assert code(fixed) == "INVALID_FIELD_FOR_INSERT_UPDATE"
