@@ -206,6 +206,9 @@ class ApiClient:
         """A write of some fields: doing it twice leaves what doing it once leaves."""
         return self._call("PATCH", path, json=json, repeatable=True)
 
+    def delete(self, path: str) -> Answer:
+        return self._call("DELETE", path, repeatable=True)
+
     def _call(
         self,
         verb: str,

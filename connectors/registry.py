@@ -9,8 +9,9 @@ from connectors.files.connector import Files
 from connectors.hubspot.connector import HubSpot
 from connectors.port import Connector
 from connectors.salesforce.connector import Salesforce
+from connectors.tryton.connector import Tryton
 
-_CLASSES: tuple[type[Connector[Any]], ...] = (Bitrix24, Files, HubSpot, Salesforce)
+_CLASSES: tuple[type[Connector[Any]], ...] = (Bitrix24, Files, HubSpot, Salesforce, Tryton)
 
 _BY_KIND = {tool.kind: tool for tool in _CLASSES}
 

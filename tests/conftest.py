@@ -2,6 +2,7 @@
 
 import gc
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,6 +15,7 @@ from sqlalchemy import URL, Dialect, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
+    from tests.connectors.tryton.server import Server as TrytonServer
     from tests.postgres import Postgres
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -83,6 +85,23 @@ def postgres_server() -> Iterator["Postgres"]:
 
     with postgres() as server:
         yield server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_tryton_left() -> Iterator[None]:
+    """The kit starts a server as well, wherever it is first asked for."""
+    yield
+    if started := sys.modules.get("tests.connectors.tryton.server"):
+        started.stop()
+
+
+@pytest.fixture(scope="session")
+def tryton() -> "TrytonServer":
+    """One server for all tests of a process; each makes the records it needs."""
+    # Here, as most tests have no use for what it imports.
+    from tests.connectors.tryton.server import shared
+
+    return shared()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -30,7 +30,7 @@ NAMED = re.findall(r"`retro ([a-z][a-z-]*)", TEXT) + [
     name for line in LINES for name in re.findall(r"\bretro ([a-z][a-z-]*)", line)
 ]
 PAGES = [ROOT / "README.md", ROOT / "DECISIONS.md", ROOT / "web" / "README.md"]
-PAGES.append(ROOT / "docs" / "deployment.md")
+PAGES += [ROOT / "docs" / "deployment.md", ROOT / "docs" / "tools" / "tryton.md"]
 LONGEST_ENTRY = 16
 
 

@@ -26,7 +26,7 @@ from sync.tables.runs import PUSH, Run, RunStatus
 from workers.actions import this_moment
 from workers.app import App
 from workers.clock import machine_now
-from workers.memory import collecting_rarely
+from workers.memory import collecting_rarely, give_back_large_blocks
 from workers.moves import address_kept
 from workers.queues import TimedOut
 from workers.rounds import Round, a_round, connector_of
@@ -125,6 +125,7 @@ def _pull(
             on_page(run.read + read)
 
         pull = Pull(app.database, connector, feed, lease, machine_now, on_page=paged)
+        give_back_large_blocks()
         with collecting_rarely():
             status = run_pull(pull)
         if status in FINISHED and feed.stream is Stream.TASKS:

@@ -180,6 +180,7 @@ def _engine(url: str) -> Engine:
     engine = create_engine(parsed)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
+    event.listen(engine, "invalidate", _leave_transaction)
     return engine
 
 
@@ -216,3 +217,11 @@ def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get("retro_writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _leave_transaction(
+    connection: DBAPIConnection, _entry: ConnectionPoolEntry, _cause: BaseException | None
+) -> None:
+    # Ctrl-C amid a statement leaves a cursor in the frames of its traceback, and until that is
+    # gone SQLite does not close the connection: its write lock would hold off our own next write.
+    connection.rollback()

@@ -7,7 +7,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from sync.store.database import (
     MIGRATIONS,
@@ -111,6 +111,26 @@ def test_a_unit_of_work_that_fails_leaves_nothing(database: Database) -> None:
         fail()
     with database.reading() as session:
         assert session.execute(text("SELECT count(*) FROM connection")).scalar_one() == 0
+
+
+def test_a_unit_of_work_that_is_interrupted_amid_a_statement_lets_others_write(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def work() -> None:
+        with database.writing() as session:
+            event.listen(session.connection(), "after_cursor_execute", interrupt, once=True)
+            session.execute(text("SELECT version_num FROM alembic_version"))
+
+    # While the interrupt is at hand so is its traceback, whose frames hold the open cursor.
+    with pytest.raises(KeyboardInterrupt) as interrupted:
+        work()
+    monkeypatch.setattr("sync.store.database.BUSY_MS", 100)
+    with database.writing() as session:
+        session.execute(text("DELETE FROM connection"))
+    assert interrupted.traceback
 
 
 def test_tables_of_a_newer_version_are_left_alone(database: Database) -> None:

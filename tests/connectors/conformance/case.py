@@ -130,11 +130,13 @@ class Consent:
 class Case:
     """`cap` is the most rows that one search or request gives, `page` the most of a page.
 
-    `not_applicable` says of a row, by its id, why it cannot apply to this tool.
+    `real`: it is opened on software that no one here wrote. `not_applicable` says of a row, by its
+    id, why it cannot apply to this tool.
     """
 
     tool: type[Connector[Any]]
     not_applicable: Mapping[str, str] = field(default_factory=dict)
+    real: bool = False
     opened: Callable[[], Account] | None = None
     # A token of the account, where connections keep one from run to run.
     signed_in: Callable[[Account], Token] | None = None

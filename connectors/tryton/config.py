@@ -1,0 +1,55 @@
+"""Settings of one Tryton connection."""
+
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator
+
+from connectors.hosts import is_loopback
+from connectors.port import ConnectorConfig
+
+
+class TrytonConfig(ConnectorConfig):
+    server: str = Field(title="Server", description="https://tryton.example, without the database")
+    database: str = Field(
+        title="Database", description="As in the login form", pattern=r"^[A-Za-z0-9_.-]+$"
+    )
+    key: SecretStr = Field(
+        title="Application key",
+        description="Of a user application REST (res.user.application) that is validated",
+    )
+    company: int | None = Field(
+        default=None,
+        title="Company id",
+        description="In which tasks are made; the key's user's own by default",
+    )
+    project: str | None = Field(
+        default=None,
+        title="Project number",
+        description="Under which tasks are made; none: they stand by themselves",
+    )
+    page: int = Field(
+        default=500,
+        ge=1,
+        le=1000,
+        title="Records a page",
+        description="Fewer where the server is slow",
+    )
+
+    @field_validator("server")
+    @classmethod
+    def _is_origin(cls, address: str) -> str:
+        parts = urlsplit(address.strip())
+        safe = parts.scheme == "https" or (
+            parts.scheme == "http" and is_loopback(parts.hostname or "")
+        )
+        if not (safe and parts.hostname):
+            raise ValueError("This address is not safe to call: write it with https://.")
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @field_validator("key")
+    @classmethod
+    def _is_key(cls, key: SecretStr) -> SecretStr:
+        given = key.get_secret_value().strip()
+        if not (given.isascii() and given.isprintable() and given and " " not in given):
+            raise ValueError("This is not a key of a user application: copy it whole.")
+        return SecretStr(given)

@@ -1,0 +1,68 @@
+"""KPI targets out, as tasks: Tryton has no object for them.
+
+A target is a task that is due on the day of the re-check: people see it, with its figures.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, time
+from decimal import Decimal
+
+from connectors.errors import Rejected
+from connectors.models import KpiTarget
+from connectors.tryton.mapping import marked, parted
+from connectors.tryton.tasks import Tasks
+
+MARK = "[retro-roi-target:"
+EVENING = time(17, 0)
+DIGITS = 6
+
+
+class Targets:
+    def __init__(self, tasks: Tasks) -> None:
+        self._tasks = tasks
+
+    def create(self, target: KpiTarget) -> str:
+        due_at = datetime.combine(target.recheck_on, EVENING, UTC)
+        text = marked(_text(target), target.key, MARK)
+        name = f"KPI target: {target.title}"
+        return self._tasks.make(name, text, target.owner, due_at, self._tasks.parent)
+
+    def find(self, key: str) -> list[str]:
+        return self._tasks.find(key, MARK)
+
+    def check(self, remote_id: str, target: KpiTarget) -> None:
+        """People may rename it, hand it over or move its date; the figures must be as planned."""
+        lines = parted(self._tasks.row(remote_id).comment, MARK)[0].splitlines()
+        if any(line not in lines for line in _planned(target)):
+            raise Rejected(
+                f"The KPI target {remote_id} in Tryton does not hold the planned figures.",
+                next_step="Set it to the planned figures or delete it, then retry the write.",
+            )
+
+    def update(self, remote_id: str, target: KpiTarget) -> None:
+        """The actual value, and that it is over."""
+        self._tasks.write(remote_id, {"comment": marked(_text(target), target.key, MARK)})
+        if target.outcome is not None:
+            self._tasks.complete(remote_id)
+
+
+def _text(target: KpiTarget) -> str:
+    lines = [*_planned(target), f"Decision: {target.decision}"]
+    lines += [f"Actual: {_number(target.actual)}"] if target.actual is not None else []
+    lines += [f"Outcome: {target.outcome}"] if target.outcome is not None else []
+    return "\n".join(lines)
+
+
+def _planned(target: KpiTarget) -> Sequence[str]:
+    segment = f" ({target.segment})" if target.segment else ""
+    baseline = "not known" if target.baseline is None else _number(target.baseline)
+    return [
+        f"KPI: {target.kpi}{segment}, {target.unit}",
+        f"Baseline: {baseline}",
+        f"Target: {_number(target.target)}",
+    ]
+
+
+def _number(value: float) -> str:
+    """Without an exponent, and without digits that nobody planned."""
+    return f"{Decimal(str(round(value, DIGITS))).normalize():f}"
