@@ -10,7 +10,7 @@ SCOPES = {
 
 LIMITS = (
     "100,000 requests and more in any 24 hours, by edition, of the whole org (Developer: 15,000).",
-    "requests_per_day is what of them this connection may use.",
+    "requests_per_day is what of them this service may use.",
     "2,000 rows a page, fewer where rows are wide; 2,000 records by id in a request.",
 )
 

@@ -26,7 +26,7 @@ LOOK_AGAIN = 30.0
 # A job that takes longer has come to nothing.
 LONGEST = timedelta(hours=24)
 DONE, WORKING = "JobComplete", ("UploadComplete", "InProgress")
-LOCATOR, END = "sforce-locator", "null"
+LOCATOR, COUNT, END = "sforce-locator", "sforce-numberofrecords", "null"
 
 
 class Job(Struct, frozen=True, rename="camel"):
@@ -63,7 +63,7 @@ class Bulk:
                     raise BadResponse("The results of a Bulk job do not move on.")
                 yield answer, rows_of(listing, answer), _position(job_id, locator)
         except NotFound:
-            yield Answer(b"", {}), Rows((), (), ()), AGAIN
+            yield Answer(b"", {}), Rows((), ()), AGAIN
 
     def _check(self, job_id: str) -> None:
         answer = self._org.api.get(self._org.path("jobs", "query", job_id))
@@ -93,8 +93,10 @@ def rows_of(listing: Listing, answer: Answer) -> Rows:
         lines = list(table)
     except (UnicodeDecodeError, csv.Error) as error:
         raise BadResponse("The results of a Bulk job could not be read.") from error
-    if set(table.fieldnames or ()) != set(listing.fields):
+    if set(table.fieldnames or ()) != set(listing.fields) or any(None in one for one in lines):
         raise BadResponse("The results of a Bulk job have other columns than were asked for.")
+    if answer.headers.get(COUNT, str(len(lines))) != str(len(lines)):
+        raise BadResponse("The results of a Bulk job are not whole.")
     return _rows(listing, [{name: text or None for name, text in one.items()} for one in lines])
 
 
@@ -109,7 +111,7 @@ def _rows(listing: Listing, lines: Sequence[Mapping[str, str | None]]) -> Rows:
             refused.append(RefusedRecord(line.get("Id"), str(error), raw))
         else:
             good.append((row, line if listing.has_values else {}))
-    return Rows(good, refused, [row.id for row, _ in good])
+    return Rows(good, refused)
 
 
 def _position(job_id: str, locator: str) -> str:

@@ -13,7 +13,7 @@ from connectors.http import remote_now
 from connectors.models import CampaignStats, Group
 from connectors.port import Page, RefusedRecord
 from connectors.salesforce.facts import Facts
-from connectors.salesforce.listing import MODIFIED, Listing, decoded, ids_of
+from connectors.salesforce.listing import MODIFIED, Listing, decoded
 from connectors.salesforce.mapping import CAMPAIGN, MEMBER
 from connectors.salesforce.reading import Reading
 from connectors.salesforce.rows import CampaignRow, MemberRow
@@ -51,12 +51,11 @@ class Campaigns:
             lambda _row, _values: None,
             conditions=changed,
         )
-        for answer, envelope in self._reading.answers(listing, None, position):
+        for answer, envelope, last in self._reading.answers(listing, None, position):
             now = remote_now(answer) or datetime.now(UTC)
             since = self._since(start, now.date())
             rows = decoded(listing, envelope.records)
             good = [row for row, _ in rows.good]
-            last = (ids_of(envelope.records) or [position])[-1]
             yield Page(
                 [],
                 position if good else last,
@@ -120,7 +119,7 @@ class Campaigns:
             conditions=[among("CampaignId", campaigns), recent],
         )
         found = Members()
-        for _, envelope in self._reading.answers(listing, None, ""):
+        for _, envelope, _ in self._reading.answers(listing, None, ""):
             rows = decoded(listing, envelope.records)
             found.refused.extend(rows.refused)
             for row, _ in rows.good:

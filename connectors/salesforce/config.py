@@ -47,7 +47,7 @@ class SalesforceConfig(ConnectorConfig):
         default=15_000,
         ge=0,
         title="Requests a day",
-        description="What of the org's daily requests this connection may use; 0 counts none",
+        description="What of the org's daily requests this service may use; 0 counts none",
     )
     currency: str | None = Field(
         default=None,

@@ -1,6 +1,7 @@
 """What is listed and how its rows are read: from an answer, or one by one."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -51,11 +52,10 @@ class Listing:
 
 @dataclass(frozen=True)
 class Rows:
-    """Decoded rows with their custom values, and those in no shape of ours. `ids` are all."""
+    """Decoded rows with their custom values, and those in no shape of ours."""
 
     good: Sequence[tuple[Any, Mapping[str, Any]]]
     refused: Sequence[RefusedRecord]
-    ids: Sequence[str]
 
 
 def changed(start: datetime | None, name: str = MODIFIED) -> list[str]:
@@ -70,7 +70,7 @@ def decoded(listing: Listing, records: Raw) -> Rows:
     if not listing.has_values:
         try:
             rows = msgspec.json.decode(records, type=list[listing.row])  # type: ignore[name-defined]
-            return Rows([(row, {}) for row in rows], (), [row.id for row in rows])
+            return Rows([(row, {}) for row in rows], ())
         except msgspec.MsgspecError:
             pass
     return decoded_one_by_one(listing, _each(records))
@@ -87,10 +87,12 @@ def decoded_one_by_one(listing: Listing, raws: Sequence[Raw]) -> Rows:
             good.append((row, values))
         except msgspec.MsgspecError as error:
             refused.append(RefusedRecord(id_of(raw), str(error), bytes(raw).decode()))
-    return Rows(good, refused, [row.id for row, _ in good])
+    return Rows(good, refused)
 
 
 def ids_of(records: Raw) -> list[str]:
+    with suppress(msgspec.MsgspecError):
+        return [row.id for row in msgspec.json.decode(records, type=list[Row])]
     return [id_ for id_ in map(id_of, _each(records)) if id_ is not None]
 
 

@@ -163,11 +163,17 @@ class Kept:
 
 
 def oauth(config: SalesforceConfig, tokens: TokenStore | None, grants: Grants) -> OAuth:
+    # Where tokens sent calls so far; a host that a redirect named is left as it is.
+    ours = {httpx.URL(config.base_url).host}
+
     def sign(request: httpx.Request, token: Token) -> None:
         request.headers["Authorization"] = f"Bearer {token.access_token}"
-        there = httpx.URL(token.address or config.base_url)
-        request.url = request.url.copy_with(scheme=there.scheme, host=there.host, port=there.port)
-        request.headers["Host"] = request.url.netloc.decode()
+        if token.address and request.url.host in ours:
+            there = httpx.URL(token.address)
+            ours.add(there.host)
+            moved = {"scheme": there.scheme, "host": there.host, "port": there.port}
+            request.url = request.url.copy_with(**moved)
+            request.headers["Host"] = request.url.netloc.decode()
 
     return OAuth(Kept(tokens, grants), sign=sign, expired=_expired, renew=grants)
 

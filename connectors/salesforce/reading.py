@@ -16,7 +16,6 @@ from connectors.models import Record
 from connectors.port import Page, RefusedRecord
 from connectors.salesforce.bulk import AGAIN, Bulk, is_bulk
 from connectors.salesforce.listing import (
-    SHORT,
     UNREADABLE,
     Listing,
     Rows,
@@ -39,31 +38,30 @@ class Reading:
             position = yield from self._bulk_pages(listing, position)
             if position != AGAIN:
                 return
-        for answer, envelope in self.answers(listing, start, position):
+        for answer, envelope, last in self.answers(listing, start, position):
             first_of_all = start is None and not position
             if first_of_all and envelope.total_size > self._bulk.above:
                 begun = self._bulk.begin(listing)
                 yield Page([], begun, remote_now=remote_now(answer), requests=self._org.spent())
                 yield from self._bulk_pages(listing, begun)
                 return
+            position = last
             rows = self._rows(listing, envelope)
-            position = in_order(ids_of(envelope.records), position, listing.kind)
             yield self.page(listing, rows, position, remote_now(answer))
 
     def answers(
         self, listing: Listing, start: datetime | None, position: str
-    ) -> Iterator[tuple[Answer, Envelope]]:
-        """Page by page. A cursor that was lost is replaced by a query above the last id."""
+    ) -> Iterator[tuple[Answer, Envelope, str]]:
+        """Page by page, with the last id of each. A cursor that was lost is replaced by a query
+        above that id."""
         last = position
         while True:
-            answer, before = (
-                self._org.query(listing.soql(start, last), everything=listing.everything),
-                None,
-            )
+            answer = self._org.query(listing.soql(start, last), everything=listing.everything)
+            before: str | None = None
             while True:
                 envelope = answer.decode(Envelope)
-                yield answer, envelope
-                last = max([last, *ids_of(envelope.records)[-1:]], key=lambda id_: id_[:SHORT])
+                last = in_order(ids_of(envelope.records), last, listing.kind)
+                yield answer, envelope, last
                 if envelope.done:
                     return
                 try:

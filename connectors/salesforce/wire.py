@@ -1,4 +1,4 @@
-"""Salesforce's calls: addresses of one version, queries page by page, and how it refuses."""
+"""Salesforce's calls: addresses of one version, queries page by page, records written by a key."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -165,7 +165,8 @@ def batches(ids: Sequence[str], size: int) -> list[Sequence[str]]:
 
 
 def budget(config: SalesforceConfig) -> Budget:
-    account = f"salesforce:{config.base_url}:{config.client_id}"
+    """The org counts all that call it, so its pauses are for all."""
+    account = f"salesforce:{config.base_url}"
     if not config.requests_per_day:
         return unpublished(account)
     return Budget(account, AT_ONCE, A_SECOND, config.requests_per_day)

@@ -17,7 +17,8 @@ class SandboxOptions:
     versions: those the org offers, the oldest and the newest.
     hidden: fields the integration user cannot see, as `Object.Field`; without: objects.
     custom: further text fields of leads and opportunities.
-    key_field: what the task field for our key is: "unique", "plain" (no external id) or "none".
+    key_field: what the task field for our key is: "unique" (and an external id), "external" (and
+    not unique), "plain" or "none".
     targets, quotas: whether the org has the object for KPI targets, and Collaborative Forecasts.
     currencies: whether the org has several.
     instance: host name that answers API calls, where it is not that of the token's address.

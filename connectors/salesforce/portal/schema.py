@@ -168,8 +168,8 @@ def schema(options: SandboxOptions) -> dict[str, dict[str, Field]]:
     for name in ("Lead", "Opportunity"):
         objects[name] += _many("string", *options.custom, length=255)
     if options.key_field != "none":
-        unique = options.key_field == "unique"
-        objects["Task"].append(Field(KEY, "string", 255, external=unique, unique=unique))
+        unique, external = options.key_field == "unique", options.key_field != "plain"
+        objects["Task"].append(Field(KEY, "string", 255, external=external, unique=unique))
     if options.targets:
         objects[TARGET] = [*SYSTEM, *TARGETS]
     if options.quotas:

@@ -154,6 +154,32 @@ def test_calls_go_to_the_address_that_the_token_names() -> None:
         assert {host for path, host in hosts if "/v67.0/" in path} == {"localhost"}
 
 
+def test_an_org_that_was_moved_is_found_by_the_next_token() -> None:
+    """The session of its old address has ended, and the renewal names the new one."""
+    with sandbox(records=4, instance="localhost") as own:
+        old = own.base.replace("127.0.0.1", "127.0.0.2")
+        store = KeptToken(Token("expired", secret_of(own.options, "refresh"), NEVER, old))
+
+        def ended(request: httpx.Request) -> httpx.Response:
+            if request.url.host == "127.0.0.2":
+                told = [{"errorCode": "INVALID_SESSION_ID", "message": "Session expired"}]
+                return httpx.Response(401, json=told)
+            return network.handle_request(request)
+
+        network = httpx.HTTPTransport()
+        wire = replace(own.hands.wire(httpx.MockTransport(ended)), tokens=store)
+        assert everything(own.connector(wire, sign_in="consent"), Stream.PEOPLE)
+        assert httpx.URL(store.token.address).host == "localhost"
+        network.close()
+
+
+def test_an_org_that_answers_elsewhere_is_followed(own: Sandbox) -> None:
+    there = own.base.replace("127.0.0.1", "localhost")
+    own.faults({"on": {"method": "query", "nth": 1}, "do": "rename", "host": there})
+    assert len(everything(own.connector(), Stream.DEALS)) == 20
+    assert "localhost" in {each.url.host for each in own.seen.requests}
+
+
 def test_an_address_that_is_not_safe_gets_no_token(own: Sandbox) -> None:
     def elsewhere(response: httpx.Response) -> httpx.Response:
         document = response.json()

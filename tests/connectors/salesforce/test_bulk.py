@@ -122,6 +122,7 @@ def dated(response: httpx.Response) -> dict[str, str]:
         (b"<html></html>", "null"),
         (b"\xff\xfe", "null"),
         (None, ""),
+        (b'"Id"\n"1","2"\n', "null"),
     ],
 )
 def test_a_table_that_is_none_is_an_error(
@@ -138,4 +139,20 @@ def test_a_table_that_is_none_is_an_error(
 
     wire = own_large.hands.wire(Rewriting(httpx.HTTPTransport(), spoilt))
     with pytest.raises(BadResponse):
+        rest(own_large.connector(wire, **MAPPED), Stream.DEALS, position)
+
+
+def test_a_table_that_lost_its_end_is_an_error(own_large: Sandbox) -> None:
+    position = begun(own_large.connector(**MAPPED), Stream.DEALS)
+    own_large.at("2026-11-23T08:02:00+00:00")
+
+    def cut(response: httpx.Response) -> httpx.Response:
+        if "csv" not in response.headers["Content-Type"]:
+            return response
+        head = {name: response.headers[name] for name in (bulk.LOCATOR, bulk.COUNT)}
+        lines = response.text.splitlines(keepends=True)
+        return httpx.Response(200, text="".join(lines[:-1]), headers=head)
+
+    wire = own_large.hands.wire(Rewriting(httpx.HTTPTransport(), cut))
+    with pytest.raises(BadResponse, match="not whole"):
         rest(own_large.connector(wire, **MAPPED), Stream.DEALS, position)

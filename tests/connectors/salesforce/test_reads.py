@@ -121,13 +121,14 @@ def test_what_is_committed_late_is_in_the_next_window() -> None:
     """A record is stamped when it is touched, and its transaction takes eleven minutes."""
     with sandbox(records=20, start_at=START, frozen=True, commit_seconds=660) as own:
         connector = own.connector()
-        own.at("2026-11-23T08:59:30+00:00")
+        own.at("2026-11-23T08:50:00+00:00")
         made = own.edit("leads", "new", {"set": {"LastName": "Late", "Company": "Acme"}})
         own.at("2026-11-23T09:00:00+00:00")
         before = pages(connector, Stream.LEADS, Window(START))
         assert made not in {record.id for page in before for record in page.records}
         now = before[0].remote_now
         assert now == datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+        assert before[0].records == []
         own.at("2026-11-23T09:15:00+00:00")
         since = now - connector.lag - connector.overlap
         assert made in {one.id for one in everything(connector, Stream.LEADS, Window(since))}

@@ -17,7 +17,7 @@ from tests.connectors.salesforce.kit import Rewriting, Sandbox, sandbox
 
 NADIA, LEO, MINA, GONE = (numbered("User", number) for number in (1, 2, 3, 4))
 DUE = datetime(2026, 12, 14, 17, 0, tzinfo=UTC)
-KEYS = ("unique", "plain", "none")
+KEYS = ("unique", "external", "plain", "none")
 
 
 def task(**changes: Any) -> Task:
@@ -69,7 +69,7 @@ def test_a_create_by_a_unique_key_makes_one_task_however_often_it_is_sent(own: S
     assert list(own.truth("tasks")) == [made]
 
 
-@pytest.mark.parametrize("where", ["plain", "none"])
+@pytest.mark.parametrize("where", ["external", "plain", "none"])
 def test_a_lost_create_without_a_unique_key_is_looked_up(where: str) -> None:
     with sandbox(records=4, key_field=where) as own:
         own.faults({"on": {"method": "task.create", "nth": 1}, "do": "timeout_after"})
