@@ -8,7 +8,9 @@ import re
 from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-LINE = re.compile(r"\n?^Due (\d{4}-\d\d-\d\d) (\d\d:\d\d(?::\d\d)?) \(([\w/+-]+)\)$", re.MULTILINE)
+LINE = re.compile(
+    r"\n?^Due (\d{4}-\d\d-\d\d) ((?:[01]\d|2[0-3])(?::[0-5]\d){1,2}) \(([\w/+-]+)\)$", re.MULTILINE
+)
 EVENING = time(17, 0)
 
 
@@ -16,24 +18,25 @@ def day_in(moment: datetime, zone: str) -> date:
     return moment.astimezone(_zone(zone)).date()
 
 
-def with_line(text: str, moment: datetime | None, zone: str) -> str:
-    """The text with the moment as its last line, in place of an older one."""
-    plain = without_line(text)
-    if moment is None:
-        return plain
+def line(moment: datetime, zone: str) -> str:
     local = moment.astimezone(_zone(zone))
     at = local.strftime("%H:%M:%S" if local.second else "%H:%M")
-    return f"{plain}\n{_line(local.date(), at, zone)}".lstrip("\n")
+    return f"Due {local.date().isoformat()} {at} ({zone})"
+
+
+def line_of(text: str) -> str:
+    """As it stands in the text; empty where there is none."""
+    found = LINE.search(text)
+    return found[0].lstrip("\n") if found else ""
+
+
+def with_line(text: str, line: str) -> str:
+    """The text with this as its last line, in place of an older one."""
+    return f"{without_line(text)}\n{line}".strip("\n")
 
 
 def without_line(text: str) -> str:
     return LINE.sub("", text).rstrip("\n")
-
-
-def line_of(text: str) -> str | None:
-    """As it stands in the text."""
-    found = LINE.search(text)
-    return found[0].lstrip("\n") if found else None
 
 
 def moment_of(text: str, day: date | None) -> datetime | None:
@@ -44,10 +47,6 @@ def moment_of(text: str, day: date | None) -> datetime | None:
     at = time.fromisoformat(found[2]) if found else EVENING
     zone = _zone(found[3]) if found else _zone("UTC")
     return datetime.combine(day, at, zone).astimezone(UTC)
-
-
-def _line(day: date, at: str, zone: str) -> str:
-    return f"Due {day.isoformat()} {at} ({zone})"
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -153,7 +153,7 @@ class Tasks:
             bound["WhoId"] = task.bind_leads[0]
         return {
             "Subject": self._keys.subject(task.title, task.key),
-            "Description": _cut(task.description, task.due_at, zone),
+            "Description": _cut(task.description, due.line(task.due_at, zone)),
             "ActivityDate": due.day_in(task.due_at, zone).isoformat(),
             "OwnerId": task.owner,
             **bound,
@@ -168,9 +168,8 @@ class Tasks:
             owner = task.owner if "owner" in wanted else held.owner_id or task.owner
             zone = self._facts.zone_of(owner)
             day = due.day_in(task.due_at, zone).isoformat()
-            return {"ActivityDate": day, "Description": _cut(text, task.due_at, zone)}
-        line = due.line_of(held.description or "")
-        return {"Description": f"{due.without_line(text)}\n{line}" if line else text}
+            return {"ActivityDate": day, "Description": _cut(text, due.line(task.due_at, zone))}
+        return {"Description": _cut(text, due.line_of(held.description or ""))}
 
     def _held(self, remote_id: str) -> Held:
         """Raises NotFound."""
@@ -192,7 +191,6 @@ class Tasks:
         return first[0].api_name
 
 
-def _cut(text: str, moment: datetime, zone: str) -> str:
-    """A text that is too long loses its end, and not its line."""
-    line = due.with_line("", moment, zone)
-    return due.with_line(text[: LONGEST_TEXT - len(line) - 1], moment, zone)
+def _cut(text: str, line: str) -> str:
+    """With the line of its due moment. A text that is too long loses its end, and not the line."""
+    return due.with_line(due.without_line(text)[: LONGEST_TEXT - len(line) - 1], line)

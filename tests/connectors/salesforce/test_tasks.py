@@ -175,13 +175,15 @@ def test_where_people_move_the_day_the_hour_stays(own: Sandbox) -> None:
 def test_a_due_line_is_written_and_read_the_same() -> None:
     for moment in (DUE, datetime(2026, 7, 1, 0, 0, 30, tzinfo=UTC)):
         for zone in ("Europe/Paris", "America/New_York", "Etc/GMT+5", "Nowhere/At_all"):
-            text = due.with_line("Text\n\nmore", moment, zone)
+            text = due.with_line("Text\n\nmore", due.line(moment, zone))
             assert due.without_line(text) == "Text\n\nmore"
             assert due.moment_of(text, due.day_in(moment, zone)) == moment
-            assert due.with_line(text, moment, zone) == text
-    assert due.with_line("", DUE, "UTC") == "Due 2026-12-14 17:00 (UTC)"
+            assert due.with_line(text, due.line_of(text)) == text
+    assert due.with_line("", due.line(DUE, "UTC")) == "Due 2026-12-14 17:00 (UTC)"
     assert due.moment_of("", date(2026, 12, 14)) == DUE
     assert due.moment_of("", None) is None
+    # What is no hour is a line like any other.
+    assert due.moment_of("Due 2026-12-14 25:00 (UTC)", date(2026, 12, 14)) == DUE
 
 
 def test_long_texts_lose_their_end_and_neither_key_nor_hour(org_with_key: Sandbox) -> None:
@@ -192,6 +194,8 @@ def test_long_texts_lose_their_end_and_neither_key_nor_hour(org_with_key: Sandbo
     found = held(org_with_key, made)
     assert found.title.startswith("TTTT")
     assert (found.key, found.due_at) == (long.key, DUE)
+    connector.update_task(made, long, ["description"])
+    assert held(org_with_key, made).due_at == DUE
 
 
 def test_a_task_is_completed_once_and_reopened_once(own: Sandbox) -> None:
