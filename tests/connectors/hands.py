@@ -8,19 +8,19 @@ from threading import Lock
 import httpx
 
 from connectors.auth import Token
-from connectors.budget import Budget
+from connectors.budget import Budget, MemoryMeter
 from connectors.http import Wire
 
 
 @dataclass
 class Unlimited:
-    """A limiter that never waits and remembers what the tool refused."""
+    """A limiter that never waits and remembers what calls cost and what the tool refused."""
 
-    taken: int = 0
+    costs: list[int] = field(default_factory=list)
     refusals: list[float] = field(default_factory=list)
 
-    def acquire(self, urgent: bool = False) -> float:
-        self.taken += 1
+    def acquire(self, urgent: bool = False, cost: int = 1) -> float:
+        self.costs.append(cost)
         return 0.0
 
     def refused(self, retry_after: float) -> None:
@@ -28,8 +28,8 @@ class Unlimited:
 
 
 @dataclass
-class KeptToken:
-    """A store of tokens that remembers what was saved."""
+class Tokens:
+    """The pair of an application, and those that it was renewed to."""
 
     token: Token
     saved: list[Token] = field(default_factory=list)
@@ -55,9 +55,23 @@ class Hands:
     limiter: Unlimited = field(default_factory=Unlimited)
     budgets: list[Budget] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
+    meter: MemoryMeter = field(default_factory=MemoryMeter)
 
-    def wire(self, transport: httpx.BaseTransport | None = None) -> Wire:
-        return Wire(limiter=self._limit, sleep=self.slept.append, transport=transport)
+    def wire(
+        self,
+        transport: httpx.BaseTransport | None = None,
+        *,
+        tokens: Tokens | None = None,
+        bulk: bool = False,
+    ) -> Wire:
+        return Wire(
+            limiter=self._limit,
+            sleep=self.slept.append,
+            tokens=tokens,
+            transport=transport,
+            meter=lambda _: self.meter,
+            bulk=bulk,
+        )
 
     def _limit(self, budget: Budget) -> Unlimited:
         self.budgets.append(budget)

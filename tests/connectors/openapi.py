@@ -10,9 +10,10 @@ too. A tool ignores those in silence, and what was meant by them is lost.
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -28,20 +29,21 @@ FORM = "application/x-www-form-urlencoded"
 VARIABLE = re.compile(r"\\\{[^}]+\\\}")
 
 
-def specs(tool: str) -> Path:
-    """The folder of a tool's documents; skips the test when there is none."""
+def documents(tool: str, pattern: str = "*.json") -> "Documents | None":
+    """Those of a tool whose file name fits the pattern; None where they cannot be used."""
     given = os.environ.get("RETRO_SPECS")
     folder = (Path(given) if given else ROOT.parent / "shared" / "specs") / tool
-    if not any(folder.glob("*.json")):
-        pytest.skip(f"there are no OpenAPI documents of {tool} beside the project")
-    return folder
+    paths = sorted(folder.glob(pattern))
+    if not paths or find_spec("openapi_core") is None:
+        return None
+    return Documents([Document(json.loads(path.read_text("utf-8"))) for path in paths])
 
 
-def documents(tool: str, pattern: str = "*.json") -> "Documents":
-    """Those whose file name fits the pattern; skips where they cannot be used."""
-    pytest.importorskip("openapi_core", reason="openapi-core is not installed")
-    read = [json.loads(path.read_text("utf-8")) for path in sorted(specs(tool).glob(pattern))]
-    return Documents([Document(each) for each in read])
+def needed(found: "Documents | None") -> "Documents":
+    """Skips the test where there are none."""
+    if found is None:
+        pytest.skip("needs openapi-core, and the tool's OpenAPI documents beside the project")
+    return found
 
 
 @dataclass
@@ -80,15 +82,29 @@ class Found:
 
 @dataclass(frozen=True)
 class Documents:
+    """`left_out` are requests that no document has although the tool takes them, as patterns of
+    `VERB path`, each with the reason."""
+
     several: Sequence["Document"]
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     def faults(self, request: httpx.Request) -> list[str]:
         """What is wrong with a request, in sentences; nothing when it is as described."""
         found = self.find(request)
         if found is None:
-            return [f"{request.method} {request.url.path} is in no document"]
+            name = f"{request.method} {request.url.path}"
+            return [] if self._excuse(name) else [f"{name} is in no document"]
         told = [*found.document.refused(request), *undeclared_in(found, request)]
         return [f"{found.name}: {one}" for one in told]
+
+    def excused(self, requests: Iterable[httpx.Request]) -> Set[str]:
+        """Those of `left_out` that are needed for these requests."""
+        names = {f"{one.method} {one.url.path}" for one in requests if self.find(one) is None}
+        return {excuse for name in names if (excuse := self._excuse(name)) is not None}
+
+    def _excuse(self, name: str) -> str | None:
+        fitting = (pattern for pattern in self.left_out if re.fullmatch(pattern, name))
+        return next(fitting, None)
 
     def find(self, request: httpx.Request) -> Found | None:
         """The operation with the fewest variables in its path, as the specification says."""

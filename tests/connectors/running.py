@@ -1,52 +1,54 @@
-"""A sandbox that runs on a port: its control routes, and the connectors made for it."""
+"""A sandbox that is served for tests of its connector: control routes, connectors, requests."""
 
 import json
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
 from functools import cached_property
-from typing import Any
+from typing import Any, Generic, Self, TypeVar
 
 import httpx
-import msgspec
 
-from connectors.http import Wire
 from connectors.models import Record, Stream
-from connectors.port import Connector, Window
-from connectors.port import read as read_stream
-from tests.connectors.hands import Hands
+from connectors.port import Connector, Page, Window, read
+from tests.connectors.hands import Hands, Tokens
 from tests.connectors.openapi import Recording
 
-WHOLE = Window()
+ToolT = TypeVar("ToolT", bound=Connector[Any])
 
 
-@dataclass
-class Running(ABC):
-    """`seen` are the requests of the connectors that were made."""
+class Running(AbstractContextManager["Running[ToolT]"], Generic[ToolT]):
+    """`settings` are those of a connection; `seen` are the requests of the connectors."""
 
-    base: str
-    hands: Hands = field(default_factory=Hands)
-    made: list[Connector[Any]] = field(default_factory=list)
-    seen: Recording = field(default_factory=lambda: Recording(httpx.HTTPTransport()))
+    def __init__(self, tool: type[ToolT], settings: Mapping[str, Any], base: str) -> None:
+        self.tool = tool
+        self.settings = settings
+        self.base = base
+        self.hands = Hands()
+        self.seen = Recording(httpx.HTTPTransport())
+        self._made: list[ToolT] = []
 
-    @abstractmethod
-    def settings(self) -> Mapping[str, Any]:
-        """How to connect to it."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for connector in self._made:
+            connector.close()
+        self.seen.close()
 
     @cached_property
     def http(self) -> httpx.Client:
         # It keeps no connection open, so nobody has to close it.
         alone = httpx.Limits(max_keepalive_connections=0)
-        return httpx.Client(base_url=self.base, limits=alone)
+        return httpx.Client(base_url=self.base, limits=alone, trust_env=False)
 
-    def made_of(self, tool: type[Connector[Any]], wire: Wire | None = None, **config: Any) -> Any:
-        parsed = tool.Config.model_validate({**self.settings(), **config})
-        self.made.append(tool(parsed, wire or self.hands.wire(self.seen)))
-        return self.made[-1]
+    def connector(self, **config: Any) -> ToolT:
+        return self.app(None, **{**self.settings, **config})
 
-    def close(self) -> None:
-        for each in self.made:
-            each.close()
+    def app(self, tokens: Tokens | None, **config: Any) -> ToolT:
+        """`config` is all that is given to it; an application has no tokens before its consent."""
+        parsed = self.tool.Config.model_validate(config)
+        self._made.append(self.tool(parsed, self.hands.wire(self.seen, tokens=tokens)))
+        return self._made[-1]
 
     def truth(self, stream: str, query: str = "") -> dict[str, dict[str, Any]]:
         """What a right connector must hold, by id."""
@@ -64,6 +66,9 @@ class Running(ABC):
         body = {"now": moment, "running": False}
         self.http.put("/_sandbox/clock", json=body).raise_for_status()
 
+    def log(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.http.get("/_sandbox/log").text.splitlines()]
+
     def methods(self) -> dict[str, int]:
         found: dict[str, int] = self.http.get("/_sandbox/log/summary").json()["methods"]
         return found
@@ -72,22 +77,23 @@ class Running(ABC):
         return int(self.http.get("/_sandbox/log/summary").json()["requests"])
 
 
-def everything(connector: Connector[Any], stream: Stream, window: Window = WHOLE) -> list[Record]:
+def pages_of(
+    connector: Connector[Any],
+    stream: Stream,
+    window: Window = Window(),  # noqa: B008 - frozen
+) -> list[Page[Any]]:
+    shares = connector.partitions(stream, window)
+    return [page for share in shares for page in read(connector, stream, window, share)]
+
+
+def everything(
+    connector: Connector[Any],
+    stream: Stream,
+    window: Window = Window(),  # noqa: B008 - frozen
+) -> list[Record]:
     """All shares of a stream; nothing may be set aside."""
     found: list[Record] = []
-    for share in connector.partitions(stream, window):
-        for page in read_stream(connector, stream, window, share):
-            assert not page.refused, page.refused[0].reason
-            found += page.records
+    for page in pages_of(connector, stream, window):
+        assert not page.refused, page.refused[0].reason
+        found += page.records
     return found
-
-
-def plain(record: Record) -> dict[str, Any]:
-    values: dict[str, Any] = msgspec.to_builtins(record)
-    return values
-
-
-def like(record: Record, truth: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a record that the truth tells too."""
-    values = plain(record)
-    return {name: values[name] for name in truth}

@@ -99,6 +99,16 @@ def test_what_is_planted_is_found(made_up: Documents, request_: httpx.Request, t
     assert told in " ".join(made_up.faults(request_))
 
 
+def test_what_the_documents_leave_out_is_excused_by_name(made_up: Documents) -> None:
+    excused = Documents(made_up.several, {r"DELETE /v1/deals/\d+": "A selection of documents."})
+    assert excused.faults(httpx.Request("DELETE", f"{BASE}/deals/7")) == []
+    for verb, path in (("DELETE", "deals/last"), ("DELETE", "deals"), ("PUT", "deals/7")):
+        assert excused.faults(httpx.Request(verb, f"{BASE}/{path}")) != []
+    # What a document has is held to it all the same.
+    named = Documents(made_up.several, {"GET /v1/deals": "It is described by now."})
+    assert named.faults(httpx.Request("GET", f"{BASE}/deals?limt=5")) != []
+
+
 def test_requests_are_kept_with_their_bodies() -> None:
     kept = Recording(httpx.MockTransport(lambda _: httpx.Response(200)))
     with httpx.Client(transport=kept) as client:

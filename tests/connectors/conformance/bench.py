@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -26,7 +25,7 @@ from sync.tables.runs import Mode, Run, RunStatus
 from sync.vault import Vault, new_key
 from tests.connectors.conformance.case import Account, Case, Json
 from tests.connectors.conformance.tampering import Tamper, Tampering
-from tests.connectors.hands import Hands, KeptToken
+from tests.connectors.hands import Hands, Tokens
 from tests.mirror import Clock, Mirror, new_database
 
 # What is compared of a record, where truth tells it.
@@ -94,10 +93,9 @@ class Bench(Mirror, AbstractContextManager["Bench"]):
         return self.made[-1]
 
     def _wire(self) -> Wire:
-        wire = self.hands.wire(self.wires)
-        if self.case.signed_in is None:
-            return wire
-        return replace(wire, tokens=KeptToken(self.case.signed_in(self.account)))
+        signed_in = self.case.signed_in
+        tokens = None if signed_in is None else Tokens(signed_in(self.account))
+        return self.hands.wire(self.wires, tokens=tokens)
 
     def tamper(self, tamper: Tamper | None) -> None:
         self.wires.tamper = tamper

@@ -1,6 +1,5 @@
 """Connecting: settings, the check, an app's token."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -17,10 +16,19 @@ from connectors.hubspot.connector import HubSpot
 from connectors.hubspot.portal.options import ALL_SCOPES
 from connectors.hubspot.sandbox import app_settings
 from connectors.models import Stream
-from tests.connectors.hands import KeptToken
-from tests.connectors.hubspot.kit import Sandbox, everything, sandbox
+from tests.connectors.hands import Tokens
+from tests.connectors.hubspot.kit import Sandbox, sandbox
+from tests.connectors.running import everything
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+
+
+def app_of(running: Sandbox) -> tuple[HubSpot, Tokens]:
+    """With a token that has ended."""
+    given = {**app_settings(running.options, running.base), "plan": "unlimited"}
+    del given["code"]
+    tokens = Tokens(Token("expired", given.pop("refresh_token"), NOW))
+    return running.app(tokens, **given), tokens
 
 
 @pytest.mark.parametrize(
@@ -95,35 +103,24 @@ def test_a_wrong_key_is_refused_and_never_told(account: Sandbox) -> None:
 @pytest.mark.parametrize("rotating", [False, True])
 def test_an_app_renews_its_token_once_it_has_ended(rotating: bool) -> None:
     with sandbox(records=4, rotating=rotating, access_seconds=90) as own:
-        given = app_settings(own.options, own.base)
-        pair = Token("expired", given.pop("refresh_token"), NOW)
-        del given["code"]
-        store = KeptToken(pair)
-        config = HubSpot.Config.model_validate({**given, "plan": "unlimited"})
-        connector = HubSpot(config, replace(own.hands.wire(own.seen), tokens=store))
-        own.made.append(connector)
+        connector, tokens = app_of(own)
         own.at("2026-11-23T09:00:00+00:00")
         connector.check()
-        assert len(store.saved) == 1
+        assert len(tokens.saved) == 1
         own.at("2026-11-23T09:02:00+00:00")
         assert everything(connector, Stream.PEOPLE)
-        assert len(store.saved) == 2
-        store.token = replace_refresh(store.token)
+        assert len(tokens.saved) == 2
+        tokens.token = Token("dead", "spent", NOW)
         own.at("2026-11-23T09:05:00+00:00")
         with pytest.raises(AuthFailed, match="refuses to renew"):
             connector.check()
-        tokens = [each for each in own.seen.requests if "oauth" in each.url.path]
-        assert tokens
-        assert all(each.url.query == b"" for each in tokens)
-
-
-def replace_refresh(token: Token) -> Token:
-    return Token("dead", "spent", token.expires_at)
+        renewals = [each for each in own.seen.requests if "oauth" in each.url.path]
+        assert renewals
+        assert all(each.url.query == b"" for each in renewals)
 
 
 def test_an_app_without_consent_says_so(account: Sandbox) -> None:
     given = app_settings(account.options, account.base)
     config = {k: v for k, v in given.items() if k not in ("refresh_token", "code")}
-    connector = HubSpot(HubSpot.Config.model_validate(config), account.hands.wire())
     with pytest.raises(AuthFailed, match="no token"):
-        connector.check()
+        account.app(None, **config).check()

@@ -12,7 +12,8 @@ from connectors.hubspot.mapping import Known, to_moves
 from connectors.hubspot.rows import HistoryRow
 from connectors.models import StageKind, Stream
 from connectors.port import Partition, Presence, Window
-from tests.connectors.hubspot.kit import Sandbox, everything, like, plain, sandbox
+from tests.connectors.hubspot.kit import Sandbox, like, plain, sandbox
+from tests.connectors.running import everything
 
 STREAMS = [
     *(Stream.PEOPLE, Stream.PIPELINES, Stream.CONTACTS, Stream.LEADS, Stream.DEALS),

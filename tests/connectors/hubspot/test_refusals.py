@@ -19,7 +19,8 @@ from connectors.hubspot.config import HubSpotConfig
 from connectors.hubspot.sandbox import settings
 from connectors.models import Stream
 from connectors.port import Partition, Window
-from tests.connectors.hubspot.kit import Sandbox, everything, sandbox
+from tests.connectors.hubspot.kit import Sandbox, sandbox
+from tests.connectors.running import everything
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 

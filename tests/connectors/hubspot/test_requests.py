@@ -6,24 +6,21 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from connectors.auth import Token
-from connectors.hubspot.connector import HubSpot
-from connectors.hubspot.sandbox import app_settings
 from connectors.models import Stream
 from connectors.port import Window, readable_streams
-from tests.connectors.hands import KeptToken
-from tests.connectors.hubspot.kit import Sandbox, everything, sandbox
+from tests.connectors.hubspot.described import LEFT_OUT, described
+from tests.connectors.hubspot.kit import Sandbox, sandbox
+from tests.connectors.hubspot.test_access import app_of
 from tests.connectors.hubspot.test_tasks import target, task
-from tests.connectors.openapi import Documents, documents
+from tests.connectors.openapi import Documents, needed
+from tests.connectors.running import everything
 
 DELTA = Window(datetime(2020, 1, 1, tzinfo=UTC))
-# In the documentation and in no document: archiving was left out of the selection.
-UNDESCRIBED = {"POST /crm/objects/2026-03/tasks/batch/archive is in no document"}
 
 
 @pytest.fixture(scope="module")
-def described() -> Documents:
-    return documents("hubspot", "*.2026-03.json")
+def documents() -> Documents:
+    return needed(described())
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["field", "line"])
@@ -54,27 +51,21 @@ def used(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
             kind.find_target(target().key)
             kind.check_target(remote, target())
             kind.update_target(remote, target(actual=0.5, outcome="missed"))
-        _as_an_app(running)
+        app_of(running)[0].check()
         yield running
 
 
-def _as_an_app(running: Sandbox) -> None:
-    given = app_settings(running.options, running.base)
-    store = KeptToken(Token("expired", given.pop("refresh_token"), datetime.now(UTC)))
-    del given["code"]
-    config = HubSpot.Config.model_validate({**given, "plan": "unlimited"})
-    wire = running.hands.wire(running.seen)
-    app = HubSpot(config, type(wire)(**{**vars(wire), "tokens": store}))
-    running.made.append(app)
-    app.check()
-
-
-def test_every_request_is_as_described(used: Sandbox, described: Documents) -> None:
-    told = {fault for each in used.seen.requests for fault in described.faults(each)}
-    assert told == UNDESCRIBED
-    found = [described.find(each) for each in used.seen.requests]
+def test_every_request_is_as_described(used: Sandbox, documents: Documents) -> None:
+    assert {fault for each in used.seen.requests for fault in documents.faults(each)} == set()
+    found = [documents.find(each) for each in used.seen.requests]
     # As many kinds of call as there are in the connector.
     assert len({one.name for one in found if one is not None}) >= 29
+
+
+def test_what_the_documents_leave_out_is_sent_and_still_left_out(
+    used: Sandbox, documents: Documents
+) -> None:
+    assert documents.excused(used.seen.requests) == LEFT_OUT.keys()
 
 
 @pytest.mark.parametrize(
@@ -94,15 +85,15 @@ def test_every_request_is_as_described(used: Sandbox, described: Documents) -> N
     ],
 )
 def test_a_planted_fault_is_found(
-    described: Documents, verb: str, path: str, body: object, told: str
+    documents: Documents, verb: str, path: str, body: object, told: str
 ) -> None:
     request = httpx.Request(verb, f"http://127.0.0.1:9{path}", json=body)
     if body is None:
         request = httpx.Request(verb, f"http://127.0.0.1:9{path}")
-    assert told in " ".join(described.faults(request))
+    assert told in " ".join(documents.faults(request))
 
 
-def test_a_wrong_parameter_in_the_connector_is_found(own: Sandbox, described: Documents) -> None:
+def test_a_wrong_parameter_in_the_connector_is_found(own: Sandbox, documents: Documents) -> None:
     """As if a parameter had been misspelt: the sandbox refuses it, and so do the documents."""
     connector = own.connector()
     answer = own.call("GET", "/crm/objects/2026-03/deals", params={"propertys": "amount"})
@@ -110,5 +101,5 @@ def test_a_wrong_parameter_in_the_connector_is_found(own: Sandbox, described: Do
     connector.check()
     asked = own.seen.requests[-1]
     wrong = httpx.Request("GET", asked.url.copy_merge_params({"propertys": "amount"}))
-    assert described.faults(asked) == []
-    assert "not declared" in " ".join(described.faults(wrong))
+    assert documents.faults(asked) == []
+    assert "not declared" in " ".join(documents.faults(wrong))

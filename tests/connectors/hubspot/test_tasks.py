@@ -11,7 +11,8 @@ from connectors.errors import NotPermitted, OutcomeUnknown, Rejected
 from connectors.hubspot.keys import from_html, to_html
 from connectors.models import KpiTarget, Stream, Task, TaskStatus
 from connectors.port import Presence, Window
-from tests.connectors.hubspot.kit import Sandbox, everything, sandbox
+from tests.connectors.hubspot.kit import Sandbox, sandbox
+from tests.connectors.running import everything
 
 PARIS = timezone(timedelta(hours=1))
 LEAD, DEAL = "60000000001", "90000000001"

@@ -12,8 +12,9 @@ from connectors.errors import BadResponse
 from connectors.hubspot.connector import HubSpot
 from connectors.models import Stream
 from connectors.port import Page, Partition, Window
-from tests.connectors.bitrix24.kit import Hands
-from tests.connectors.hubspot.kit import everything, plain, sandbox
+from tests.connectors.hands import Hands
+from tests.connectors.hubspot.kit import plain, sandbox
+from tests.connectors.running import everything
 
 SINCE = Window(datetime(2026, 1, 1, tzinfo=UTC))
 Answers = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]

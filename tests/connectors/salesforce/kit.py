@@ -2,34 +2,42 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
+import msgspec
 
-from connectors.http import Wire
+from connectors.models import Record
 from connectors.salesforce.connector import Salesforce
 from connectors.salesforce.sandbox import SandboxOptions, create_app, settings
 from connectors.sandbox.runner import serving
+from tests.connectors.hands import Tokens
 from tests.connectors.running import Running
 
 VERSION = "/services/data/v67.0"
 
 
-@dataclass
-class Sandbox(Running):
-    options: SandboxOptions = field(default_factory=SandboxOptions)
+class Sandbox(Running[Salesforce]):
+    def __init__(self, options: SandboxOptions, base: str) -> None:
+        super().__init__(Salesforce, settings(options, base), base)
+        self.options = options
 
-    def settings(self) -> Mapping[str, Any]:
-        return settings(self.options, self.base)
-
-    def connector(self, wire: Wire | None = None, **config: Any) -> Salesforce:
-        made: Salesforce = self.made_of(Salesforce, wire, **config)
-        return made
+    def over(
+        self,
+        transport: httpx.BaseTransport | None = None,
+        tokens: Tokens | None = None,
+        **config: Any,
+    ) -> Salesforce:
+        """A connector with a network of its own, or a place for its token."""
+        wire = self.hands.wire(transport or self.seen, tokens=tokens)
+        parsed = Salesforce.Config.model_validate({**self.settings, **config})
+        self._made.append(Salesforce(parsed, wire))
+        return self._made[-1]
 
     def token(self) -> str:
         """Of another client of the org."""
-        given = self.settings()
+        given = self.settings
         form = {name: given[name] for name in ("client_id", "client_secret")}
         answer = self.http.post(
             "/services/oauth2/token", data={"grant_type": "client_credentials", **form}
@@ -65,12 +73,19 @@ class Rewriting(httpx.BaseTransport):
 @contextmanager
 def sandbox(**options: Any) -> Iterator[Sandbox]:
     chosen = SandboxOptions(**{"records": 60, "limit": "off", **options})
-    with serving(create_app(chosen)) as base:
-        running = Sandbox(base, options=chosen)
-        try:
-            yield running
-        finally:
-            running.close()
+    with serving(create_app(chosen)) as base, Sandbox(chosen, base) as running:
+        yield running
+
+
+def plain(record: Record) -> dict[str, Any]:
+    values: dict[str, Any] = msgspec.to_builtins(record)
+    return values
+
+
+def like(record: Record, truth: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a record that the truth tells too."""
+    values = plain(record)
+    return {name: values[name] for name in truth}
 
 
 def code(answer: httpx.Response) -> str:

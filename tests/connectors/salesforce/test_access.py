@@ -1,6 +1,5 @@
 """Connecting: settings, three ways to sign in, the check, whose org it is."""
 
-from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -20,7 +19,7 @@ from connectors.models import Stream
 from connectors.salesforce.config import SalesforceConfig
 from connectors.salesforce.oauth import NEVER
 from connectors.salesforce.sandbox import USERNAME, secret_of
-from tests.connectors.hands import KeptToken
+from tests.connectors.hands import Tokens
 from tests.connectors.running import everything
 from tests.connectors.salesforce.kit import Rewriting, Sandbox, sandbox
 
@@ -75,15 +74,15 @@ def test_the_check_names_the_org_and_the_identity_is_its_id(org: Sandbox) -> Non
 
 def test_one_token_serves_all_calls_and_is_kept_where_connections_keep_theirs(own: Sandbox) -> None:
     store = NoToken()
-    first = own.connector(replace(own.hands.wire(own.seen), tokens=store))
+    first = own.over(tokens=store)
     first.check()
-    second = own.connector(replace(own.hands.wire(own.seen), tokens=store))
+    second = own.over(tokens=store)
     second.check()
     assert len(store.saved) == 1
     assert own.methods()[TOKENS] == 1
 
 
-class NoToken(KeptToken):
+class NoToken(Tokens):
     """Of a connection that was stored a moment ago."""
 
     def __init__(self) -> None:
@@ -130,16 +129,14 @@ def test_a_private_key_that_cannot_be_read_is_named_and_never_told(org: Sandbox,
 @pytest.mark.parametrize("rotating", [True, False])
 def test_a_consent_is_renewed_by_its_refresh_token(rotating: bool) -> None:
     with sandbox(records=4, rotating=rotating) as own:
-        store = KeptToken(Token("expired", secret_of(own.options, "refresh"), NEVER))
-        wire = replace(own.hands.wire(own.seen), tokens=store)
-        own.connector(wire, sign_in="consent").check()
+        store = Tokens(Token("expired", secret_of(own.options, "refresh"), NEVER))
+        own.over(tokens=store, sign_in="consent").check()
         (fresh,) = store.saved
         assert (fresh.refresh_token != secret_of(own.options, "refresh")) == rotating
         assert fresh.address == own.base
-        dead = KeptToken(Token("expired", "spent", NEVER))
-        wire = replace(own.hands.wire(own.seen), tokens=dead)
+        dead = Tokens(Token("expired", "spent", NEVER))
         with pytest.raises(AuthFailed) as refused:
-            own.connector(wire, sign_in="consent").check()
+            own.over(tokens=dead, sign_in="consent").check()
         assert "consent" in refused.value.next_step
         with pytest.raises(AuthFailed, match="no token"):
             own.connector(sign_in="consent").check()
@@ -158,7 +155,7 @@ def test_an_org_that_was_moved_is_found_by_the_next_token() -> None:
     """The session of its old address has ended, and the renewal names the new one."""
     with sandbox(records=4, instance="localhost") as own:
         old = own.base.replace("127.0.0.1", "127.0.0.2")
-        store = KeptToken(Token("expired", secret_of(own.options, "refresh"), NEVER, old))
+        store = Tokens(Token("expired", secret_of(own.options, "refresh"), NEVER, old))
 
         def ended(request: httpx.Request) -> httpx.Response:
             if request.url.host == "127.0.0.2":
@@ -167,8 +164,8 @@ def test_an_org_that_was_moved_is_found_by_the_next_token() -> None:
             return network.handle_request(request)
 
         network = httpx.HTTPTransport()
-        wire = replace(own.hands.wire(httpx.MockTransport(ended)), tokens=store)
-        assert everything(own.connector(wire, sign_in="consent"), Stream.PEOPLE)
+        wire = httpx.MockTransport(ended)
+        assert everything(own.over(wire, store, sign_in="consent"), Stream.PEOPLE)
         assert httpx.URL(store.token.address).host == "localhost"
         network.close()
 
@@ -185,9 +182,9 @@ def test_an_address_that_is_not_safe_gets_no_token(own: Sandbox) -> None:
         document = response.json()
         return httpx.Response(200, json={**document, "instance_url": "http://evil.example"})
 
-    wire = own.hands.wire(Rewriting(httpx.HTTPTransport(), elsewhere))
+    wire = Rewriting(httpx.HTTPTransport(), elsewhere)
     with pytest.raises(BadResponse, match="not safe"):
-        own.connector(wire).check()
+        own.over(wire).check()
 
 
 @pytest.mark.parametrize(
@@ -206,9 +203,9 @@ def test_an_address_that_is_not_safe_gets_no_token(own: Sandbox) -> None:
 def test_what_the_server_of_tokens_says_has_a_name(
     own: Sandbox, answer: httpx.Response, error: type[ConnectorError]
 ) -> None:
-    wire = own.hands.wire(httpx.MockTransport(lambda _request: answer))
+    wire = httpx.MockTransport(lambda _request: answer)
     with pytest.raises(error):
-        own.connector(wire).check()
+        own.over(wire).check()
 
 
 def test_a_wrong_secret_is_refused_and_never_told(org: Sandbox) -> None:

@@ -9,8 +9,8 @@ from connectors.http import Answer
 from connectors.models import Stream
 from connectors.port import Partition, Window, read
 from connectors.salesforce.ahead import Ahead
-from tests.connectors.running import everything, plain
-from tests.connectors.salesforce.kit import Sandbox, sandbox
+from tests.connectors.running import everything
+from tests.connectors.salesforce.kit import Sandbox, plain, sandbox
 from tests.connectors.salesforce.test_tasks import task
 
 EVER = Window(datetime(2020, 1, 1, tzinfo=UTC))

@@ -11,8 +11,8 @@ from connectors.models import Record, Stream
 from connectors.port import Partition, Window, read
 from connectors.salesforce import bulk
 from connectors.salesforce.connector import Salesforce
-from tests.connectors.running import everything, plain
-from tests.connectors.salesforce.kit import Rewriting, Sandbox, sandbox
+from tests.connectors.running import everything
+from tests.connectors.salesforce.kit import Rewriting, Sandbox, plain, sandbox
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 MAPPED = {"fields": {"region": "Retro_Region__c"}, "bulk_above": 40}
@@ -106,9 +106,9 @@ def test_a_job_that_comes_to_nothing_ends_the_run(
             return httpx.Response(200, json={**document, **change}, headers=dated(response))
         return response
 
-    wire = own_large.hands.wire(Rewriting(httpx.HTTPTransport(), spoilt))
+    wire = Rewriting(httpx.HTTPTransport(), spoilt)
     with pytest.raises(BadResponse, match=told):
-        rest(own_large.connector(wire, **MAPPED), Stream.DEALS, position)
+        rest(own_large.over(wire, **MAPPED), Stream.DEALS, position)
 
 
 def dated(response: httpx.Response) -> dict[str, str]:
@@ -137,9 +137,9 @@ def test_a_table_that_is_none_is_an_error(
         kept = {"Sforce-Locator": locator} if locator else {}
         return httpx.Response(200, content=content or response.content, headers=kept)
 
-    wire = own_large.hands.wire(Rewriting(httpx.HTTPTransport(), spoilt))
+    wire = Rewriting(httpx.HTTPTransport(), spoilt)
     with pytest.raises(BadResponse):
-        rest(own_large.connector(wire, **MAPPED), Stream.DEALS, position)
+        rest(own_large.over(wire, **MAPPED), Stream.DEALS, position)
 
 
 def test_a_table_that_lost_its_end_is_an_error(own_large: Sandbox) -> None:
@@ -153,6 +153,6 @@ def test_a_table_that_lost_its_end_is_an_error(own_large: Sandbox) -> None:
         lines = response.text.splitlines(keepends=True)
         return httpx.Response(200, text="".join(lines[:-1]), headers=head)
 
-    wire = own_large.hands.wire(Rewriting(httpx.HTTPTransport(), cut))
+    wire = Rewriting(httpx.HTTPTransport(), cut)
     with pytest.raises(BadResponse, match="not whole"):
-        rest(own_large.connector(wire, **MAPPED), Stream.DEALS, position)
+        rest(own_large.over(wire, **MAPPED), Stream.DEALS, position)

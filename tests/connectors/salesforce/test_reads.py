@@ -13,8 +13,8 @@ from connectors.salesforce.connector import Salesforce
 from connectors.salesforce.listing import in_order
 from connectors.salesforce.mapping import Known, to_moves
 from connectors.salesforce.rows import HistoryRow
-from tests.connectors.running import WHOLE, everything, like, plain
-from tests.connectors.salesforce.kit import Rewriting, Sandbox, sandbox
+from tests.connectors.running import everything
+from tests.connectors.salesforce.kit import Rewriting, Sandbox, like, plain, sandbox
 
 STREAMS = [
     *(Stream.PEOPLE, Stream.PIPELINES, Stream.LEADS, Stream.DEALS),
@@ -75,7 +75,7 @@ def test_a_delta_brings_what_changed_with_its_links_and_moves() -> None:
 def pages(
     connector: Salesforce,
     stream: Stream,
-    window: Window = WHOLE,
+    window: Window = Window(),  # noqa: B008 - frozen
     after: str = "",
 ) -> list[Page[Any]]:
     return list(read(connector, stream, window, Partition(after=after)))
@@ -277,7 +277,7 @@ def test_an_odd_row_of_history_is_set_aside_without_the_others(own: Sandbox) -> 
                 row["CreatedDate"] = {"odd": []}
         return httpx.Response(200, json=document)
 
-    connector = own.connector(own.hands.wire(Rewriting(httpx.HTTPTransport(), spoilt)))
+    connector = own.over(Rewriting(httpx.HTTPTransport(), spoilt))
     (page,) = pages(connector, Stream.STAGE_CHANGES)
     assert [one.id for one in page.refused] == [odd]
     assert {one.id for one in page.records} == set(truth) - {odd}

@@ -1,7 +1,6 @@
 """Every request of this connector is as the interface description has it."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,8 +15,8 @@ from connectors.salesforce.oauth import NEVER
 from connectors.salesforce.sandbox import USERNAME, secret_of
 from tests.connectors.conformance.bench import Bench
 from tests.connectors.conformance.every_row import every_row
-from tests.connectors.hands import KeptToken
-from tests.connectors.openapi import Documents, documents
+from tests.connectors.hands import Tokens
+from tests.connectors.openapi import Documents, documents, needed
 from tests.connectors.running import everything
 from tests.connectors.salesforce.case import CASE
 from tests.connectors.salesforce.kit import Sandbox, sandbox
@@ -31,7 +30,7 @@ ROWS = [id_ for id_ in every_row() if id_ not in CASE.not_applicable]
 
 @pytest.fixture(scope="module")
 def described() -> Documents:
-    return documents("salesforce")
+    return needed(documents("salesforce"))
 
 
 @pytest.fixture(scope="module", params=["unique", "plain", "none"])
@@ -75,9 +74,8 @@ def _by_bulk(running: Sandbox) -> None:
 
 
 def _by_other_sign_ins(running: Sandbox) -> None:
-    store = KeptToken(Token("expired", secret_of(running.options, "refresh"), NEVER))
-    wire = replace(running.hands.wire(running.seen), tokens=store)
-    running.connector(wire, sign_in="consent").check()
+    store = Tokens(Token("expired", secret_of(running.options, "refresh"), NEVER))
+    running.over(tokens=store, sign_in="consent").check()
     running.at(datetime.now(UTC).isoformat())
     running.connector(sign_in="jwt", username=USERNAME, private_key=PEM).check()
 

@@ -91,7 +91,7 @@ def test_two_first_writes_by_one_key_are_one_task(own: Sandbox) -> None:
             return httpx.Response(400, json=told)
         return response
 
-    connector = own.connector(own.hands.wire(Rewriting(httpx.HTTPTransport(), taken)))
+    connector = own.over(Rewriting(httpx.HTTPTransport(), taken))
     made = connector.create_task(task())
     assert asked[0].json()["id"] == made
     assert list(own.truth("tasks")) == [made]
@@ -102,9 +102,9 @@ def test_a_key_that_several_tasks_carry_is_told(own: Sandbox) -> None:
     first = connector.create_task(task())
     second = connector.create_task(task(key="another"))
     own.edit("tasks", second, {"set": {"Subject": "Copy"}})
-    wire = own.hands.wire(httpx.MockTransport(lambda request: several(request, own.http)))
+    wire = httpx.MockTransport(lambda request: several(request, own.http))
     with pytest.raises(Rejected, match="Several records"):
-        own.connector(wire).create_task(task())
+        own.over(wire).create_task(task())
     assert first != second
 
 

@@ -105,7 +105,7 @@ def test_a_page_that_cannot_be_gone_on_from_is_an_error(
             document = {**document, "done": False, **change}
         return httpx.Response(response.status_code, json=document)
 
-    connector = own.connector(own.hands.wire(Rewriting(httpx.HTTPTransport(), spoilt)))
+    connector = own.over(Rewriting(httpx.HTTPTransport(), spoilt))
     with pytest.raises(BadResponse):
         everything(connector, Stream.PEOPLE)
 
@@ -114,7 +114,7 @@ def test_an_answer_that_says_nothing_is_no_empty_page(own: Sandbox) -> None:
     def nothing(response: httpx.Response) -> httpx.Response:
         return httpx.Response(200, json={}) if "totalSize" in response.text else response
 
-    connector = own.connector(own.hands.wire(Rewriting(httpx.HTTPTransport(), nothing)))
+    connector = own.over(Rewriting(httpx.HTTPTransport(), nothing))
     with pytest.raises(BadResponse):
         everything(connector, Stream.LEADS)
 

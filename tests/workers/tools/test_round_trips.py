@@ -1,9 +1,10 @@
-"""The walk of each tool: its sandbox, a pull, a pushed decision, and its status back."""
+"""A tool from end to end: its sandbox, connect, pull, a pushed decision, and its status back."""
 
 import json
+import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -11,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from sqlmodel import Session
 
 from config.settings import load_settings
 from connectors.models import ActionStatus, Stream
-from connectors.port import Connector, readable_streams
+from connectors.port import readable_streams
+from connectors.registry import tools
+from connectors.salesforce.portal.ids import numbered
 from rules.words import DecisionStatus
 from sync.store import connections, mirror, outbox, retros
 from sync.tables.outbox import LinkKind, OutboxState
@@ -30,16 +34,33 @@ from workers.rehearsing import dry_run
 
 
 @dataclass(frozen=True)
-class Story:
-    """What is a tool's own: what it calls its account, who gets the tasks, how many streams it has,
-    how ids of KPI targets begin, and what its users set to complete a task."""
+class Tool:
+    """What differs: how its account is called, who owns tasks there, what is set in a task to say
+    that it is done, and how a target is known."""
 
-    tool: type[Connector[Any]]
+    kind: str
     account: str
     owner: str
-    streams: int
+    done: Mapping[str, Any]
     target: str
-    completed: Mapping[str, str]
+
+
+TOOLS = [
+    Tool(
+        "hubspot",
+        account="HubSpot account 7000001 (developer test)",
+        owner="5001",
+        done={"hs_task_status": "COMPLETED"},
+        target=r"task:\d+",
+    ),
+    Tool(
+        "salesforce",
+        account="Salesforce org 00DQy000000001FMAQ (Developer Edition, sandbox, EU99)",
+        owner=numbered("User", 1),
+        done={"Status": "Completed"},
+        target=r"a0A\w+",
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -57,42 +78,8 @@ class Running:
         self.control.post(f"records/{stream}/{record_id}", json=change).raise_for_status()
 
 
-def goes_out_and_comes_back(story: Story, home: Path) -> None:
-    """A tool from end to end: connected, pulled whole, given a decision, asked for its status."""
-    with served(story.tool.kind) as there, opened(home) as app:
-        connected = connect(app, story.tool.kind, "portal", there.settings)
-        assert connected.account == story.account
-        _pull_whole(app, story, there)
-        connection_id = _planned(app, story.owner)
-        with app.database.reading() as session:
-            promised = dry_run(app, connections.connection_named(session, "portal"))
-        assert promised.status == "succeeded"
-        assert there.truth("tasks") == {}
-        run = push_now(app, connection_id)
-        assert (run.status, run.error) == ("succeeded", None)
-        assert run.requests == len(promised.calls)
-        task_id = _linked(app, connection_id, LinkKind.TASK, DESIGNER)
-        assert there.truth("tasks")[task_id]["key"] == DESIGNER
-        assert _linked(app, connection_id, LinkKind.TARGET, TARGET).startswith(story.target)
-        (pulled,) = pull_now(app, "portal", [Stream.TASKS], full=True)
-        assert (pulled.status, pulled.complete) == ("succeeded", True)
-
-        edit_action(app, DESIGNER, Edit(title="Bouton vert"))
-        assert push_now(app, connection_id).status == "succeeded"
-        assert there.truth("tasks")[task_id]["title"] == "Bouton vert"
-
-        there.edit("tasks", task_id, set=dict(story.completed))
-        for _ in range(2):
-            (pulled,) = pull_now(app, "portal", [Stream.TASKS], full=True)
-            assert pulled.status == "succeeded"
-        with app.database.reading() as session:
-            assert session.get_one(Action, DESIGNER).status == ActionStatus.DONE
-            rows = outbox.outbox_rows(session, connection_id)
-        assert {row.state for row in rows} == {OutboxState.DONE}
-
-
 @contextmanager
-def served(kind: str) -> Iterator[Running]:
+def sandbox(kind: str) -> Iterator[Running]:
     command = [sys.executable, "-m", "workers", "sandbox", kind, "--records", "40", "--json"]
     with subprocess.Popen(
         [*command, "--limit", "off"], stdout=subprocess.PIPE, text=True
@@ -119,10 +106,42 @@ def opened(home: Path) -> Iterator[App]:
         app.close()
 
 
-def _pull_whole(app: App, story: Story, there: Running) -> None:
+@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.kind)
+def test_a_decision_goes_out_and_its_status_comes_back(tool: Tool, tmp_path: Path) -> None:
+    with sandbox(tool.kind) as there, opened(tmp_path / "home") as app:
+        connected = connect(app, tool.kind, "portal", there.settings)
+        assert connected.account == tool.account
+        _pull_whole(app, there, readable_streams(tools()[tool.kind]))
+        connection_id = _planned(app, tool.owner)
+        with app.database.reading() as session:
+            promised = dry_run(app, connections.connection_named(session, "portal"))
+        assert promised.status == "succeeded"
+        assert there.truth("tasks") == {}
+        run = push_now(app, connection_id)
+        assert (run.status, run.error) == ("succeeded", None)
+        assert run.requests == len(promised.calls)
+        task_id = _linked(app, connection_id, LinkKind.TASK, DESIGNER)
+        assert there.truth("tasks")[task_id]["key"] == DESIGNER
+        assert re.fullmatch(tool.target, _linked(app, connection_id, LinkKind.TARGET, TARGET))
+        (pulled,) = pull_now(app, "portal", [Stream.TASKS], full=True)
+        assert (pulled.status, pulled.complete) == ("succeeded", True)
+
+        edit_action(app, DESIGNER, Edit(title="Bouton vert"))
+        assert push_now(app, connection_id).status == "succeeded"
+        assert there.truth("tasks")[task_id]["title"] == "Bouton vert"
+
+        there.edit("tasks", task_id, set=tool.done)
+        for _ in range(2):
+            (pulled,) = pull_now(app, "portal", [Stream.TASKS], full=True)
+            assert pulled.status == "succeeded"
+        with app.database.reading() as session:
+            assert session.get_one(Action, DESIGNER).status == ActionStatus.DONE
+            rows = outbox.outbox_rows(session, connection_id)
+        assert {row.state for row in rows} == {OutboxState.DONE}
+
+
+def _pull_whole(app: App, there: Running, streams: Sequence[Stream]) -> None:
     """All streams complete, with the ids of the tool; and nothing new when it is asked again."""
-    streams = readable_streams(story.tool)
-    assert len(streams) == story.streams
     runs = pull_now(app, "portal")
     assert [(run.stream, run.status, run.complete) for run in runs] == [
         (stream.value, "succeeded", True) for stream in streams
