@@ -22,11 +22,13 @@ SERVER_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 
 
 class Token(Struct, frozen=True):
-    """An OAuth pair. `refresh_token` may be spent once: its answer brings the next one."""
+    """An OAuth pair. `refresh_token` may be spent once: its answer brings the next one. `address`
+    is where calls with it go, of tools that tell that with each token."""
 
     access_token: str
     refresh_token: str
     expires_at: datetime
+    address: str = ""
 
 
 class TokenStore(Protocol):

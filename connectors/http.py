@@ -8,6 +8,7 @@ answer was lost raises OutcomeUnknown, for the caller to look its key up.
 import json as jsonlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -51,6 +52,8 @@ UNREADABLE_PAUSE = 60.0
 TIMEOUT = httpx.Timeout(70.0, connect=10.0)
 UNREACHABLE = "The tool cannot be reached: "
 USER_AGENT = "retro-roi/0.1"
+# Some tools have tables to give, where they are asked for them.
+ACCEPTED = "application/json, */*;q=0.5"
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,14 @@ def retry_after(response: httpx.Response, otherwise: float = 1.0) -> float:
         return UNREADABLE_PAUSE
 
 
+def remote_now(answer: Answer) -> datetime | None:
+    """The tool's clock, as the head of an answer tells it: whole seconds, downwards."""
+    try:
+        return parsedate_to_datetime(answer.headers["date"]).astimezone(UTC)
+    except (KeyError, ValueError):
+        return None
+
+
 class ApiClient:
     """One account of one tool. Safe to share between the threads of one run.
 
@@ -158,7 +169,7 @@ class ApiClient:
             transport=wire.transport,
             follow_redirects=False,
             limits=httpx.Limits(max_connections=SIDE_BY_SIDE),
-            headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
+            headers={"User-Agent": USER_AGENT, "Accept": ACCEPTED},
         )
 
     def close(self) -> None:

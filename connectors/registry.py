@@ -9,9 +9,17 @@ from connectors.files.connector import Files
 from connectors.hubspot.connector import HubSpot
 from connectors.pipedrive.connector import Pipedrive
 from connectors.port import Connector
+from connectors.salesforce.connector import Salesforce
 from connectors.tryton.connector import Tryton
 
-_CLASSES: tuple[type[Connector[Any]], ...] = (Bitrix24, Files, HubSpot, Pipedrive, Tryton)
+_CLASSES: tuple[type[Connector[Any]], ...] = (
+    Bitrix24,
+    Files,
+    HubSpot,
+    Pipedrive,
+    Salesforce,
+    Tryton,
+)
 
 _BY_KIND = {tool.kind: tool for tool in _CLASSES}
 

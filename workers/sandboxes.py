@@ -7,6 +7,7 @@ from typing import Any
 from connectors.bitrix24 import sandbox as bitrix24
 from connectors.hubspot import sandbox as hubspot
 from connectors.pipedrive import sandbox as pipedrive
+from connectors.salesforce import sandbox as salesforce
 from connectors.sandbox.asgi import App
 from connectors.sandbox.knobs import Knobs
 from connectors.sandbox.runner import free_port, serve
@@ -23,6 +24,7 @@ _MAKERS: Mapping[str, Make] = {
     bitrix24.KIND: bitrix24.make,
     hubspot.KIND: hubspot.make,
     pipedrive.KIND: pipedrive.make,
+    salesforce.KIND: salesforce.make,
 }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 
+from connectors.http import remote_now
 from connectors.hubspot import mapping
 from connectors.hubspot.config import HubSpotConfig
 from connectors.hubspot.mapping import DEALS, LEADS, Known
@@ -14,7 +15,7 @@ from connectors.hubspot.rows import (
     PropertiesAnswer,
     PropertyRow,
 )
-from connectors.hubspot.wire import Hub, remote_now
+from connectors.hubspot.wire import Hub
 from connectors.models import StageKind
 
 

@@ -12,8 +12,9 @@ from decimal import Decimal
 import msgspec
 
 from connectors.errors import BadResponse
+from connectors.http import remote_now
 from connectors.hubspot.rows import CampaignRow, MetricsAnswer, TotalsAnswer
-from connectors.hubspot.wire import LIST_PAGE, Envelope, Hub, remote_now
+from connectors.hubspot.wire import LIST_PAGE, Envelope, Hub
 from connectors.models import CampaignStats, Group
 from connectors.port import Page, RefusedRecord
 

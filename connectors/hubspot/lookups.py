@@ -6,11 +6,12 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from connectors.http import remote_now
 from connectors.hubspot import mapping
 from connectors.hubspot.reading import Reading, moved, present
 from connectors.hubspot.rows import OwnerRow
 from connectors.hubspot.tasks import Tasks
-from connectors.hubspot.wire import LIST_PAGE, Envelope, Hub, remote_now
+from connectors.hubspot.wire import LIST_PAGE, Envelope, Hub
 from connectors.models import Account, Record, Stream
 from connectors.port import Page, Presence, RefusedRecord
 

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Raw
 
 from connectors.errors import BadResponse
-from connectors.http import Answer
+from connectors.http import Answer, remote_now
 from connectors.hubspot import mapping
 from connectors.hubspot.account import AccountFacts
 from connectors.hubspot.mapping import CONTACTS, DEALS, LEADS, STAGE_OF
@@ -28,7 +28,6 @@ from connectors.hubspot.wire import (
     Hub,
     batches,
     condition,
-    remote_now,
     since,
 )
 from connectors.models import Record

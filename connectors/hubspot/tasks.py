@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from connectors.errors import BadResponse, NotFound, Rejected
+from connectors.http import remote_now
 from connectors.hubspot.keys import FIELD, WORD, Keys, from_html, to_html
 from connectors.hubspot.mapping import TASKS, moment
 from connectors.hubspot.reading import (
@@ -27,7 +28,7 @@ from connectors.hubspot.reading import (
     searched,
 )
 from connectors.hubspot.rows import HistoryRow, Values
-from connectors.hubspot.wire import LIST_PAGE, Envelope, Hub, condition, remote_now, since
+from connectors.hubspot.wire import LIST_PAGE, Envelope, Hub, condition, since
 from connectors.models import RemoteTask, Task, TaskStatus
 from connectors.port import Page, RefusedRecord
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -189,14 +188,6 @@ def condition(name: str, operator: str, value: str | None = None) -> Filter:
 
 def since(name: str, moment: datetime) -> Filter:
     return condition(name, "GTE", str(int(moment.timestamp() * 1000)))
-
-
-def remote_now(answer: Answer) -> datetime | None:
-    """The tool's clock, as its answers tell it: whole seconds, downwards."""
-    try:
-        return parsedate_to_datetime(answer.headers["date"]).astimezone(UTC)
-    except (KeyError, ValueError):
-        return None
 
 
 def main_budget(config: HubSpotConfig) -> Budget | None:

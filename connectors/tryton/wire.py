@@ -8,7 +8,6 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import httpx
@@ -24,7 +23,7 @@ from connectors.errors import (
     RateLimited,
     Rejected,
 )
-from connectors.http import Answer, ApiClient, refusal
+from connectors.http import Answer, ApiClient, refusal, remote_now
 
 T = TypeVar("T")
 
@@ -80,7 +79,7 @@ class Server:
             "fields_names": ["id", *fields],
         }
         answer = self._api.search(f"{model}/search_read", body)
-        return Found(answer.content, _clock(answer))
+        return Found(answer.content, remote_now(answer))
 
     def call(self, model: str, method: str, arguments: Mapping[str, Any]) -> Answer:
         """A method that reads."""
@@ -144,13 +143,6 @@ def _told(response: httpx.Response) -> Refusal:
         return msgspec.json.decode(response.content, type=Refusal)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return Refusal()
-
-
-def _clock(answer: Answer) -> datetime | None:
-    try:
-        return parsedate_to_datetime(answer.headers["Date"]).astimezone(UTC)
-    except (KeyError, ValueError):
-        return None
 
 
 def moment(at: datetime) -> dict[str, Any]:

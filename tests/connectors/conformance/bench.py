@@ -25,7 +25,7 @@ from sync.tables.runs import Mode, Run, RunStatus
 from sync.vault import Vault, new_key
 from tests.connectors.conformance.case import Account, Case, Json
 from tests.connectors.conformance.tampering import Tamper, Tampering
-from tests.connectors.hands import Hands
+from tests.connectors.hands import Hands, Tokens
 from tests.mirror import Clock, Mirror, new_database
 
 # What is compared of a record, where truth tells it.
@@ -89,8 +89,13 @@ class Bench(Mirror, AbstractContextManager["Bench"]):
 
     def connector(self, wire: Wire | None = None, **settings: Any) -> Connector[Any]:
         config = self.case.tool.Config.model_validate({**self.settings, **settings})
-        self.made.append(self.case.tool(config, wire or self.hands.wire(self.wires)))
+        self.made.append(self.case.tool(config, wire or self._wire()))
         return self.made[-1]
+
+    def _wire(self) -> Wire:
+        signed_in = self.case.signed_in
+        tokens = None if signed_in is None else Tokens(signed_in(self.account))
+        return self.hands.wire(self.wires, tokens=tokens)
 
     def tamper(self, tamper: Tamper | None) -> None:
         self.wires.tamper = tamper

@@ -40,9 +40,9 @@ class Account(Protocol):
 
 @dataclass(frozen=True)
 class Shape:
-    """How a record looks in an answer: any JSON object with an id and all of `keys`. Its fields lie
-    in it, or in the object `inside` it. `moment` is when it changed, `needed` a field that every
-    record has.
+    """How a record looks in an answer: any JSON object with an `id` and all of `keys`. Its fields
+    lie in it, or in the object `inside` it. `moment` is when it changed, `needed` a field that
+    every record has.
     """
 
     keys: frozenset[str]
@@ -50,6 +50,7 @@ class Shape:
     needed: str
     title: str = "title"
     inside: str | None = None
+    id: str = "id"
 
     def rows(self, document: Any) -> Iterator[Json]:
         """All records in an answer, to be changed in place."""
@@ -57,8 +58,8 @@ class Shape:
             for each in document:
                 yield from self.rows(each)
         elif isinstance(document, dict):
-            # What is under "id" of a description of fields is one more description.
-            if self.keys <= document.keys() and isinstance(document.get("id"), int | str):
+            # What is under the id of a description of fields is one more description.
+            if self.keys <= document.keys() and isinstance(document.get(self.id), int | str):
                 yield document
             for each in document.values():
                 yield from self.rows(each)
@@ -143,6 +144,8 @@ class Case:
     not_applicable: Mapping[str, str] = field(default_factory=dict)
     real: bool = False
     opened: Callable[[], Account] | None = None
+    # A token of the account, where connections keep one from run to run.
+    signed_in: Callable[[Account], Token] | None = None
     page: int = 0
     cap: int = 0
     stream: Stream = Stream.DEALS
@@ -150,7 +153,7 @@ class Case:
     shape: Shape | None = None
     links: Links | None = None
     custom: Custom | None = None
-    error_body: Json = field(default_factory=dict)
+    error_body: Json | list[Json] = field(default_factory=dict)
     query: str = ""
     # The most requests that the tool takes within so many seconds.
     allows: Callable[[float], float] | None = None

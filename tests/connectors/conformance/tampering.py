@@ -13,7 +13,7 @@ import httpx
 Forward = Callable[[httpx.Request], httpx.Response]
 Tamper = Callable[[httpx.Request, Forward], httpx.Response]
 
-MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)")
 JSON = {"Content-Type": "application/json"}
 # A client that asks so often for what it was told already does not stop by itself.
 ENDLESS = 200
@@ -84,7 +84,9 @@ def in_zone(zone: tzinfo) -> Tamper:
 
     def there(found: re.Match[str]) -> str:
         moment = datetime.fromisoformat(found[0].replace("Z", "+00:00")).astimezone(zone)
-        return moment.isoformat(timespec="milliseconds" if found[1] else "seconds")
+        text = moment.isoformat(timespec="milliseconds" if found[1] else "seconds")
+        # Some tools write offsets without a colon.
+        return text if ":" in found[2] or found[2] == "Z" else f"{text[:-3]}{text[-2:]}"
 
     def changed(response: httpx.Response) -> httpx.Response:
         return like(response, MOMENT.sub(there, response.text))

@@ -19,6 +19,7 @@ from config.settings import load_settings
 from connectors.models import ActionStatus, Stream
 from connectors.port import readable_streams
 from connectors.registry import tools
+from connectors.salesforce.portal.ids import numbered
 from rules.words import DecisionStatus
 from sync.store import connections, mirror, outbox, retros
 from sync.tables.outbox import LinkKind, OutboxState
@@ -53,6 +54,13 @@ TOOLS = [
         target=r"task:\d+",
     ),
     Tool("pipedrive", "Sandbox Ltd as Account A", owner="22", done={"done": True}, target=r"\d+"),
+    Tool(
+        "salesforce",
+        account="Salesforce org 00DQy000000001FMAQ (Developer Edition, sandbox, EU99)",
+        owner=numbered("User", 1),
+        done={"Status": "Completed"},
+        target=r"a0A\w+",
+    ),
 ]
 
 

@@ -1,0 +1,61 @@
+"""Our key on a task, in the best place that the org has: a field that is an external id with unique
+values, a plain field, else the end of the subject, since long texts cannot be searched."""
+
+import re
+from functools import cached_property
+
+from connectors.salesforce.config import SalesforceConfig
+from connectors.salesforce.facts import Facts
+from connectors.salesforce.mapping import TASK
+from connectors.salesforce.wire import quoted
+
+MARK = re.compile(r"^(.*?) ?\[rr:([^\]]+)\]$", flags=re.DOTALL)
+MARKED = "%[rr:%]"
+LONGEST_SUBJECT = 255
+
+
+class Keys:
+    def __init__(self, facts: Facts, config: SalesforceConfig) -> None:
+        self._facts = facts
+        self.name = config.key_field
+
+    @cached_property
+    def field(self) -> str | None:
+        """The field that takes the key; it must be writable."""
+        row = self._facts.fields(TASK).get(self.name)
+        return self.name if row is not None and row.createable else None
+
+    @property
+    def is_unique(self) -> bool:
+        """Whether a write by the key makes no twin."""
+        row = self._facts.fields(TASK).get(self.name)
+        return self.field is not None and row is not None and row.external_id and row.unique
+
+    def condition(self, key: str | None = None) -> str:
+        """Of the tasks with this key, or with any."""
+        if self.field is not None:
+            return f"{self.field} = {quoted(key)}" if key is not None else f"{self.field} != null"
+        return f"Subject LIKE {quoted(MARKED if key is None else f'%{_escaped(_mark(key))}')}"
+
+    def subject(self, title: str, key: str) -> str:
+        """A mark must be whole to be found: a long title is cut, not it."""
+        if self.field is not None:
+            return title[:LONGEST_SUBJECT]
+        mark = _mark(key)
+        return f"{title[: LONGEST_SUBJECT - len(mark) - 1]} {mark}"
+
+    def read(self, subject: str, held: str | None) -> tuple[str, str | None]:
+        """The title without a mark, and the key. `held` is what the field holds."""
+        found = MARK.match(subject)
+        if held or found is None:
+            return subject, held or None
+        return found[1], found[2]
+
+
+def _mark(key: str) -> str:
+    return f"[rr:{key}]"
+
+
+def _escaped(text: str) -> str:
+    """In a pattern these two stand for anything."""
+    return text.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")

@@ -1,0 +1,32 @@
+"""What became of records that a listing did not show."""
+
+from collections.abc import Mapping, Sequence
+
+from connectors.models import Stream
+from connectors.port import Presence
+from connectors.salesforce.mapping import DEAL, HISTORY, LEAD, TASK
+from connectors.salesforce.rows import BinRow
+from connectors.salesforce.wire import IDS_A_QUERY, Org, among, batches, select
+
+OBJECTS = {
+    Stream.LEADS: LEAD,
+    Stream.DEALS: DEAL,
+    Stream.TASKS: TASK,
+    Stream.STAGE_CHANGES: HISTORY,
+}
+
+
+def presence(org: Org, stream: Stream, ids: Sequence[str]) -> Mapping[str, Presence]:
+    """The Recycle Bin holds what was deleted or merged within 15 days; what was purged or hard
+    deleted is nowhere. Users cannot be deleted, and stages and figures are not proven to be gone.
+    """
+    if stream not in OBJECTS:
+        return dict.fromkeys(ids, Presence.HIDDEN)
+    alive: set[str] = set()
+    for some in batches(ids, IDS_A_QUERY):
+        asked = select(("Id", "IsDeleted"), OBJECTS[stream], [among("Id", some)])
+        rows = org.all(asked, BinRow, everything=True)
+        alive |= {row.id for row in rows if not row.is_deleted}
+    # A row of history that is there and was no move is none of ours.
+    there = Presence.HIDDEN if stream is Stream.STAGE_CHANGES else Presence.PRESENT
+    return {id_: there if id_ in alive else Presence.DELETED for id_ in ids}

@@ -1,0 +1,130 @@
+"""What the conformance kit is told of Salesforce."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from connectors.auth import Token
+from connectors.models import Stream
+from connectors.salesforce.connector import Salesforce
+from connectors.salesforce.portal.ids import numbered
+from connectors.salesforce.sandbox import SandboxOptions, create_app, secret_of, settings
+from tests.connectors.conformance.case import (
+    Account,
+    Case,
+    Consent,
+    Custom,
+    Json,
+    Links,
+    Shape,
+    Tasks,
+)
+from tests.connectors.conformance.sandboxed import Sandboxed
+from tests.faults.in_process import NOWHERE
+
+TOKENS = "/services/oauth2/token"
+FIELD = "Retro_Size__c"
+# Wide rows come in pages that are smaller than the documented ones; no query has a cap.
+PAGE, SEVERAL = 50, 150
+KEYS = frozenset({"attributes", "SystemModstamp"})
+NO_HOOKS = (
+    "Salesforce posts no webhooks that bear a proof: outbound messages are not signed, and change "
+    "events come over gRPC to who asks for them."
+)
+
+
+def opened() -> Account:
+    options = SandboxOptions(
+        records=0, limit="off", page_rows=PAGE, custom=(FIELD,), commit_seconds=30
+    )
+    return Sandboxed(create_app(options), settings(options, NOWHERE))
+
+
+def signed_in(account: Account) -> Token:
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": account.settings["client_id"],
+        "client_secret": account.settings["client_secret"],
+    }
+    return _granted(account, form)
+
+
+def new(title: str) -> Json:
+    return {"LastName": title, "Company": "Acme", FIELD: "3"}
+
+
+def mapped(names: Sequence[str]) -> Mapping[str, Any]:
+    return {"fields": {name: name for name in names}}
+
+
+def merge(account: Account, winner: str, loser: str) -> None:
+    account.edit(Stream.LEADS, winner, {"merge": loser})
+
+
+def opened_as_app(seconds: int) -> tuple[Account, Token]:
+    options = SandboxOptions(records=0, limit="off", session_seconds=seconds)
+    given = {**settings(options, NOWHERE), "sign_in": "consent"}
+    account = Sandboxed(create_app(options), given)
+    form = {
+        "grant_type": "authorization_code",
+        "code": secret_of(options, "code"),
+        "client_id": given["client_id"],
+        "client_secret": given["client_secret"],
+    }
+    return account, _granted(account, form)
+
+
+def _granted(account: Account, form: Mapping[str, str]) -> Token:
+    with httpx.Client(base_url=NOWHERE, transport=account.transport) as client:
+        told = client.post(TOKENS, data=form).raise_for_status().json()
+    epoch = datetime.fromtimestamp(0, UTC)
+    return Token(told["access_token"], told.get("refresh_token", ""), epoch, told["instance_url"])
+
+
+CASE = Case(
+    tool=Salesforce,
+    opened=opened,
+    signed_in=signed_in,
+    page=PAGE,
+    cap=SEVERAL,
+    stream=Stream.LEADS,
+    new=new,
+    shape=Shape(
+        keys=KEYS | {"LastName"},
+        id="Id",
+        title="LastName",
+        moment="SystemModstamp",
+        needed="Status",
+    ),
+    links=Links(rows=["records"], next=["nextRecordsUrl"]),
+    custom=Custom(FIELD, FIELD, mapped),
+    error_body=[{"errorCode": "UNKNOWN_EXCEPTION", "message": "An unexpected error occurred."}],
+    consent=Consent(opened_as_app, TOKENS),
+    away_and_back=({"delete": True}, {"restore": True}),
+    merge=merge,
+    tasks=Tasks(
+        owner=numbered("User", 1),
+        shape=Shape(
+            keys=KEYS | {"Subject"},
+            id="Id",
+            title="Subject",
+            moment="SystemModstamp",
+            needed="Status",
+        ),
+        refused={"owner": numbered("User", 4)},
+    ),
+    not_applicable={
+        "archive": "Leads and opportunities are deleted and never archived.",
+        "budget": "Salesforce limits the requests of 24 hours, and none of a shorter time.",
+        "whole-batch-refused": "A task is made with all that it has by one call, not in batches.",
+        **dict.fromkeys(
+            (
+                *("echo-by-webhook", "webhook-doubled", "webhook-reordered"),
+                *("webhook-late", "webhook-forged", "webhook-replayed"),
+            ),
+            NO_HOOKS,
+        ),
+    },
+)

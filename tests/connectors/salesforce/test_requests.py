@@ -1,0 +1,126 @@
+"""Every request of this connector is as the interface description has it."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from connectors.auth import Token
+from connectors.errors import RateLimited
+from connectors.models import Stream
+from connectors.port import Partition, Window, read, readable_streams
+from connectors.salesforce.oauth import NEVER
+from connectors.salesforce.sandbox import USERNAME, secret_of
+from tests.connectors.conformance.bench import Bench
+from tests.connectors.conformance.every_row import every_row
+from tests.connectors.hands import Tokens
+from tests.connectors.openapi import Documents, documents, needed
+from tests.connectors.running import everything
+from tests.connectors.salesforce.case import CASE
+from tests.connectors.salesforce.kit import Sandbox, sandbox
+from tests.connectors.salesforce.test_access import PEM, PUBLIC
+from tests.connectors.salesforce.test_targets import QUOTAS, quota, target
+from tests.connectors.salesforce.test_tasks import task
+
+DELTA = Window(datetime(2020, 1, 1, tzinfo=UTC))
+ROWS = [id_ for id_ in every_row() if id_ not in CASE.not_applicable]
+
+
+@pytest.fixture(scope="module")
+def described() -> Documents:
+    return needed(documents("salesforce"))
+
+
+@pytest.fixture(scope="module", params=["unique", "plain", "none"])
+def used(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    """An org after everything that the connector can do."""
+    with sandbox(records=130, page_rows=60, key_field=request.param, certificate=PUBLIC) as running:
+        connector = running.connector(fields={"region": "Retro_Region__c"}, quotas=QUOTAS)
+        connector.check()
+        made = connector.create_task(task())
+        for stream in readable_streams(connector):
+            for window in (Window(), DELTA):
+                ids = [record.id for record in everything(connector, stream, window)]
+                connector.presence(stream, ids[:3])
+                if stream not in (Stream.PEOPLE, Stream.PIPELINES, Stream.CAMPAIGN_STATS):
+                    connector.by_ids(stream, ids[:3])
+            connector.fields(stream)
+        connector.update_task(made, task(title="Other"))
+        connector.complete_task(made)
+        connector.reopen_task(made)
+        connector.find_task(task().key)
+        connector.delete_task(made)
+        connector.prepare_targets()
+        for planned in (target(), quota()):
+            remote = connector.create_target(planned)
+            connector.find_target(planned.key)
+            connector.check_target(remote, planned)
+            connector.update_target(remote, planned)
+        _by_bulk(running)
+        _by_other_sign_ins(running)
+        yield running
+
+
+def _by_bulk(running: Sandbox) -> None:
+    source = read(running.connector(bulk_above=50), Stream.DEALS, Window(), Partition())
+    position = next(source).position
+    with pytest.raises(RateLimited):
+        next(source)
+    running.at((datetime.now(UTC) + timedelta(minutes=2)).isoformat())
+    whole = read(running.connector(), Stream.DEALS, Window(), Partition(after=position))
+    assert sum(len(page.records) for page in whole) == 130
+
+
+def _by_other_sign_ins(running: Sandbox) -> None:
+    store = Tokens(Token("expired", secret_of(running.options, "refresh"), NEVER))
+    running.over(tokens=store, sign_in="consent").check()
+    running.at(datetime.now(UTC).isoformat())
+    running.connector(sign_in="jwt", username=USERNAME, private_key=PEM).check()
+
+
+def test_every_request_is_as_described(used: Sandbox, described: Documents) -> None:
+    """All of them: there is no call of this connector that no document describes."""
+    told = {fault for each in used.seen.requests for fault in described.faults(each)}
+    assert told == set()
+    found = [described.find(each) for each in used.seen.requests]
+    # As many kinds of call as there are in the connector.
+    kinds = {one.name for one in found if one is not None}
+    assert len(kinds) >= 14
+
+
+@pytest.mark.parametrize("row_id", ROWS)
+def test_every_request_of_the_kit_is_as_described(
+    row_id: str, described: Documents, tmp_path: Path
+) -> None:
+    with Bench(CASE, tmp_path) as bench:
+        every_row()[row_id].attempt(bench)
+        assert bench.wires.sent
+        told = {fault for each in bench.wires.sent for fault in described.faults(each)}
+    assert told == set()
+
+
+@pytest.mark.parametrize(
+    ("verb", "path", "body", "told"),
+    [
+        ("GET", "/services/data/v67.0/query?soql=SELECT", None, "'soql'"),
+        ("GET", "/services/data/v67/query?q=SELECT", None, "version"),
+        ("GET", "/services/data/v67.0/sobjects", None, "in no document"),
+        ("DELETE", "/services/data/v67.0/sobjects/Task/00TQy0000000001AAA", None, "no document"),
+        ("POST", "/services/data/v67.0/composite/sobjects", {"records": []}, "non-empty"),
+        (
+            "POST",
+            "/services/data/v67.0/jobs/query",
+            {"operation": "insert", "query": "SELECT"},
+            "insert",
+        ),
+    ],
+)
+def test_a_planted_fault_is_found(
+    described: Documents, verb: str, path: str, body: object, told: str
+) -> None:
+    request = httpx.Request(verb, f"http://127.0.0.1:9{path}", json=body)
+    if body is None:
+        request = httpx.Request(verb, f"http://127.0.0.1:9{path}")
+    assert told in " ".join(described.faults(request))

@@ -1,0 +1,106 @@
+"""KPI targets: records of an object with our key, or quotas of forecasts."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from connectors.errors import NotPermitted, OutcomeUnknown, Rejected
+from connectors.models import KpiTarget
+from connectors.salesforce.portal import company
+from connectors.salesforce.portal.ids import numbered
+from tests.connectors.salesforce.kit import Sandbox, sandbox
+
+NADIA = numbered("User", 1)
+QUOTAS = {"new_revenue": company.QUOTA_TYPE}
+
+
+def target(**changes: Any) -> KpiTarget:
+    given: dict[str, Any] = {
+        "key": "D-email-ctr:target",
+        "title": "Taux de clic",
+        "kpi": "transactional_email_click_rate",
+        "unit": "share",
+        "decision": "D-email-ctr",
+        "baseline": 0.024995,
+        "target": 0.028744,
+        "starts_on": date(2026, 12, 15),
+        "recheck_on": date(2027, 1, 15),
+    }
+    return KpiTarget(**{**given, **changes})
+
+
+def quota(**changes: Any) -> KpiTarget:
+    given = {"kpi": "new_revenue", "unit": "money", "target": 50_000.0, "owner": NADIA}
+    return target(**{**given, **changes})
+
+
+def test_a_target_is_made_once_by_its_key_and_holds_its_figures(own: Sandbox) -> None:
+    connector = own.connector()
+    connector.prepare_targets()
+    own.faults({"on": {"method": "retro_kpi_target__c.upsert", "nth": 1}, "do": "timeout_after"})
+    made = connector.create_target(target(owner=NADIA))
+    assert connector.create_target(target(owner=NADIA)) == made
+    assert connector.find_target(target().key) == [made]
+    assert connector.find_target("another") == []
+    connector.check_target(made, target())
+    connector.update_target(made, target(actual=0.03, outcome="met"))
+    (row,) = own.query(
+        "SELECT Name, Baseline__c, Target__c, Actual__c, Outcome__c, OwnerId "
+        "FROM Retro_KPI_Target__c"
+    )
+    del row["attributes"]
+    assert row == {
+        "Name": "Taux de clic",
+        "Baseline__c": 0.024995,
+        "Target__c": 0.028744,
+        "Actual__c": 0.03,
+        "Outcome__c": "met",
+        "OwnerId": NADIA,
+    }
+    with pytest.raises(Rejected, match="planned figure"):
+        connector.check_target(made, target(target=0.5))
+
+
+def test_an_org_without_the_object_takes_tasks_all_the_same() -> None:
+    with sandbox(records=4, targets=False) as own:
+        connector = own.connector()
+        assert connector.check()
+        with pytest.raises(NotPermitted, match="Retro_KPI_Target__c"):
+            connector.prepare_targets()
+        assert connector.find_target(target().key) == []
+
+
+def test_fields_that_the_object_has_not_are_left_out() -> None:
+    hidden = frozenset({"Retro_KPI_Target__c.Actual__c", "Retro_KPI_Target__c.KPI__c"})
+    with sandbox(records=4, hidden=hidden) as own:
+        made = own.connector().create_target(target(actual=0.5))
+        own.connector().check_target(made, target())
+
+
+def test_a_target_becomes_a_quota_of_its_month_once() -> None:
+    with sandbox(records=4) as own:
+        connector = own.connector(quotas=QUOTAS)
+        connector.prepare_targets()
+        own.faults({"on": {"method": "forecastingquota.create", "nth": 1}, "do": "timeout_after"})
+        with pytest.raises(OutcomeUnknown):
+            connector.create_target(quota())
+        made = connector.create_target(quota())
+        assert made.startswith("quota:0J9")
+        (row,) = own.query("SELECT QuotaOwnerId, StartDate, QuotaAmount FROM ForecastingQuota")
+        assert (row["QuotaOwnerId"], row["StartDate"], row["QuotaAmount"]) == (
+            NADIA,
+            "2026-12-01",
+            50_000.0,
+        )
+        connector.update_target(made, quota(actual=1.0))
+        connector.check_target(made, quota())
+        with pytest.raises(Rejected, match="another quota"):
+            connector.create_target(quota(target=60_000.0))
+        # Other KPIs go into the object.
+        assert connector.create_target(target()).startswith("a0A")
+
+
+def test_an_org_without_forecasts_refuses_quotas() -> None:
+    with sandbox(records=4, quotas=False) as own, pytest.raises(NotPermitted, match="no quotas"):
+        own.connector(quotas=QUOTAS).prepare_targets()
