@@ -4,14 +4,14 @@ from pydantic_core import PydanticUndefined
 
 from config.settings import PREFIX, Settings
 from connectors.capabilities import CAPABILITIES
-from connectors.registry import tools
+from connectors.registry import shipped_tools
 from tests.conftest import ROOT
 
 README = ROOT / "README.md"
 
 
 def capability_table() -> str:
-    kinds = tools()
+    kinds = shipped_tools()
     rows = [
         [name, *("yes" if issubclass(tool, protocol) else "" for tool in kinds.values())]
         for name, protocol in CAPABILITIES.items()

@@ -41,7 +41,7 @@ NAMED = re.findall(r"`retro ([a-z][a-z-]*)", TEXT) + [
     name for line in LINES for name in re.findall(r"\bretro ([a-z][a-z-]*)", line)
 ]
 PAGES = [ROOT / "README.md", ROOT / "DECISIONS.md", ROOT / "web" / "README.md"]
-PAGES += [ROOT / "docs" / "deployment.md", *TOOLS]
+PAGES += [ROOT / "docs" / "deployment.md", ROOT / "docs" / "new-connector.md", *TOOLS]
 LONGEST_ENTRY = 16
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.registry import tools
+from connectors.registry import shipped_tools
 from tests.conftest import ROOT
 
 PACKAGES = ("connectors", "sync", "rules", "workers", "config", "web")
@@ -148,7 +148,10 @@ def test_the_import_contracts_hold() -> None:
 def test_shared_parts_name_no_tool(path: str) -> None:
     given = ROOT / path
     words = {
-        word for kind, tool in tools().items() for word in (kind, tool.label) if kind != "files"
+        word
+        for kind, tool in shipped_tools().items()
+        for word in (kind, tool.label)
+        if kind != "files"
     }
     words.add("bitrix")
     named = [
@@ -164,7 +167,7 @@ def connector_files() -> list[Path]:
     """A tool's own code, without its sandbox, which is a server."""
     return [
         path
-        for kind in tools()
+        for kind in shipped_tools()
         for path in sources(f"connectors/{kind}")
         if path.name != "sandbox.py" and "portal" not in path.parts
     ]

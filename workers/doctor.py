@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from config.settings import Settings
+from connectors.registry import unusable_tools
 from rules.yaml_file import FileProblem
 from sync.store.agreements import all_conflicts
 from sync.store.connections import all_connections
@@ -41,6 +42,7 @@ def examine(settings: Settings) -> list[Finding]:
     return [
         Finding(True, "Python", sys.version.split()[0]),
         Finding(True, "SQLite", sqlite3.sqlite_version),
+        *(Finding(False, f"tool {kind}", why) for kind, why in unusable_tools().items()),
         *_redis(settings),
         *_installation(settings),
         *_files(settings),

@@ -1,7 +1,9 @@
-"""The sandboxes that come with the service, by kind: one line each."""
+"""The sandboxes by kind: those that come with the service, one line each, and those that installed
+packages bring (see docs/new-connector.md)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from typing import Any
 
 from connectors.bitrix24 import sandbox as bitrix24
@@ -14,7 +16,7 @@ from connectors.sandbox.runner import free_port, serve
 from workers.errors import CannotRun
 
 HOST = "127.0.0.1"
-
+GROUP = "retro_roi.sandboxes"
 
 # Gives the app that is to be served at an address, and what `retro sandbox KIND --json` prints: how
 # to connect to it.
@@ -38,8 +40,21 @@ class Served:
 
 def sandbox(kind: str, knobs: Knobs, port: int = 0) -> Served:
     """On a free port when none is given. Raises CannotRun for a tool without a sandbox."""
-    if kind not in _MAKERS:
-        raise CannotRun(f"There is no sandbox of {kind!r}; there is one of {', '.join(_MAKERS)}.")
+    make = _maker(kind)
     port = port or free_port()
-    app, description = _MAKERS[kind](knobs, f"http://{HOST}:{port}")
+    app, description = make(knobs, f"http://{HOST}:{port}")
     return Served(description, lambda: serve(app, HOST, port))
+
+
+def _maker(kind: str) -> Make:
+    if kind in _MAKERS:
+        return _MAKERS[kind]
+    plugged = {point.name: point for point in entry_points(group=GROUP)}
+    if kind not in plugged:
+        known = ", ".join([*_MAKERS, *plugged])
+        raise CannotRun(f"There is no sandbox of {kind!r}; there is one of {known}.")
+    try:
+        made: Make = plugged[kind].load()
+    except (ImportError, AttributeError) as error:
+        raise CannotRun(f"The sandbox of {kind!r} cannot be loaded: {error}.") from error
+    return made

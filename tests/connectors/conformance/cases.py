@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
 
-from connectors.registry import tools
+from connectors.registry import shipped_tools
 from tests.connectors.conformance.case import Case
 from tests.connectors.conformance.toy.case import CASE as TOY
 
@@ -21,7 +21,7 @@ def case_of(kind: str) -> Case | None:
 
 
 def _cases() -> list[Case]:
-    return [*(case for kind in tools() if (case := case_of(kind)) is not None), TOY]
+    return [*(case for kind in shipped_tools() if (case := case_of(kind)) is not None), TOY]
 
 
 CASES = _cases()

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from connectors.port import Connector
-from connectors.registry import tools
+from connectors.registry import shipped_tools
 from tests.connectors.conformance.cards import (
     PAGES,
     card_file,
@@ -20,7 +20,7 @@ from tests.connectors.conformance.every_row import every_row
 from workers.cards import Row
 
 FEWEST = 33
-OF_TOOLS = [case for case in CASES if case.kind in tools()]
+OF_TOOLS = [case for case in CASES if case.kind in shipped_tools()]
 
 
 def kind_of(each: Case | type[Connector[Any]]) -> str:
@@ -28,7 +28,7 @@ def kind_of(each: Case | type[Connector[Any]]) -> str:
 
 
 def test_every_tool_has_a_case_or_a_reason() -> None:
-    without = {kind for kind in tools() if case_of(kind) is None}
+    without = {kind for kind in shipped_tools() if case_of(kind) is None}
     assert without == NOT_YET.keys(), "unproven: write tests/connectors/<tool>/case.py"
 
 
@@ -53,7 +53,7 @@ def test_a_card_has_every_row_in_order(case: Case) -> None:
     assert card_file(case.tool).read_bytes() == written(outcomes)
 
 
-@pytest.mark.parametrize("tool", tools().values(), ids=kind_of)
+@pytest.mark.parametrize("tool", shipped_tools().values(), ids=kind_of)
 def test_the_page_of_a_tool_shows_its_card(tool: type[Connector[Any]]) -> None:
     page = PAGES / f"{tool.kind}.md"
     assert page.read_text(encoding="utf-8") == page_of(tool)
