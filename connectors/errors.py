@@ -34,7 +34,8 @@ class ConnectorError(Exception):
 
     @property
     def kind(self) -> str:
-        return type(self).__name__
+        """The class of this tree that it is, or is a kind of: connectors may have finer ones."""
+        return next(each.__name__ for each in type(self).__mro__ if each.__module__ == __name__)
 
 
 class TryLater(ConnectorError):
