@@ -17,11 +17,9 @@ def collecting_rarely() -> Iterator[None]:
     """A collection only when that many objects have come and not gone.
 
     A page is tens of thousands of short-lived tuples that hold no cycles: looking for some among
-    them, and among all that was imported, took a quarter of a pull.
+    them took a quarter of a pull.
     """
     was_on, usual = gc.isenabled(), gc.get_threshold()
-    gc.collect()
-    gc.freeze()
     gc.set_threshold(NEW_OBJECTS)
     gc.enable()
     try:
@@ -36,8 +34,8 @@ def give_back_large_blocks() -> None:
     """Memory of an answer goes back to the system once it was read. For the whole process.
 
     glibc ceases to give back blocks as large as one that was freed before, and has an arena for
-    each thread, where what was freed waits for that thread. Both leave holes: a pull of a million
-    deals came to hold a quarter more than one of 100,000. Other allocators are left as they are.
+    each thread, where what was freed waits for that thread. Both leave holes that grow with each
+    page. Other allocators are left as they are.
     """
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):

@@ -4,7 +4,7 @@ Values are bound column by column: one call of a C encoder takes a whole column,
 each value would cost more than the insert itself.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, lru_cache, partial
 from itertools import chain
 from typing import Any
@@ -18,8 +18,9 @@ from sync.tables.columns import Json, Money, UtcDateTime, json_texts, moment_tex
 
 Row = tuple[Any, ...]
 Values = Sequence[Any]
-# Rows of one statement: with 30 columns far below the limit of 32,766 parameters.
-AT_ONCE = 250
+# Rows of one statement: with 30 columns far below the limit of 32,766 parameters. In these sizes
+# only: the driver keeps its last 128 statements, and one of a hundred rows takes 100 kB.
+AT_ONCE = (256, 128, 64, 32, 16, 8, 4, 2, 1)
 
 
 def insert_rows(session: Session, table: Table, names: Sequence[str], rows: Iterable[Row]) -> None:
@@ -33,10 +34,17 @@ def insert_rows(session: Session, table: Table, names: Sequence[str], rows: Iter
     if dialect.name == "postgresql":
         _copy(connection, table, names, bound)
         return
-    for start in range(0, len(bound), AT_ONCE):
-        some = bound[start : start + AT_ONCE]
+    for some in _in_few_sizes(bound):
         statement = _statement(table, tuple(names), len(some), dialect)
         connection.exec_driver_sql(statement, tuple(chain.from_iterable(some)))
+
+
+def _in_few_sizes(rows: Sequence[Values]) -> Iterator[Sequence[Values]]:
+    start = 0
+    for size in AT_ONCE:
+        while len(rows) - start >= size:
+            yield rows[start : start + size]
+            start += size
 
 
 def _copy(

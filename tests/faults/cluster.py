@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.conftest import ROOT
 from tests.postgres import Postgres
 from tests.waiting import eventually
-from tests.workers.kernel import alive, children_of, processes_of
+from tests.workers.kernel import alive, children_of, descendants_of, processes_of
 
 UP_WITHIN = 120.0
 HORSE_COMES_WITHIN = 2.0
@@ -97,7 +97,8 @@ class Cluster:
             self.process.wait(UP_WITHIN)
 
     def _pids(self, part: Part) -> list[int]:
-        told = {pid: _command(pid) for pid in processes_of(self.home)}
+        assert self.process is not None
+        told = {pid: _command(pid) for pid in descendants_of(self.process.pid)}
         workers = [pid for pid, words in told.items() if "--queue" in words]
         horses = [child for pid in workers for child in children_of(pid)]
         found = {

@@ -1,6 +1,7 @@
 """What the kernel says of processes, read from /proc."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -11,7 +12,15 @@ def alive(pid: int) -> bool:
 
 
 def children_of(pid: int) -> list[int]:
-    return [other for other in _pids() if _parent(other) == pid and alive(other)]
+    return [child for child in _children(pid) if alive(child)]
+
+
+def descendants_of(pid: int) -> list[int]:
+    """Children first, then theirs, and so on."""
+    found = children_of(pid)
+    for child in found:
+        found.extend(children_of(child))
+    return found
 
 
 def processes_of(home: Path) -> list[int]:
@@ -42,9 +51,14 @@ def _state(pid: int) -> str | None:
     return fields[0] if fields else None
 
 
-def _parent(pid: int) -> int | None:
-    fields = _stat(pid)
-    return int(fields[1]) if fields else None
+def _children(pid: int) -> list[int]:
+    """The kernel lists them by the thread that started them."""
+    listed: list[int] = []
+    with suppress(OSError):
+        for thread in (PROC / str(pid) / "task").iterdir():
+            with suppress(OSError):
+                listed.extend(map(int, (thread / "children").read_text().split()))
+    return listed
 
 
 def _stat(pid: int) -> list[str] | None:
