@@ -129,9 +129,11 @@ class Reconciler:
         if task is None:
             return Side({})
         values = theirs_of(task, self.meaning)
-        for column, text in (link.overwritten or {}).items():
-            if task.updated_at is not None and task.updated_at <= datetime.fromisoformat(text):
-                values = {n: v for n, v in values.items() if COLUMNS[n] != column}
+        values = {
+            name: value
+            for name, value in values.items()
+            if not _is_older(link, name, value, task.updated_at)
+        }
         if values == base:
             return Side(values)
         seen = agreements.last_changes(self.session, link.connection_id, link.remote_id)
@@ -285,6 +287,17 @@ class Reconciler:
         action.status = status
         action.done_at = at if status == ActionStatus.DONE else None
         return [Taken(action.key, TaskField.STATUS, ActionStatus.LOST.value, status, at)]
+
+
+def _is_older(link: Link, name: TaskField, value: str, at: datetime | None) -> bool:
+    """Than our last write of that field."""
+    over = (link.overwritten or {}).get(COLUMNS[name])
+    if over is None or at is None:
+        return False
+    moment = datetime.fromisoformat(over["at"])
+    # A value that was not known then may have been this one.
+    found = (old is None or not differ(name, value, old) for old in over["values"])
+    return at < moment or (at == moment and any(found))
 
 
 def close(row: Conflict, outcome: Outcome, by: str, at: datetime) -> None:

@@ -24,7 +24,7 @@ RESULTS = ROOT / "var" / "test-results.json"
 
 
 # New objects before a collection, and how many of the younger generation come before the next.
-COLLECTED_AFTER = (20_000, 20, 20)
+COLLECTED_AFTER = (200_000, 20, 20)
 
 END_OF_CERTIFICATE = "-----END CERTIFICATE-----\n"
 

@@ -11,6 +11,7 @@ from connectors.bitrix24.portal.oauth import app_of, application_token, webhook_
 from connectors.bitrix24.portal.options import SandboxOptions
 from connectors.sandbox.asgi import App
 from connectors.sandbox.clock import Clock, Seconds
+from connectors.sandbox.delivery import Courier
 from connectors.sandbox.knobs import Knobs
 
 __all__ = [
@@ -26,10 +27,15 @@ __all__ = [
 KIND = "bitrix24"
 
 
-def create_app(options: SandboxOptions, monotonic: Seconds = time.monotonic) -> App:
-    """`monotonic` drives limits and the running clock; a test may pass its own."""
+def create_app(
+    options: SandboxOptions,
+    monotonic: Seconds = time.monotonic,
+    courier: Courier | None = None,
+) -> App:
+    """`monotonic` drives limits and the running clock, `courier` delivers what the portal sends of
+    itself; a test may pass its own."""
     clock = Clock(options.start_at, not options.frozen, monotonic)
-    portal = build_portal(options, clock)
+    portal = build_portal(options, clock, courier or Courier())
     return PortalGateway(portal, Backstage(portal), monotonic)
 
 

@@ -5,6 +5,7 @@ of `nth` (only that occurrence, counted from 1), `every` (each n-th) or `probabi
 them every occurrence. `"nested": true` looks at the commands inside a batch instead of requests.
 
 503, 429        refused, not applied: the tool's own limit errors
+pause           a proxy's 429 with a `Retry-After` of `seconds` (default 1), not applied
 500             the tool's own error
 html            an HTML page with status 502
 wrong_json      status 200 and JSON that says nothing
@@ -30,6 +31,7 @@ KINDS = frozenset(
     [
         "503",
         "429",
+        "pause",
         "500",
         "html",
         "wrong_json",

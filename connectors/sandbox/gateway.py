@@ -124,6 +124,10 @@ class Gateway(ABC, Generic[RouteT]):
         if fault.do == "rename":
             moved = html_response(302, "Moved")
             return Outcome(replace(moved, headers={"Location": f"{fault.host}{request.path}"}))
+        if fault.do == "pause":
+            refused = html_response(429, "Too Many Requests")
+            pause = {"Retry-After": str(round(fault.seconds))}
+            return Outcome(replace(refused, headers=pause), refused=True)
         if fault.do == "wrong_json":
             return Outcome(json_response({"status": "ok", "data": "unexpected"}))
         return Outcome(html_response(502, "Bad Gateway"))

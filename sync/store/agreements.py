@@ -1,8 +1,9 @@
 """Links with both their sides, whose change of a field stands, and what waits for a person."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
@@ -13,6 +14,7 @@ from sync.tables.agreements import Conflict, ConflictState, FieldContract
 from sync.tables.mirror import Change, RemoteTaskRow
 from sync.tables.outbox import Link, LinkKind, Operation, Outbox, OutboxState
 from sync.tables.retros import Action
+from sync.task_values import base_of, in_columns
 
 TASKS = Stream.TASKS.value
 CHANGES = (Operation.UPDATE_TASK, Operation.COMPLETE_TASK, Operation.REOPEN_TASK)
@@ -105,11 +107,22 @@ def note_written(
     if over is None:
         row = session.get(RemoteTaskRow, (connection_id, link.remote_id))
         over = row.updated_at if row else None
-    link.base = {**link.base, **written}
     if over is not None:
-        link.overwritten = {**(link.overwritten or {}), **dict.fromkeys(written, over.isoformat())}
+        link.overwritten = {**(link.overwritten or {}), **_went_over(link, written, over)}
+    link.base = {**link.base, **written}
     link.revision += 1
     session.add(link)
+
+
+def _went_over(link: Link, columns: Iterable[str], at: datetime) -> dict[str, Any]:
+    """Several writes within one moment of the tool go over several values."""
+    known, base = link.overwritten or {}, in_columns(base_of(link))
+    found = {}
+    for column in columns:
+        before = known.get(column, {"at": None, "values": []})
+        values = before["values"] if before["at"] == at.isoformat() else []
+        found[column] = {"at": at.isoformat(), "values": [*values, base.get(column)]}
+    return found
 
 
 def contracts(session: Session, connection_id: int) -> dict[TaskField, Contract]:

@@ -87,8 +87,10 @@ class Link(SQLModel, table=True):
     """Our object and its remote record. `base` is what both sides last agreed on; `revision` tells
     one such agreement from the next.
 
-    `overwritten` holds, by field, the tool's moment of change of the record as it was when we last
-    wrote the field: what was read up to then is older than our write. Moments are ISO texts.
+    `overwritten` holds, by field, what our last write went over: `at`, the tool's moment of change
+    of the record as it was then, and the `values` that our writes at that moment found. What was
+    read before that moment is older than our write, and so are these values at that very moment;
+    another one is somebody's, who came after us within the second. Moments are ISO texts.
     """
 
     __table_args__ = (UniqueConstraint("connection_id", "kind", "remote_id"),)
@@ -100,4 +102,4 @@ class Link(SQLModel, table=True):
     base: dict[str, Any] = document()
     linked_at: datetime = moment()
     revision: int = 0
-    overwritten: dict[str, str] | None = document(optional=True)
+    overwritten: dict[str, Any] | None = document(optional=True)

@@ -28,13 +28,14 @@ class Part(StrEnum):
     POSTGRES = "postgres"
 
 
-# Whatever dies alone is cheap to bring back; with the parent everything ends.
+# Horses are at work and cheap to bring back; with Redis all workers begin anew, with the parent
+# everything.
 WEIGHTS = {
-    Part.WORKER: 6,
-    Part.HORSE: 8,
+    Part.WORKER: 4,
+    Part.HORSE: 12,
     Part.PARENT: 1,
     Part.SCHEDULER: 3,
-    Part.REDIS: 3,
+    Part.REDIS: 2,
     Part.POSTGRES: 2,
 }
 

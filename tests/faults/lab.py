@@ -1,27 +1,30 @@
 """The world of one process: a portal without sockets, and workers that die by an exception."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from sqlalchemy import func
 from sqlmodel import select
 
 from connectors.bitrix24.connector import Bitrix24
 from connectors.bitrix24.portal.options import SandboxOptions
-from connectors.bitrix24.sandbox import create_app
-from connectors.errors import ConnectorError
+from connectors.bitrix24.sandbox import create_app, settings
+from connectors.errors import AuthFailed, ConnectorError, TryLater
 from connectors.models import Stream
+from connectors.sandbox.delivery import Courier, Delivery
 from sync.hints import read_again
 from sync.merge import Contract, TaskField
 from sync.reconcile_tasks import Now, reconcile_tasks
-from sync.store import outbox, runs
+from sync.store import hooks, outbox, runs
 from sync.store.database import Database
 from sync.store.runs import LEASE
-from sync.tables.runs import PUSH, Mode, Run, RunStatus
+from sync.tables.runs import PUSH, HookEvent, Mode, Run, RunStatus
 from tests.connectors.bitrix24.kit import Hands, Sandbox
 from tests.faults.fuse import Fuse, FusedDatabase, FusedTransport, Killed
 from tests.faults.in_process import NOWHERE, InProcess
@@ -36,6 +39,8 @@ from tests.portal import (
     store_connection,
 )
 
+# Faults that await a worker's requests.
+Plan = Sequence[Mapping[str, object]]
 MOST_ROUNDS = 40
 DONE = (RunStatus.SUCCEEDED, RunStatus.INCOMPLETE)
 
@@ -55,13 +60,16 @@ class Shelf:
         self.database = new_database(self.file)
         self.begun: dict[str, tuple[int, bytes]] = {}
 
-    def world(self, portal: Sandbox, name: str) -> int:
-        """Put the world of that name into the file as it begins; the id of its connection."""
+    def world(self, portal: Sandbox, name: str, *, pulled: bool) -> int:
+        """Put the world of that name into the file as it begins, its deals pulled or not; the id of
+        its connection."""
         self._clear()
         if name not in self.begun:
             new_database(self.file).close()
             world = World(self.database, portal, store_connection(self.database, portal))
             world.sides.begin()
+            if pulled:
+                world.mirrored.pull(Stream.DEALS)
             self._clear()
             self.begun[name] = world.connection_id, self.file.read_bytes()
         connection_id, content = self.begun[name]
@@ -76,21 +84,40 @@ class Shelf:
                 file.unlink()
 
 
+class Post(Courier):
+    """Keeps what the portal sends of itself; whoever delivers it chooses what, when, how often."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[Delivery] = []
+
+    def send(self, delivery: Delivery) -> None:
+        self.sent.append(delivery)
+
+
 class WorldInProcess(World):
     """`rest` is the newest REST version that the portal offers."""
 
-    def __init__(self, seed: int, rest: int, contracts: Mapping[TaskField, Contract]) -> None:
+    def __init__(
+        self, seed: int, rest: int, contracts: Mapping[TaskField, Contract], *, pulled: bool
+    ) -> None:
         options = SandboxOptions(
             records=DEALS, seed=seed, limit="off", scopes=SCOPES[rest], start_at=NOW, frozen=True
         )
-        self.transport = InProcess(create_app(options))
+        self.post = Post()
+        app = create_app(options, courier=self.post)
+        self.transport = InProcess(app, on_delay=lambda s: self.wait(timedelta(seconds=s)))
         portal = Sandbox(options, NOWHERE, transport=self.transport)
+        webhook = {"url": NOWHERE, "events": []}
+        portal.http.put("/_sandbox/outgoing-webhook", json=webhook).raise_for_status()
         shelf = _shelf()
-        super().__init__(shelf.database, portal, shelf.world(portal, f"{seed} {rest}"))
+        begun = shelf.world(portal, f"{seed} {rest} {pulled}", pulled=pulled)
+        super().__init__(shelf.database, portal, begun)
         self.sides.agree(contracts)
-        self.kills = 0
+        self.met = Counter[str]()
 
     def end(self) -> None:
+        self.met.update(f"fault {each['fault']}" for each in self.portal.log() if each["fault"])
         self.portal.http.close()
         self.transport.end()
 
@@ -98,6 +125,34 @@ class WorldInProcess(World):
         self.clock.advance(by)
         moment = {"now": self.clock.moment.isoformat(), "running": False}
         self.portal.http.put("/_sandbox/clock", json=moment).raise_for_status()
+
+    def edit_a_task(self, number: int, name: TaskField, *, here: bool) -> None:
+        """A person comes a second after what was there before: within one, nothing tells a change
+        back from what was read before ours."""
+        if not here:
+            self.wait(timedelta(seconds=1))
+        super().edit_a_task(number, name, here=here)
+
+    def pass_time(self, minutes: int) -> None:
+        self.wait(timedelta(minutes=minutes))
+
+    def pull(self, stream: Stream, *, full: bool, plan: Plan, killed_at: int | None) -> None:
+        with self._failing(plan):
+            self.work(stream, Mode.FULL if full else Mode.INCREMENTAL, killed_at)
+
+    def push(self, plan: Plan = (), killed_at: int | None = None) -> None:
+        with self._failing(plan):
+            self.work(PUSH, Mode.PUSH, killed_at)
+
+    @contextmanager
+    def _failing(self, plan: Plan) -> Iterator[None]:
+        """People meet no faults: what they do is what is to be kept."""
+        if not plan:
+            yield
+            return
+        self.portal.faults(*plan)
+        yield
+        self.portal.faults()
 
     def work(self, stream: str, mode: Mode, killed_at: int | None) -> RunStatus | None:
         """One slice of a run, by a worker that dies at a point, or not; None when it died."""
@@ -109,28 +164,52 @@ class WorldInProcess(World):
             return status
         return None
 
-    def hear(self, stream: Stream, number: int, killed_at: int | None) -> None:
-        """A webhook arrives, perhaps late or for the second time: a hint that a record changed. One
-        that meets a run of its stream comes again later, or is lost with the pull that follows."""
-        ids = sorted({*self.mirrored.rows(stream), *self.mirrored.truth(stream)})
-        if not ids:
+    def hear(self, number: int, times: int, *, plan: Plan, killed_at: int | None) -> None:
+        """One of the webhooks that the portal ever sent arrives: out of turn, late, once more."""
+        if not self.post.sent:
             return
-        with self._worker(killed_at) as (mirrored, connector):
-            if active_runs(mirrored.database):
-                return
-            lease = mirrored.take_if_free(mirrored.queue(stream, Mode.INCREMENTAL, hook=True))
-            assert lease is not None
-            some = [ids[number % len(ids)]]
-            try:
-                read_again(
-                    mirrored.database, connector, mirrored.feed(stream), lease, some, mirrored.now
-                )
-            except ConnectorError:
+        body = self.post.sent[number % len(self.post.sent)].body
+        with self._failing(plan), self._worker(killed_at) as (mirrored, connector):
+            for hint in (hint for _ in range(times) for hint in connector.verify_hook({}, body)):
                 with mirrored.database.writing() as session:
-                    runs.finish(session, lease, RunStatus.FAILED, mirrored.now(), seconds=0.0)
-                return
-            if stream is Stream.TASKS:
-                self._reconcile(mirrored.database)
+                    hooks.store_hint(session, self.connection_id, hint, mirrored.now())
+            self.met["webhooks"] += times
+            with mirrored.database.reading() as session:
+                stored = hooks.stored_hints(session)
+            for event in stored:
+                self._apply(mirrored, connector, event)
+
+    def refuse_a_forged_webhook(self, number: int) -> None:
+        """What somebody sends who does not know the portal's token."""
+        if not self.post.sent:
+            return
+        body = self.post.sent[number % len(self.post.sent)].body
+        token = settings(self.portal.options, NOWHERE)["application_token"].encode()
+        assert token in body
+        with self._worker(None) as (_, connector), pytest.raises(AuthFailed):
+            connector.verify_hook({}, body.replace(token, b"guessed"))
+        self.met["forged webhooks"] += 1
+
+    def _apply(self, mirrored: Mirrored, connector: Bitrix24, event: HookEvent) -> None:
+        """While a run of its stream is under way the event stays stored."""
+        feed = mirrored.feed(Stream(event.stream))
+        if event.stream in (run.stream for run in active_runs(mirrored.database)):
+            return
+        lease = mirrored.take_if_free(mirrored.queue(feed.stream, Mode.INCREMENTAL, hook=True))
+        assert lease is not None
+        assert event.id is not None
+        try:
+            read_again(mirrored.database, connector, feed, lease, event.record_ids, mirrored.now)
+        except ConnectorError as error:
+            with mirrored.database.writing() as session:
+                runs.finish(session, lease, RunStatus.FAILED, mirrored.now(), seconds=0.0)
+                if not isinstance(error, TryLater):
+                    hooks.note_failed(session, event.id, event.deliveries, mirrored.now())
+            return
+        with mirrored.database.writing() as session:
+            hooks.note_applied(session, event.id, event.deliveries, mirrored.now())
+        if feed.stream is Stream.TASKS:
+            self._reconcile(mirrored.database)
 
     @contextmanager
     def _worker(self, killed_at: int | None) -> Iterator[tuple[Mirrored, Bitrix24]]:
@@ -144,7 +223,7 @@ class WorldInProcess(World):
         try:
             yield mirrored, connector
         except Killed:
-            self.kills += 1
+            self.met["kills"] += 1
         finally:
             connector.close()
             plain.close()
@@ -155,8 +234,7 @@ class WorldInProcess(World):
             reconcile_tasks(session, self.connection_id, self.sides.meaning, now)
 
     def settle(self) -> None:
-        """Faults stop; workers go on until nothing is left to do."""
-        self.portal.faults()
+        """Workers go on until nothing is left to do."""
         self._finish(Stream.DEALS, Mode.FULL)
         for _ in range(MOST_ROUNDS):
             self._finish(PUSH, Mode.PUSH)

@@ -1,4 +1,4 @@
-"""The planted faults still fit the code: `make lab` plays them."""
+"""The planted faults still fit the code: `make faults` plays them."""
 
 import subprocess
 from pathlib import Path

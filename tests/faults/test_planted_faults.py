@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow]
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 PATCHES = sorted((Path(__file__).parent / "patches").glob("*.patch"))
 HEADER = "# turns red: "

@@ -19,7 +19,7 @@ from tests.faults.pull_case import (
 from tests.faults.walk import walk
 from tests.portal import Mirrored, new_database, store_connection
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow]
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

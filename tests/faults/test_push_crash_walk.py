@@ -15,7 +15,7 @@ from tests.faults.push_case import V2, V3, assert_delivered_once, queue_push
 from tests.faults.walk import walk
 from tests.portal import ENDED, Mirrored, new_database, store_connection
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow]
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 
 def look_up_in_vain(mirrored: Mirrored, run_id: int) -> None:

@@ -26,7 +26,7 @@ from tests.faults.pull_case import (
 from tests.faults.push_case import V2, V3, assert_delivered_once, queue_push
 from tests.portal import WORKER, Mirrored, new_database, store_connection
 
-pytestmark = pytest.mark.lab
+pytestmark = pytest.mark.faults
 
 MOST_SECONDS = 60
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlmodel import col, select
 
 from connectors.models import ActionStatus
-from sync.merge import Contract, TaskField, differ
+from sync.merge import DEFAULTS, Contract, TaskField, differ
 from sync.reconcile_tasks import Now, reconcile_tasks
 from sync.store import agreements, outbox, retros
 from sync.store.database import Database
@@ -75,9 +75,11 @@ class TwoSides:
         return next(iter(self.people))
 
     def agree(self, contracts: Mapping[TaskField, Contract]) -> None:
-        """Whose change of a field stands."""
+        """Whose change of a field stands, where it is not as it is from the start."""
         with self.database.writing() as session:
             for name, contract in contracts.items():
+                if contract is DEFAULTS[name]:
+                    continue
                 agreements.set_contract(session, self.connection_id, name, contract)
 
     def begin(self) -> None:

@@ -158,6 +158,23 @@ def test_what_was_read_before_our_write_takes_nothing_back(database: Database, t
     assert (planned(database), conflicts(database)) == ([], [])
 
 
+@pytest.mark.promise("G6")
+def test_what_somebody_changes_in_the_second_of_our_write_is_theirs(
+    database: Database, tasks: Feed
+) -> None:
+    """Two writes of ours and an edit of theirs, all within one second of the tool's clock."""
+    edited(database, title="Bouton vert")
+    wrote(database, tasks, CLOSED, title="Bouton vert")
+    edited(database, title="Bouton bleu")
+    wrote(database, tasks, CLOSED, title="Bouton bleu")
+    for ours in ("Nouveau gabarit", "Bouton vert", "Bouton bleu"):
+        read = RemoteTask(id="51", title=ours, status=TaskStatus.OPEN, updated_at=CLOSED)
+        assert pulled(database, tasks, read) == []
+    theirs = RemoteTask(id="51", title="Bouton rouge", status=TaskStatus.OPEN, updated_at=CLOSED)
+    (taken,) = pulled(database, tasks, theirs)
+    assert (taken.old, taken.new) == ("Bouton bleu", "Bouton rouge")
+
+
 @pytest.mark.promise("G7")
 def test_a_write_under_way_that_is_read_back_is_no_change_of_theirs(
     database: Database, tasks: Feed

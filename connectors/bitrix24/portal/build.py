@@ -32,13 +32,14 @@ from connectors.bitrix24.portal.shapes import contact_shapes, deal_shapes, lead_
 from connectors.bitrix24.portal.state import Portal
 from connectors.bitrix24.portal.zone import PortalZone
 from connectors.sandbox.clock import Clock
+from connectors.sandbox.delivery import Courier
 
 OFFSET = re.compile(r"([+-])(\d\d):(\d\d)")
 
 
-def build_portal(options: SandboxOptions, clock: Clock) -> Portal:
+def build_portal(options: SandboxOptions, clock: Clock, courier: Courier) -> Portal:
     zone = PortalZone(_zone(options.zone), options.moments)
-    events = Events(options, clock, zone, application_token(options))
+    events = Events(options, clock, zone, application_token(options), courier)
     if options.data is None:
         return _seeded_portal(options, clock, zone, events)
     return _given_portal(options, options.data, clock, zone, events)

@@ -26,7 +26,7 @@ class Events:
     clock: Clock
     zone: PortalZone
     application_token: str
-    courier: Courier = field(default_factory=Courier)
+    courier: Courier
     url: str | None = None
     wanted: frozenset[str] = frozenset()
     copies: int = 1

@@ -19,7 +19,7 @@ def test_a_fault_is_planted_for_every_row() -> None:
     assert every_row().keys() - {row_of(patch) for patch in PATCHES} == set()
 
 
-@pytest.mark.lab
+@pytest.mark.faults
 @pytest.mark.parametrize("patch", PATCHES, ids=lambda patch: patch.stem)
 def test_a_planted_fault_turns_its_row_red(patch: Path, tmp_path: Path) -> None:
     case = planted(patch, tmp_path / "tree")

@@ -11,6 +11,7 @@ from connectors.bitrix24.portal.backstage import Backstage
 from connectors.bitrix24.portal.build import build_portal
 from connectors.bitrix24.portal.options import SandboxOptions
 from connectors.sandbox.clock import Clock
+from connectors.sandbox.delivery import Courier
 from tests.workers.demo.conftest import STORY, Made
 from workers.demo.later import later_events
 
@@ -31,7 +32,7 @@ STEPS = [
 @pytest.fixture
 def sandbox() -> Backstage:
     options = SandboxOptions(data=STORY.portal, start_at=NOW, frozen=True)
-    return Backstage(build_portal(options, Clock(NOW, running=False)))
+    return Backstage(build_portal(options, Clock(NOW, running=False), Courier()))
 
 
 def truth(sandbox: Backstage, stream: str) -> list[dict[str, Any]]:

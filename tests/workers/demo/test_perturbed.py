@@ -18,7 +18,7 @@ def wilson(clicks: Clicks) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize(
-    "seed", [5, pytest.param(8, marks=pytest.mark.lab), pytest.param(13, marks=pytest.mark.soak)]
+    "seed", [5, pytest.param(8, marks=pytest.mark.faults), pytest.param(13, marks=pytest.mark.soak)]
 )
 def test_a_perturbed_demo_reports_what_its_generator_holds(seed: int, tmp_path: Path) -> None:
     counts = perturbed(story_counts(), seed)
