@@ -26,6 +26,7 @@ from connectors.port import Connector, Page, Partition, Window, read
 from connectors.turns import side_by_side
 from sync import health
 from sync.certificate import certify
+from sync.gathering import ENOUGH, gathered
 from sync.heartbeat import heartbeat
 from sync.store import cursors, freshness, mirror, runs
 from sync.store.database import Database, again_after_conflict
@@ -50,7 +51,8 @@ class Cancelled(Exception):
 
 @dataclass(frozen=True)
 class Pull:
-    """What a pull needs: the run's lease, and the effects. `now` is machine time."""
+    """What a pull needs: the run's lease, and the effects. `now` is machine time, `enough` how many
+    records of small pages are committed together."""
 
     database: Database
     connector: Connector[Any]
@@ -58,6 +60,7 @@ class Pull:
     lease: Lease
     now: Callable[[], datetime]
     slice: timedelta = SLICE
+    enough: int = ENOUGH
     on_page: Callable[[int], None] = lambda _read: None
 
 
@@ -212,7 +215,7 @@ def _pages(
 
     Built-in iterators, since a generator would keep its last page in memory while it waits.
     """
-    pages = read(pull.connector, pull.feed.stream, window, share)
+    pages = gathered(read(pull.connector, pull.feed.stream, window, share), pull.enough)
     return chain(zip(repeat(share), pages), ((share, None),))
 
 

@@ -133,6 +133,8 @@ class Mirror(ABC):
             push = Push(self.database, connector, ours, lease, self.clock.now, **options)
             return run_push(push)
         feed = self.feed(Stream(stream))
+        # Few records stand for many here: each page is a commit, as with a tool of large ones.
+        options = {"enough": 1, **options}
         return run_pull(Pull(self.database, connector, feed, lease, self.clock.now, **options))
 
     def finish(self, run_id: int) -> Run:
