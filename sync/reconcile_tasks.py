@@ -74,10 +74,12 @@ def reconcile_tasks(
         agreements.contracts(session, connection_id),
         now,
     )
+    # Locks them: what is read before may be another merge's to change.
+    all_tied = agreements.tied_tasks(session, connection_id, key)
     conflicts = agreements.open_conflicts(session, connection_id)
     unsent = agreements.unsent_changes(session, connection_id)
     taken = []
-    for tied in agreements.tied_tasks(session, connection_id, key):
+    for tied in all_tied:
         name = tied[0].key
         taken += reconciler.one(tied, conflicts.get(name, {}), unsent.get(name, []))
     return taken

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from connectors.errors import NotFound, NotPermitted, Rejected
+from connectors.figures import plain
 from connectors.hubspot.keys import from_html
 from connectors.hubspot.reading import END, ids_of, in_order, moved
 from connectors.hubspot.rows import Values
@@ -34,7 +35,6 @@ COPIED = (
 )
 OURS = uuid.UUID("6a0c8f0e-6f0b-4c2b-9a53-6f1f4f7f2a10")
 LAST_INSTANT = time(23, 59, 59, 999000)
-DIGITS = 6
 
 
 class Goal(Struct, frozen=True):
@@ -92,7 +92,7 @@ class Targets:
             path = self._hub.objects(GOALS, remote_id.removeprefix(GOAL))
             held = self._hub.api.get(path, {"properties": [AMOUNT]}).decode(Goal).properties
             amount = held.get(AMOUNT)
-            same = bool(amount) and Decimal(amount or "0") == Decimal(_number(target.target))
+            same = bool(amount) and Decimal(amount or "0") == Decimal(plain(target.target))
         else:
             number = remote_id.removeprefix(TASK)
             body = self._tasks.values(number, ["hs_task_body"]).get("hs_task_body")
@@ -113,11 +113,12 @@ class Targets:
 
     def _words(self, target: KpiTarget) -> Mapping[str, Any]:
         lines = [*_planned(target), f"Decision: {target.decision}"]
-        lines += [f"Actual: {_number(target.actual)}"] if target.actual is not None else []
+        lines += [f"Actual: {plain(target.actual)}"] if target.actual is not None else []
         lines += [f"Outcome: {target.outcome}"] if target.outcome is not None else []
         return {
             "hs_task_subject": f"KPI target: {target.title}",
             "hs_task_body": self._tasks.body("\n".join(lines), _key(target.key)),
+            **self._tasks.key_field(_key(target.key)),
         }
 
     def _create_goal(self, target: KpiTarget, template: Values) -> str:
@@ -128,7 +129,7 @@ class Targets:
             **{name: value for name in COPIED if (value := template.get(name))},
             **owner,
             "hs_goal_name": target.title,
-            AMOUNT: _number(target.target),
+            AMOUNT: plain(target.target),
             START: moment_text(_at(target.starts_on, time())),
             END_AT: moment_text(_at(target.recheck_on - timedelta(days=1), LAST_INSTANT)),
             FAMILY: family,
@@ -159,17 +160,12 @@ class Targets:
 
 def _planned(target: KpiTarget) -> Sequence[str]:
     segment = f" ({target.segment})" if target.segment else ""
-    baseline = "not known" if target.baseline is None else _number(target.baseline)
+    baseline = "not known" if target.baseline is None else plain(target.baseline)
     return [
         f"KPI: {target.kpi}{segment}, {target.unit}",
         f"Baseline: {baseline}",
-        f"Target: {_number(target.target)}",
+        f"Target: {plain(target.target)}",
     ]
-
-
-def _number(value: float) -> str:
-    """Without an exponent, and without digits that nobody planned."""
-    return f"{Decimal(str(round(value, DIGITS))).normalize():f}"
 
 
 def _key(key: str) -> str:

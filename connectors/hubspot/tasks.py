@@ -132,7 +132,15 @@ class Tasks:
         return self._by_field(key) or self._by_searched_line(key)
 
     def update(self, remote_id: str, task: Task, only: Collection[str] | None = None) -> None:
-        self.write(remote_id, self._fields(task, only))
+        fields = self._fields(task, only)
+        if "hs_task_body" in fields:
+            fields |= self.key_field(task.key)
+        self.write(remote_id, fields)
+
+    def key_field(self, key: str) -> dict[str, str]:
+        """Of a task whose words are written anew: one that was made before there was the field has
+        its key among them, and would lose it."""
+        return {FIELD: key} if self.keys.prepared else {}
 
     def write(self, remote_id: str, fields: Mapping[str, Any]) -> None:
         self._hub.api.patch(self._hub.objects(TASKS, remote_id), {"properties": fields})

@@ -12,8 +12,9 @@ from typing import Any
 from msgspec import Struct
 
 from connectors.errors import Rejected
+from connectors.figures import plain
 from connectors.models import KpiTarget
-from connectors.pipedrive.notes import TARGET, key_in, to_note
+from connectors.pipedrive.notes import TARGET, from_note, key_in, to_note
 from connectors.pipedrive.tasks import GET, WRITE, Made, recent
 from connectors.pipedrive.wire import Company
 
@@ -96,7 +97,7 @@ class Targets:
                 return
         else:
             note = self._company.get(f"v2/activities/{int(remote_id)}", Noted, GET).note or ""
-            if _line(target) in note:
+            if _line(target) in (from_note(note) or "").splitlines():
                 return
         raise Rejected(
             f"The KPI target {remote_id} in Pipedrive does not hold the planned value.",
@@ -155,7 +156,7 @@ def _interval(target: KpiTarget) -> str:
 
 
 def _line(target: KpiTarget) -> str:
-    return f"Target: {target.target:g} {target.unit}"
+    return f"Target: {plain(target.target)} {target.unit}"
 
 
 def _note(target: KpiTarget) -> str:
@@ -163,8 +164,8 @@ def _note(target: KpiTarget) -> str:
         "KPI": target.kpi,
         "Segment": target.segment,
         "Decision": target.decision,
-        "Baseline": None if target.baseline is None else f"{target.baseline:g} {target.unit}",
-        "Actual": None if target.actual is None else f"{target.actual:g} {target.unit}",
+        "Baseline": None if target.baseline is None else f"{plain(target.baseline)} {target.unit}",
+        "Actual": None if target.actual is None else f"{plain(target.actual)} {target.unit}",
         "Outcome": target.outcome,
     }
     lines = [f"{name}: {value}" for name, value in shown.items() if value is not None]

@@ -11,6 +11,7 @@ from connectors.salesforce.wire import quoted
 
 MARK = re.compile(r"^(.*?) ?\[rr:([^\]]+)\]$", flags=re.DOTALL)
 MARKED = "%[rr:%]"
+ANY_SIGN = re.compile(r"[%_\\]")
 LONGEST_SUBJECT = 255
 
 
@@ -35,7 +36,7 @@ class Keys:
         """Of the tasks with this key, or with any."""
         if self.field is not None:
             return f"{self.field} = {quoted(key)}" if key is not None else f"{self.field} != null"
-        return f"Subject LIKE {quoted(MARKED if key is None else f'%{_escaped(_mark(key))}')}"
+        return f"Subject LIKE {quoted(MARKED if key is None else _ending(_mark(key)))}"
 
     def subject(self, title: str, key: str) -> str:
         """A mark must be whole to be found: a long title is cut, not it."""
@@ -56,6 +57,7 @@ def _mark(key: str) -> str:
     return f"[rr:{key}]"
 
 
-def _escaped(text: str) -> str:
-    """In a pattern these two stand for anything."""
-    return text.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
+def _ending(mark: str) -> str:
+    """A pattern of any subject with this mark, and of few others: signs of patterns stand for any
+    one character, themselves among them. Whoever reads the rows compares the keys."""
+    return f"%{re.sub(ANY_SIGN, '_', mark)}"

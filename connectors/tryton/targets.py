@@ -5,16 +5,15 @@ A target is a task that is due on the day of the re-check: people see it, with i
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, time
-from decimal import Decimal
 
 from connectors.errors import Rejected
+from connectors.figures import plain
 from connectors.models import KpiTarget
 from connectors.tryton.mapping import marked, parted
 from connectors.tryton.tasks import Tasks
 
 MARK = "[retro-roi-target:"
 EVENING = time(17, 0)
-DIGITS = 6
 
 
 class Targets:
@@ -48,21 +47,16 @@ class Targets:
 
 def _text(target: KpiTarget) -> str:
     lines = [*_planned(target), f"Decision: {target.decision}"]
-    lines += [f"Actual: {_number(target.actual)}"] if target.actual is not None else []
+    lines += [f"Actual: {plain(target.actual)}"] if target.actual is not None else []
     lines += [f"Outcome: {target.outcome}"] if target.outcome is not None else []
     return "\n".join(lines)
 
 
 def _planned(target: KpiTarget) -> Sequence[str]:
     segment = f" ({target.segment})" if target.segment else ""
-    baseline = "not known" if target.baseline is None else _number(target.baseline)
+    baseline = "not known" if target.baseline is None else plain(target.baseline)
     return [
         f"KPI: {target.kpi}{segment}, {target.unit}",
         f"Baseline: {baseline}",
-        f"Target: {_number(target.target)}",
+        f"Target: {plain(target.target)}",
     ]
-
-
-def _number(value: float) -> str:
-    """Without an exponent, and without digits that nobody planned."""
-    return f"{Decimal(str(round(value, DIGITS))).normalize():f}"

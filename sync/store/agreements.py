@@ -208,13 +208,17 @@ def last_settled(session: Session, action_key: str, name: str) -> datetime | Non
 
 
 def unsent_changes(session: Session, connection_id: int) -> dict[str, list[Outbox]]:
-    """Writes that change tasks and have still to end, by the key of their action."""
+    """Writes that change tasks and have still to end, by the key of their action. Locked, so that
+    none of them is claimed before what is decided of it here."""
     rows = session.exec(
-        select(Outbox).where(
+        select(Outbox)
+        .where(
             Outbox.connection_id == connection_id,
             col(Outbox.operation).in_(CHANGES),
             col(Outbox.state).in_((OutboxState.PLANNED, OutboxState.SENDING)),
         )
+        .order_by(col(Outbox.sequence))
+        .with_for_update()
     ).all()
     found: dict[str, list[Outbox]] = defaultdict(list)
     for row in rows:

@@ -7,7 +7,7 @@ from itertools import count, islice
 import pytest
 
 from connectors.errors import Unavailable
-from connectors.models import Lead, Record
+from connectors.models import Record, RemoteTask, TaskStatus
 from connectors.port import Page
 from sync.gathering import LONGEST, MOST_PAGES, gathered
 
@@ -15,7 +15,8 @@ ASKED = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 
 def page(number: int, records: int = 10) -> Page[Record]:
-    some = [Lead(id=f"{number}-{each}", title="Demande") for each in range(records)]
+    ids = (f"{number}-{each}" for each in range(records))
+    some = [RemoteTask(id=id_, title="Gabarit", status=TaskStatus.OPEN) for id_ in ids]
     return Page(some, position=str(number), remote_now=ASKED + timedelta(seconds=number))
 
 

@@ -132,6 +132,10 @@ def test_a_task_from_before_the_field_is_found_by_its_line() -> None:
         found = everything(connector, Stream.TASKS)
         assert {one.id for one in found} == {made, newer}
         assert "tasks.list" not in own.methods()
+        # Its words are written anew without the line, so the key moves to the field.
+        connector.update_task(made, task(description="Autre texte"), ["description"])
+        assert connector.find_task(task().key) == [made]
+        assert {one.id for one in everything(own.connector(), Stream.TASKS)} == {made, newer}
 
 
 def test_a_twin_is_refused_by_the_field_and_taken_for_the_first(own: Sandbox) -> None:

@@ -65,6 +65,14 @@ def test_any_other_target_becomes_an_activity(own: Sandbox) -> None:
     connector.check_target(made, target())
     with pytest.raises(Rejected, match="planned value"):
         connector.check_target(made, target(target=0.04))
+
+
+def test_a_large_target_keeps_its_digits_and_its_unit_its_signs(own: Sandbox) -> None:
+    connector, wanted = own.connector(), target(target=1_500_250.5, unit="R&D hours")
+    made = connector.create_target(wanted)
+    connector.check_target(made, wanted)
+    with pytest.raises(Rejected):
+        connector.check_target(made, target(target=1_500_254.9, unit="R&D hours"))
     connector.update_target(made, target(actual=0.031, outcome="met"))
     shown = own.call("GET", f"v2/activities/{made}").json()["data"]
     assert (shown["subject"], shown["due_date"]) == ("KPI target: Click rate", "2027-01-31")

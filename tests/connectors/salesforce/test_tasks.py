@@ -69,6 +69,13 @@ def test_a_create_by_a_unique_key_makes_one_task_however_often_it_is_sent(own: S
     assert list(own.truth("tasks")) == [made]
 
 
+def test_keys_that_a_pattern_takes_for_one_are_told_apart(org_with_key: Sandbox) -> None:
+    connector = org_with_key.connector()
+    keys = ("D-1:designer-p_des", "D-1:designer-pxdes", "D-1:50 %", "D-1:50 x", r"D-1:a\b")
+    made = {key: connector.create_task(task(key=key)) for key in keys}
+    assert {key: connector.find_task(key) for key in keys} == {k: [v] for k, v in made.items()}
+
+
 @pytest.mark.parametrize("where", ["external", "plain", "none"])
 def test_a_lost_create_without_a_unique_key_is_looked_up(where: str) -> None:
     with sandbox(records=4, key_field=where) as own:
