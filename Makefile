@@ -1,4 +1,4 @@
-# The four commands of the README. Set-up makes .venv once and again when its pins change.
+# The commands of the README. Set-up makes .venv once and again when its pins change.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

@@ -226,7 +226,7 @@ def test_every_marker_is_declared_and_used(pytestconfig: pytest.Config) -> None:
     used = used_markers()
     assert set(used) <= declared
     assert set(OURS) <= set(used)
-    assert set(used) - set(OURS) <= {*BUILT_IN, "kills", "lab", "real", "slow", "soak"}
+    assert set(used) - set(OURS) <= {*BUILT_IN, "faults", "lab", "real", "slow", "soak"}
 
 
 def test_markers_name_promises_requirements_and_quirks_that_exist() -> None:
