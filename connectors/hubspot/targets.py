@@ -109,7 +109,8 @@ class Targets:
         if remote_id.startswith(GOAL):
             return
         ended = {} if target.outcome is None else {STATUS: DONE}
-        self._tasks.write(remote_id.removeprefix(TASK), {**self._words(target), **ended})
+        words = {**self._words(target), **self._tasks.key_field(_key(target.key))}
+        self._tasks.write(remote_id.removeprefix(TASK), {**words, **ended})
 
     def _words(self, target: KpiTarget) -> Mapping[str, Any]:
         lines = [*_planned(target), f"Decision: {target.decision}"]
@@ -118,7 +119,6 @@ class Targets:
         return {
             "hs_task_subject": f"KPI target: {target.title}",
             "hs_task_body": self._tasks.body("\n".join(lines), _key(target.key)),
-            **self._tasks.key_field(_key(target.key)),
         }
 
     def _create_goal(self, target: KpiTarget, template: Values) -> str:

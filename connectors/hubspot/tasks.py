@@ -110,15 +110,14 @@ class Tasks:
         return self.make(task.key, self._fields(task), links)
 
     def make(self, key: str, fields: Mapping[str, Any], links: Sequence[Any] = ()) -> str:
-        stamp = {FIELD: key} if self.keys.prepared else {}
-        new = {"hs_task_type": "TODO", STATUS: OPEN, **fields, **stamp}
+        new = {"hs_task_type": "TODO", STATUS: OPEN, **fields, **self.key_field(key)}
         try:
             answer = self._hub.api.post(
                 self._hub.objects(TASKS), {"properties": new, "associations": list(links)}
             )
         except Rejected:
             # Its twin is refused: then the task is there already.
-            found = self._by_field(key) if stamp else []
+            found = self._by_field(key) if self.keys.prepared else []
             if len(found) == 1:
                 return found[0]
             raise
@@ -138,8 +137,8 @@ class Tasks:
         self.write(remote_id, fields)
 
     def key_field(self, key: str) -> dict[str, str]:
-        """Of a task whose words are written anew: one that was made before there was the field has
-        its key among them, and would lose it."""
+        """Written with the words of a task, a new one's or an older one's: one that was made before
+        there was the field has its key among them, and would lose it."""
         return {FIELD: key} if self.keys.prepared else {}
 
     def write(self, remote_id: str, fields: Mapping[str, Any]) -> None:

@@ -40,6 +40,8 @@ WORLDS = 10
 EDITS = 4
 QUIET_WITHIN = 90.0
 MOST_ROUNDS = 10
+# Where no horse is at work it is a worker; of so many some are.
+ENOUGH = 10
 ONE_LOOK = 0.2
 # Not 429: without a moment of its own it lets everybody rest for a minute.
 FAULTS = ("503", "html", "cut", "timeout_after", "timeout_before")
@@ -186,6 +188,7 @@ def test_whatever_is_killed_both_sides_agree_in_the_end(
         running.start()
         running.await_workers()
         parts = victims(choose)
+        wanted = {part for part in parts if part is not Part.HORSE or parts.count(part) >= ENOUGH}
         while parts:
             some, parts, steps = parts[:WORLDS], parts[WORLDS:], list[str]()
             try:
@@ -199,8 +202,6 @@ def test_whatever_is_killed_both_sides_agree_in_the_end(
                 error.add_note("\n".join([f"seed {SEED}", *steps]))
                 raise
             kills["schedules with SIGKILL"] += len(some)
-    # Where no horse was at work it was a worker.
-    wanted = {f"kill {part}" for part in victims(random.Random(SEED))} - {"kill horse"}
-    assert wanted <= set(+kills), kills
+    assert {f"kill {part}" for part in wanted} <= set(+kills), kills
     for name, count in (+kills).items():
         record_property(name, count)
