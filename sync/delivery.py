@@ -26,7 +26,7 @@ from sync.store.outbox import Claimed, Intention
 from sync.store.runs import Lease, Progress
 from sync.tables.outbox import Link, LinkKind, Operation
 from sync.task_values import COLUMNS, in_columns, written_by
-from sync.updating import Look, Overtaken, look
+from sync.updating import Look, Overtaken, bring_together, look
 
 UPDATES = (*CHANGES, Operation.UPDATE_TARGET)
 
@@ -121,10 +121,11 @@ class Delivery:
                     f"The {error} of this task was changed in the tool since it was read.",
                     next_step="Pull the tasks, look at both sides, then retry this write.",
                 ) from error
-            # The pull that reads the other change brings both together, and intends what is left.
             with self._database.writing() as session:
-                runs.advance(session, self._lease, Progress(read=1), self._now())
+                now, lease = self._now(), self._lease
+                runs.advance(session, lease, Progress(read=1), now)
                 take_back(session, self._write.key)
+                bring_together(session, self._connector, self._write, error.task, lease.run_id, now)
             return
         if self._write.operation is Operation.CREATE_TASK and isinstance(
             self._connector, StampsTasks

@@ -16,8 +16,10 @@ COMPARED = (*WRITTEN, "status")
 
 
 def written(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a write's payload that the record then shows."""
-    return {name: payload[name] for name in WRITTEN if name in payload}
+    """The part of a write's payload that the record then shows: an update may be of some fields
+    (`only`)."""
+    only = payload.get("only", WRITTEN)
+    return {name: payload[name] for name in WRITTEN if name in payload and name in only}
 
 
 def read(connector: Connector[Any], remote_id: str) -> dict[str, Any] | None:

@@ -25,6 +25,7 @@ from sync.tables.runs import PUSH, Mode, RunStatus, Trigger
 
 NOBODY = Worker("dry run", 0)
 WHOLE = timedelta(days=1)
+NOT_SENT = "not_sent"
 TARGETS = (Operation.CREATE_TARGET, Operation.UPDATE_TARGET)
 
 
@@ -88,8 +89,8 @@ def _rehearsed(
 ) -> DryRun:
     with scratch.writing() as session:
         outbox.intend(session, intentions, now())
-        waiting = [row for row in outbox.outbox_rows(session) if row.state in PENDING]
-        keys = [row.key for row in waiting]
+        known = outbox.outbox_rows(session)
+        waiting = [row for row in known if row.state in PENDING]
         bases = {row.key: _base(session, row) for row in waiting}
         run = runs.queue_run(
             session, connection_id, PUSH, mode=Mode.PUSH, trigger=Trigger.MANUAL, at=now()
@@ -100,14 +101,35 @@ def _rehearsed(
     run_push(Push(scratch, connector, connection_id, lease, now, slice=WHOLE))
     with scratch.reading() as session:
         ended = runs.get_run(session, lease.run_id)
-        rows = [session.get_one(Outbox, key) for key in keys]
-    promises = [_promise(row, bases[row.key]) for row in rows]
+        after = {row.key: row for row in outbox.outbox_rows(session)}
+        # What a write that was overtaken leaves to do is planned by the push itself.
+        new = [after[key] for key in after.keys() - {row.key for row in known}]
+        bases |= {row.key: _base(session, row) for row in new}
+    promises = [
+        _promise(after[row.key], bases[row.key]) if row.key in after else _not_sent(row)
+        for row in waiting
+    ]
+    promises += [_promise(row, bases[row.key]) for row in new]
     return DryRun(ended.status, ended.error, promises, wire.calls, wire.stand_in.made)
 
 
 def _base(session: Session, row: Outbox) -> Mapping[str, Any]:
     kind = LinkKind.TARGET if row.operation in TARGETS else LinkKind.TASK
     return outbox.base(session, row.connection_id, kind, row.subject)
+
+
+def _not_sent(row: Outbox) -> Promise:
+    """Somebody changed the same field in the tool: the push shows both sides instead."""
+    return Promise(
+        key=row.key,
+        operation=row.operation.value,
+        subject=row.subject,
+        state=NOT_SENT,
+        remote_id=row.remote_id,
+        superseded_by=None,
+        changes=(),
+        error={"message": "It was changed in the tool as well, and is asked about instead."},
+    )
 
 
 def _promise(row: Outbox, base: Mapping[str, Any]) -> Promise:
@@ -136,7 +158,9 @@ def _sides(row: Outbox, base: Mapping[str, Any]) -> tuple[Mapping[str, Any], Map
     payload = row.payload
     match row.operation:
         case Operation.UPDATE_TASK:
-            return images.written(row.before or base), images.written(payload)
+            before, after = row.before or base, images.written(payload)
+            names = images.changed(after, before)
+            return {name: before.get(name) for name in names}, {name: after[name] for name in names}
         case Operation.UPDATE_TARGET:
             return base, payload
         case Operation.COMPLETE_TASK:

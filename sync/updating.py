@@ -5,16 +5,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlmodel import Session
+
 from connectors.capabilities import ReadsById
 from connectors.models import RemoteTask, Stream
 from connectors.port import Connector
 from sync.merge import TaskField, Values, differ
+from sync.reconcile_tasks import Now, reconcile_tasks
+from sync.store import runs
+from sync.store.intake import take_in
+from sync.store.mirror import Feed
+from sync.store.outbox import Intention
 from sync.tables.outbox import Link
 from sync.task_values import base_of, theirs_of
 
 
 class Overtaken(Exception):
-    """Somebody changed the same field in the tool since it was read."""
+    """Somebody changed the same field in the tool since it was read; `task` is as it is now."""
+
+    def __init__(self, field: TaskField, task: RemoteTask) -> None:
+        super().__init__(field)
+        self.task = task
 
 
 @dataclass(frozen=True)
@@ -47,6 +58,24 @@ def look(connector: Connector[Any], link: Link, wanted: Values) -> Look:
         if their is not None and not differ(name, their, value):
             continue
         if their is not None and known is not None and differ(name, their, known):
-            raise Overtaken(name)
+            raise Overtaken(name, tasks[0])
         missing.add(name)
     return Look(frozenset(missing), tasks[0])
+
+
+def bring_together(
+    session: Session,
+    connector: Connector[Any],
+    write: Intention,
+    task: RemoteTask,
+    run_id: int,
+    now: datetime,
+) -> None:
+    """Both sides of a task whose write was overtaken; what is left to write is planned anew. A pull
+    of tasks that is under way does the same with what it reads."""
+    if runs.is_active(session, write.connection_id, Stream.TASKS):
+        return
+    feed = Feed(write.connection_id, Stream.TASKS)
+    take_in(session, feed, [task], (), run_id=run_id, at=now)
+    meaning = connector.config.task_statuses
+    reconcile_tasks(session, write.connection_id, meaning, Now(now, now), write.subject)

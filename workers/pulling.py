@@ -24,6 +24,15 @@ POLL_SECONDS = 0.5
 OnRun = Callable[[str, int | None], None]
 
 
+def offered_streams(kind: str, wanted: Sequence[Stream] = ()) -> tuple[Stream, ...]:
+    """Those of the tool, in reading order. Raises CannotRun when it does not have a wanted one."""
+    offered = readable_streams(tool(kind))
+    unknown = [stream.value for stream in wanted if stream not in offered]
+    if unknown:
+        raise CannotRun(f"{kind} has no {', '.join(unknown)}; it has: {', '.join(offered)}.")
+    return offered
+
+
 def pull_now(
     app: App,
     name: str,
@@ -44,10 +53,7 @@ def pull_now(
     """
     with app.database.reading() as session:
         row = connections.connection_named(session, name)
-    offered = readable_streams(tool(row.kind))
-    unknown = [stream.value for stream in streams if stream not in offered]
-    if unknown:
-        raise CannotRun(f"{row.kind} has no {', '.join(unknown)}; it has: {', '.join(offered)}.")
+    offered = offered_streams(row.kind, streams)
     mode = Mode.FULL if full else Mode.INCREMENTAL
     assert row.id is not None
     wanted = streams or offered

@@ -1,6 +1,7 @@
 """The sandboxes by kind: those that come with the service, one line each, and those that installed
 packages bring (see docs/new-connector.md)."""
 
+import errno
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -32,10 +33,11 @@ _MAKERS: Mapping[str, Make] = {
 
 @dataclass(frozen=True)
 class Served:
-    """`description` tells a client how to connect; `serve` returns when it is stopped."""
+    """`description` tells a client how to connect. `serve` calls what it is given once the port is
+    ours, and returns when it is stopped; it raises CannotRun when the port is somebody else's."""
 
     description: dict[str, Any]
-    serve: Callable[[], None]
+    serve: Callable[[Callable[[], None]], None]
 
 
 def sandbox(kind: str, knobs: Knobs, port: int = 0) -> Served:
@@ -43,7 +45,18 @@ def sandbox(kind: str, knobs: Knobs, port: int = 0) -> Served:
     make = _maker(kind)
     port = port or free_port()
     app, description = make(knobs, f"http://{HOST}:{port}")
-    return Served(description, lambda: serve(app, HOST, port))
+
+    def served(tell: Callable[[], None]) -> None:
+        try:
+            serve(app, HOST, port, announce=lambda _base: tell())
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise CannotRun(
+                f"Port {port} is taken; leave out --port, or name another one."
+            ) from error
+
+    return Served(description, served)
 
 
 def _maker(kind: str) -> Make:

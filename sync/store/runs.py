@@ -147,6 +147,11 @@ def _active(session: Session, connection_id: int, stream: str) -> Run | None:
     return session.exec(_ACTIVE, params={"connection": connection_id, "stream": stream}).first()
 
 
+def is_active(session: Session, connection_id: int, stream: str) -> bool:
+    """Whether a run of this stream is queued, waits or is at work."""
+    return _active(session, connection_id, stream) is not None
+
+
 def take_run(session: Session, run_id: int, worker: Worker, now: datetime) -> Lease | None:
     """Become the run's worker: one that is queued, waits no longer, or lost its worker.
 

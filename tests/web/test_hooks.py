@@ -174,6 +174,15 @@ def test_an_event_is_taken_while_the_doorbell_is_broken(app: App, tmp_path: Path
 
 
 @pytest.mark.usefixtures("portal")
+def test_a_name_that_a_database_cannot_take_is_not_looked_for(
+    client: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert client.post("/hooks/%00", data=task_update()).status_code == 404
+    assert client.get("/decisions/a%00b").status_code == 404
+    # A look for it would have told that there is no such connection.
+    assert not [record for record in caplog.records if record.name.startswith("web")]
+
+
 def test_an_unknown_connection_is_not_found_and_the_known_ones_are_not_told(
     app: App, client: httpx.Client
 ) -> None:

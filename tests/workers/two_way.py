@@ -17,6 +17,7 @@ from rules.words import DecisionStatus
 from sync.merge import Contract, TaskField
 from sync.store import agreements, connections, hooks, outbox, retros
 from sync.tables.agreements import Conflict
+from sync.tables.connections import Connection
 from sync.tables.outbox import LinkKind, Outbox
 from sync.tables.people import Person, PersonId
 from sync.tables.retros import Action, Decision
@@ -87,6 +88,10 @@ class TwoWay:
     def contract(self, name: TaskField, contract: Contract) -> None:
         with self.app.database.writing() as session:
             agreements.set_contract(session, self.connection_id, name, contract)
+
+    def connection(self) -> Connection:
+        with self.app.database.reading() as session:
+            return connections.connection_with(session, self.connection_id)
 
     def task_id(self, key: str = DESIGNER) -> str:
         with self.app.database.reading() as session:

@@ -6,6 +6,7 @@ import click
 
 from sync.rehearsal import Promise
 from sync.store import audit, by_hand, connections, outbox
+from sync.store.agreements import all_conflicts
 from sync.store.undone import states_of
 from sync.tables.connections import Connection
 from sync.tables.runs import RunStatus
@@ -46,14 +47,24 @@ def push_command(name: str | None, dry_run: bool, as_json: bool) -> Status:
             with app.database.writing() as session:
                 for _, row in waiting:
                     audit.note(session, this_hand(), "push", row.name)
+        with app.database.reading() as session:
+            known = {row.id for row in all_conflicts(session)}
         done = [push_now(app, connection_id) for connection_id, _ in waiting]
+        with app.database.reading() as session:
+            met = [row for row in all_conflicts(session) if row.id not in known]
     if as_json:
         output.document({"runs": [run_report(run) for run in done]})
     elif done:
         show_runs(output, done)
     else:
         output.text("Nothing to send.")
-    return status_of(done)
+    for conflict in met if not as_json else ():
+        output.text(
+            f"{conflict.action_key}: its {conflict.field} was changed in the tool as well; "
+            f"retro conflicts shows both sides."
+        )
+    ended = status_of(done)
+    return Status.WAITS_FOR_A_PERSON if met and ended is Status.DONE else ended
 
 
 def _show_dry_runs(app: App, output: Output, rows: Sequence[Connection]) -> Status:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from connectors.sandbox.faults import parse_fault
 from connectors.sandbox.knobs import Knobs
 from workers.cli.context import json_option
 from workers.errors import CannotRun
@@ -69,17 +70,20 @@ def sandbox_command(
         faults=_plan(faults),
     )
     served = sandbox(kind, knobs, port)
-    if as_json:
-        sys.stdout.write(json.dumps(served.description) + "\n")
-    else:
-        settings = served.description["settings"]
-        given = " ".join(f"--set {key}={value}" for key, value in settings.items())
-        sys.stdout.write(
-            f"A {kind} sandbox serves until Ctrl-C. In another terminal:\n"
-            f"  RETRO_ALLOW_PRIVATE_HOSTS=1 retro connect {kind} portal {given}\n"
-        )
-    sys.stdout.flush()
-    served.serve()
+
+    def tell() -> None:
+        if as_json:
+            sys.stdout.write(json.dumps(served.description) + "\n")
+        else:
+            settings = served.description["settings"]
+            given = " ".join(f"--set {key}={value}" for key, value in settings.items())
+            sys.stdout.write(
+                f"A sandbox of {kind} serves until Ctrl-C. In another terminal:\n"
+                f"  RETRO_ALLOW_PRIVATE_HOSTS=1 retro connect {kind} portal {given}\n"
+            )
+        sys.stdout.flush()
+
+    served.serve(tell)
 
 
 def _plan(file: Path | None) -> list[dict[str, object]]:
@@ -91,4 +95,9 @@ def _plan(file: Path | None) -> list[dict[str, object]]:
         raise CannotRun(f"{file} is no fault plan: {error}.") from error
     if not isinstance(plan, list):
         raise CannotRun(f"{file} is no fault plan: a list is expected.")
+    try:
+        for entry in plan:
+            parse_fault(entry)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise CannotRun(f"{file} is no fault plan: {error}.") from error
     return plan

@@ -11,8 +11,6 @@ from croniter import CroniterBadDateError, croniter
 from sqlmodel import Session
 
 from connectors.models import Stream
-from connectors.port import readable_streams
-from connectors.registry import tool
 from sync.store import audit, connections, schedules
 from sync.store.schedules import Timing
 from sync.tables.connections import Connection, Missed, Schedule
@@ -20,6 +18,7 @@ from sync.tables.runs import PUSH, Mode
 from workers.cli.context import json_option, opened
 from workers.cli.output import Output, Status
 from workers.hand import this_hand
+from workers.pulling import offered_streams
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 OFF = "off"
@@ -176,7 +175,9 @@ def _set(
     now: datetime,
     mode: Mode = Mode.INCREMENTAL,
 ) -> list[Schedule]:
-    streams = [stream] if stream else [each.value for each in readable_streams(tool(row.kind))]
+    wanted = [Stream(stream)] if stream and stream != PUSH else []
+    offered = offered_streams(row.kind, wanted)
+    streams = [stream] if stream else [each.value for each in offered]
     return [schedules.set_schedule(session, row.id, each, timing, now, mode) for each in streams]
 
 

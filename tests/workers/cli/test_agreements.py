@@ -24,7 +24,9 @@ def test_a_conflict_is_shown_side_by_side_and_settled(retro: Retro, sides: TwoWa
     assert changed.document["title"] == "Bouton vert"
     assert changed.document["due_at"] == "2026-12-18T17:00:00Z"
     sides.edit_there(TITLE="Bouton rouge", RESPONSIBLE_ID=9)
-    assert retro("push", "portal").status == 0
+    pushed = retro("push", "portal")
+    assert (pushed.status, "retro conflicts" in pushed.out) == (3, True)
+    assert f"{DESIGNER}: its title was changed in the tool as well" in " ".join(pushed.out.split())
     pulled = retro("pull", "portal", "--stream", "tasks")
     assert pulled.status == 3
     assert "retro conflicts" in pulled.out

@@ -162,6 +162,9 @@ def test_a_schedule_can_be_turned_off_and_on(retro: Retro, portal: Sandbox) -> N
     retro("schedule", "portal", "--stream", "deals", "--every", "5m")
     on = [each for each in retro("schedules", "--json").document if each["enabled"]]
     assert [each["stream"] for each in on] == ["deals"]
+    absent = retro("schedule", "portal", "--stream", "form_stats", "--every", "5m")
+    assert absent.status == 1
+    assert "bitrix24 has no form_stats; it has:" in " ".join(absent.err.split())
     wrong = retro("schedule", "portal", "--off", "--every", "5m")
     assert (wrong.status, "not both" in wrong.sentence) == (2, True)
     assert retro("schedule", "portal", "--stream", "leads", "--off").status == 0

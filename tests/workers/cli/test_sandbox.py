@@ -1,10 +1,15 @@
 """`retro sandbox` as a process of its own."""
 
 import json
+import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
+import pytest
+
+from tests.workers.cli.kit import Retro
 
 
 def test_the_process_prints_one_line_and_serves_until_it_is_stopped() -> None:
@@ -22,3 +27,30 @@ def test_the_process_prints_one_line_and_serves_until_it_is_stopped() -> None:
             assert len(truth.splitlines()) == 10
         finally:
             process.terminate()
+
+
+def test_a_port_that_is_taken_is_told_and_nothing_is_announced(retro: Retro) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        told = retro("sandbox", "bitrix24", "--records", "1", "--port", str(port))
+    assert (told.status, told.out) == (1, "")
+    assert f"Port {port} is taken; leave out --port" in told.err
+
+
+@pytest.mark.parametrize(
+    ("plan", "words"),
+    [
+        ('[{"do": "nope"}]', "unknown fault 'nope', known: "),
+        ('[{"do": "503", "when": 1}]', "unknown key"),
+        ('["503"]', "is no fault plan"),
+        ('{"do": "503"}', "a list is expected"),
+    ],
+)
+def test_a_fault_plan_that_says_nothing_known_is_refused(
+    retro: Retro, tmp_path: Path, plan: str, words: str
+) -> None:
+    file = tmp_path / "faults.json"
+    file.write_text(plan)
+    told = retro("sandbox", "bitrix24", "--faults", str(file))
+    assert told.status == 1
+    assert words in " ".join(told.err.split())
