@@ -6,7 +6,8 @@ answer was lost raises OutcomeUnknown, for the caller to look its key up.
 """
 
 import json as jsonlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -160,6 +161,7 @@ class ApiClient:
         self._limiter = wire.limiter(budget) if budget else None
         self._urgent = not wire.bulk
         self._name_refusal = name_refusal
+        self._before_write: Callable[[], None] = lambda: None
         self.moved_to: str | None = None
         self.sent = 0
         self._client = httpx.Client(
@@ -174,6 +176,16 @@ class ApiClient:
 
     def close(self) -> None:
         self._client.close()
+
+    @contextmanager
+    def announcing(self, before_write: Callable[[], None]) -> Iterator[None]:
+        """`before_write` is called right before each write goes out that must not be done twice,
+        when its budget has been waited for; what it raises keeps the write from going out."""
+        self._before_write = before_write
+        try:
+            yield
+        finally:
+            self._before_write = lambda: None
 
     def get(self, path: str, params: Mapping[str, Any] | None = None, *, cost: int = 1) -> Answer:
         """`cost` is what the call takes of the account's limit per day, here as in all others."""
@@ -270,6 +282,8 @@ class ApiClient:
         self.moved_to = str(self._client.base_url)
 
     def _exchange(self, request: httpx.Request, repeatable: bool) -> httpx.Response:
+        if not repeatable:
+            self._before_write()
         self.sent += 1
         try:
             return self._client.send(request)

@@ -136,8 +136,9 @@ class Connector(Generic[C]):
     """Base of every tool.
 
     `lag` is how long the tool takes to show a change in a listing; `overlap` how far back an
-    incremental read starts before the last watermark. `shaping` are the settings by which records
-    come out differently: when one changes, everything is read again.
+    incremental read starts before the last watermark. `longest_call` is how long the tool may be at
+    a call, from when it was sent: what it has not done by then it does not do. `shaping` are the
+    settings by which records come out differently: when one changes, everything is read again.
 
     A tool may quote anything in a refusal, also inside an answer that came as a success. So every
     error that leaves a public method, or the pages it gives, loses the secrets of the connection.
@@ -153,6 +154,7 @@ class Connector(Generic[C]):
     quirks: ClassVar[Sequence[str]] = ()
     lag: ClassVar[timedelta] = timedelta(0)
     overlap: ClassVar[timedelta] = timedelta(minutes=10)
+    longest_call: ClassVar[timedelta] = timedelta(minutes=2)
     shaping: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls, **given: Any) -> None:

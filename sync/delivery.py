@@ -38,6 +38,18 @@ class NotReady(ConnectorError):
     next_step = "Wait: it goes out as soon as the record is there."
 
 
+class UnderWay(ConnectorError):
+    """Nobody knows yet whether an earlier call made the record: the tool may be at it until
+    `until`."""
+
+    who = "nobody"
+    next_step = "Wait: it is looked up again as soon as that call must have ended."
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__("An earlier call to make this may still be under way in the tool.")
+        self.until = until
+
+
 @dataclass(frozen=True)
 class Failure:
     """Why a write was not delivered, and whether it may have taken effect all the same."""
@@ -77,7 +89,7 @@ def deliver(
 
 class Delivery:
     """`may_exist` is what is known of the write at any time: a look-up that found nothing makes it
-    false, a call whose outcome was not told makes it true."""
+    false, when no call is under way any more; a call whose outcome was not told makes it true."""
 
     def __init__(
         self,
@@ -94,6 +106,7 @@ class Delivery:
         self._write = claimed.intention
         self._remote_id = claimed.remote_id
         self._before = claimed.before
+        self._sent_at = claimed.sent_at
         self._now = now
         self._meter = meter
         self._written_over: datetime | None = None
@@ -226,19 +239,38 @@ class Delivery:
         if self._remote_id is not None:
             return self._remote_id
         if self.may_exist:
+            asked_at = self._now()
             found = find()
             if found is not None:
                 return found
-            with self._database.writing() as session:
-                # A look-up may take longer than the lease: who took over may be creating it now.
-                runs.advance(session, self._lease, Progress(), self._now())
+            self._wait_for_its_end(asked_at)
             self.may_exist = False
         try:
-            return create()
+            with self._connector.api.announcing(self._note_sent):
+                return create()
         except (OutcomeUnknown, BadResponse):
             # An answer that could not be read tells as little as one that was lost.
             self.may_exist = True
             raise
+
+    def _wait_for_its_end(self, asked_at: datetime) -> None:
+        """Raises UnderWay when what was not there at `asked_at` may still come."""
+        if self._sent_at is None:
+            return
+        # One that lies ahead was noted before the clock was set back.
+        sent_at = min(self._sent_at, asked_at)
+        if sent_at != self._sent_at:
+            self._note_sent(sent_at)
+        ended_by = sent_at + self._connector.longest_call
+        if asked_at < ended_by:
+            raise UnderWay(ended_by)
+
+    def _note_sent(self, at: datetime | None = None) -> None:
+        """Raises LeaseLost: who took over may be making the record now."""
+        now = self._now()
+        with self._database.writing() as session:
+            runs.advance(session, self._lease, Progress(), now)
+            outbox.note_sent(session, self._write.key, at or now)
 
     def _bound(self) -> Task:
         """The task as planned, tied to the remote ids of the targets it serves."""

@@ -23,7 +23,7 @@ from connectors.errors import (
 )
 from connectors.port import Connector
 from sync import health
-from sync.delivery import Failure, Meter, deliver
+from sync.delivery import Failure, Meter, UnderWay, deliver
 from sync.heartbeat import heartbeat
 from sync.stamping import stamp
 from sync.store import outbox, runs
@@ -40,7 +40,7 @@ FIRST_PAUSE = timedelta(seconds=5)
 
 @dataclass(frozen=True)
 class Push:
-    """What a push needs: the run's lease, and the effects. `now` is machine time."""
+    """What a push needs: the run's lease, and the effects. `now` is the database's time."""
 
     database: Database
     connector: Connector[Any]
@@ -155,6 +155,8 @@ def _put_off(push: Push, meter: Meter, claimed: Claimed, failure: Failure) -> da
     """Commit that it goes out later; returns when anything may be asked of the tool again."""
     error, now, waits = failure.error, push.now(), claimed.waits
     again = now + min(FIRST_PAUSE * 2 ** min(waits, 16), outbox.LONGEST_PAUSE)
+    if isinstance(error, UnderWay):
+        again = error.until
     # The whole connection waits for its budget or its key, and this write no longer than that.
     for_all = isinstance(error, RateLimited | ConnectionBroken)
     with push.database.writing() as session:
@@ -165,6 +167,7 @@ def _put_off(push: Push, meter: Meter, claimed: Claimed, failure: Failure) -> da
             not_before=None if for_all else again,
             attempts=claimed.attempts + isinstance(error, BadResponse),
             waits=waits if for_all else waits + 1,
+            at=now,
         )
         outbox.note_put_off(session, claimed.intention.key, why)
     return now + timedelta(seconds=error.retry_after) if isinstance(error, RateLimited) else again

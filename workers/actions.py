@@ -17,7 +17,6 @@ from sync.tables.retros import Action
 from sync.task_values import Meaning
 from workers import library
 from workers.app import App
-from workers.clock import machine_now
 from workers.errors import CannotRun, NotThere
 from workers.hand import this_hand
 
@@ -34,7 +33,7 @@ class Edit:
 
 
 def this_moment(app: App) -> Now:
-    return Now(app.clock.now(), machine_now())
+    return Now(app.clock.now(), app.database.now())
 
 
 def edit_action(app: App, key: str, edit: Edit) -> Action:

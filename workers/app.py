@@ -21,7 +21,7 @@ from sync.store.connections import StoredToken, all_connections, config_of
 from sync.store.database import Database
 from sync.tables.connections import Connection
 from sync.vault import Vault
-from workers.clock import BusinessClock, business_clock, machine_now
+from workers.clock import BusinessClock, business_clock
 from workers.errors import CannotRun
 from workers.keyring import open_vault
 from workers.limits import MemoryLimiters, RedisLimiter, RedisMeter, SharedPauses
@@ -59,7 +59,7 @@ class App:
     ) -> Connector[Any]:
         """A connector for settings that are not kept, or not yet."""
         tokens = (
-            StoredToken(self.database, self.vault, connection_id, machine_now, time.sleep)
+            StoredToken(self.database, self.vault, connection_id, self.database.now, time.sleep)
             if connection_id is not None
             else None
         )

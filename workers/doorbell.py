@@ -4,7 +4,6 @@ from sync.store.outbox import pending_connections
 from sync.store.runs import get_run, queue_run
 from sync.tables.runs import PUSH, Mode, Run, Trigger
 from workers.app import App
-from workers.clock import machine_now
 from workers.queues import enqueue
 
 PULL_JOB, PUSH_JOB = "workers.jobs.pull", "workers.jobs.push"
@@ -40,7 +39,7 @@ def ring_for_rules(app: App) -> None:
 
 def ring_for_pushes(app: App) -> None:
     """Queue a push for every connection whose outbox holds something, and ring for it."""
-    now = machine_now()
+    now = app.database.now()
     with app.database.writing() as session:
         queued = [
             queue_run(session, each, PUSH, mode=Mode.PUSH, trigger=Trigger.PLAN, at=now)

@@ -12,7 +12,6 @@ from sync.store.mirror import Feed
 from sync.tables.runs import HookState, Trigger
 from workers import doorbell
 from workers.app import App
-from workers.clock import machine_now
 from workers.rereading import reread
 from workers.running import PASSING
 
@@ -35,7 +34,9 @@ def receive(app: App, name: str, headers: Mapping[str, str], body: bytes) -> int
         hints = connector.verify_hook(headers, body)
     assert connection.id is not None
     with app.database.writing() as session:
-        stored = [hooks.store_hint(session, connection.id, hint, machine_now()) for hint in hints]
+        stored = [
+            hooks.store_hint(session, connection.id, hint, app.database.now()) for hint in hints
+        ]
     new = [event_id for event_id in stored if event_id is not None]
     for event_id in new:
         doorbell.ring_for_hook(app, event_id)
@@ -56,15 +57,15 @@ def apply_hint(app: App, event_id: int) -> None:
     except ConnectorError as error:
         if not isinstance(error, TryLater):
             with app.database.writing() as session:
-                hooks.note_failed(session, event_id, event.deliveries, machine_now())
+                hooks.note_failed(session, event_id, event.deliveries, app.database.now())
         return
     except PASSING:
         raise
     except Exception:
         # A defect would meet it again at every ring.
         with app.database.writing() as session:
-            hooks.note_failed(session, event_id, event.deliveries, machine_now())
+            hooks.note_failed(session, event_id, event.deliveries, app.database.now())
         raise
     with app.database.writing() as session:
-        hooks.note_applied(session, event_id, event.deliveries, machine_now())
+        hooks.note_applied(session, event_id, event.deliveries, app.database.now())
     doorbell.ring_for_rules(app)

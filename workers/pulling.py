@@ -14,7 +14,6 @@ from sync.store import audit, by_hand, cancelling, connections, cursors, freshne
 from sync.store.mirror import Feed
 from sync.tables.runs import ACTIVE_STATUSES, PUSH, Mode, Run, RunStatus, Trigger
 from workers.app import App
-from workers.clock import machine_now
 from workers.errors import CannotRun, NotThere
 from workers.hand import this_hand
 from workers.rounds import Round, a_round
@@ -87,7 +86,7 @@ def _queued(
 ) -> Iterator[Mapping[Stream, Run]]:
     """A run of each stream. Those that are not begun when the block ends, since it was interrupted,
     are left to nobody."""
-    at = machine_now()
+    at = app.database.now()
     with app.database.writing() as session:
         found = {
             stream: _queue(session, connection_id, stream, mode, since, at) for stream in streams
@@ -97,7 +96,7 @@ def _queued(
     finally:
         with app.database.writing() as session:
             ours = [run.id for run in found.values() if run.id and run.queued_at == at]
-            cancelling.cancel_unbegun(session, ours, machine_now())
+            cancelling.cancel_unbegun(session, ours, app.database.now())
 
 
 def _waiting(queued: Mapping[Stream, Run], mode: Mode, since: datetime | None) -> Sequence[Stream]:
@@ -152,7 +151,7 @@ def finish_now(
     ended since: somebody may have cancelled it."""
     while True:
         with app.database.writing() as session:
-            run = queued or _queue(session, connection_id, stream, mode, since, machine_now())
+            run = queued or _queue(session, connection_id, stream, mode, since, app.database.now())
             queued = None
             assert run.id is not None
             serves = runs.serves(run, mode, since)
@@ -188,7 +187,7 @@ def cancel(app: App, run_id: int) -> None:
         if run.stream == PUSH:
             raise CannotRun("A push is not cancelled: its writes would be sent by the next one.")
         before = {"status": run.status.value, "cancelling": run.cancel}
-        status = cancelling.cancel_run(session, run_id, machine_now())
+        status = cancelling.cancel_run(session, run_id, app.database.now())
         if status is None:
             raise CannotRun(f"Run {run_id} has ended before: {run.status.value}.")
         after = {"status": status.value, "cancelling": status is RunStatus.RUNNING}

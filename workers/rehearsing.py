@@ -17,7 +17,6 @@ from sync.tables.connections import Connection
 from sync.tables.runs import RunStatus
 from sync.vault import SecretsUnreadable
 from workers.app import App
-from workers.clock import machine_now
 from workers.errors import CannotRun
 from workers.planning import Planned
 
@@ -37,7 +36,7 @@ def dry_run(app: App, connection: Connection, intentions: Sequence[Intention] = 
     # A tool that is not well is told of, not waited for.
     hands = replace(real.wire, transport=wire, limiter=lambda _: pace, sleep=lambda _: None)
     with closing(type(real)(real.config, hands)) as connector:
-        return rehearse(app.database, connector, wire, connection.id, intentions, machine_now)
+        return rehearse(app.database, connector, wire, connection.id, intentions, app.database.now)
 
 
 def calls_of(app: App, planned: Planned) -> Mapping[str, int]:

@@ -17,7 +17,6 @@ from sync.tables.runs import Mode, RunStatus, Trigger
 from workers import doorbell
 from workers.actions import this_moment
 from workers.app import App
-from workers.clock import machine_now
 from workers.errors import CannotRun, NotThere
 from workers.rounds import connector_of
 from workers.running import left_in_words, this_worker
@@ -29,7 +28,7 @@ def reread(app: App, feed: Feed, ids: Sequence[str], trigger: Trigger) -> bool:
     Raises ConnectorError, when the run has failed with it, as with a defect. What is wrong with the
     machine leaves the run to whoever takes it next.
     """
-    now = machine_now()
+    now = app.database.now()
     with app.database.writing() as session:
         run = runs.queue_run(
             session,
@@ -54,14 +53,16 @@ def reread(app: App, feed: Feed, ids: Sequence[str], trigger: Trigger) -> bool:
         with app.database.writing() as session:
             told = health.describe(session, feed.connection_id, error)
             health.note_failure(session, feed.connection_id, error)
-            runs.finish(session, lease, RunStatus.FAILED, machine_now(), seconds=0.0, error=told)
+            runs.finish(
+                session, lease, RunStatus.FAILED, app.database.now(), seconds=0.0, error=told
+            )
         raise
     return True
 
 
 def _read(app: App, connection: Connection, feed: Feed, lease: Lease, ids: Sequence[str]) -> None:
     with closing(connector_of(app, connection)) as connector:
-        read_again(app.database, connector, feed, lease, ids, machine_now)
+        read_again(app.database, connector, feed, lease, ids, app.database.now)
         if feed.stream is Stream.TASKS:
             with app.database.writing() as session:
                 meaning = connector.config.task_statuses

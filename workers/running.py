@@ -25,7 +25,6 @@ from sync.tables.connections import Connection, ConnectionState
 from sync.tables.runs import PUSH, Run, RunStatus
 from workers.actions import this_moment
 from workers.app import App
-from workers.clock import machine_now
 from workers.memory import collecting_rarely, give_back_large_blocks
 from workers.moves import address_kept
 from workers.queues import TimedOut
@@ -55,7 +54,7 @@ def work_on(
     leaves the run to whoever takes it next.
     """
     with app.database.writing() as session:
-        lease = runs.take_run(session, run_id, this_worker(), machine_now())
+        lease = runs.take_run(session, run_id, this_worker(), app.database.now())
         if lease is None:
             return None
         run = runs.get_run(session, run_id)
@@ -94,7 +93,7 @@ def left_in_words(app: App, lease: Lease, run: Run) -> Iterator[None]:
                 "next_step": "The next one goes on from there.",
                 "blocks": [],
             }
-            runs.release(session, lease, machine_now(), seconds=0.0, error=told)
+            runs.release(session, lease, app.database.now(), seconds=0.0, error=told)
         raise
     except Exception as error:
         _fail_unexpectedly(app, lease, run, error)
@@ -109,14 +108,14 @@ def _push(app: App, lease: Lease, connection: Connection) -> RunStatus:
         if connection.state is ConnectionState.BROKEN:
             connector.check()
         assert connection.id is not None
-        return run_push(Push(app.database, connector, connection.id, lease, machine_now))
+        return run_push(Push(app.database, connector, connection.id, lease, app.database.now))
 
 
 def _pull(
     around: Round, lease: Lease, run: Run, connection: Connection, on_page: Callable[[int], None]
 ) -> RunStatus:
     app = around.app
-    with heartbeat(app.database, lease, machine_now):
+    with heartbeat(app.database, lease, app.database.now):
         connector = around.connector(connection)
     with address_kept(app, connection, connector):
         feed = Feed(run.connection_id, Stream(run.stream))
@@ -124,7 +123,7 @@ def _pull(
         def paged(read: int) -> None:
             on_page(run.read + read)
 
-        pull = Pull(app.database, connector, feed, lease, machine_now, on_page=paged)
+        pull = Pull(app.database, connector, feed, lease, app.database.now, on_page=paged)
         give_back_large_blocks()
         with collecting_rarely():
             status = run_pull(pull)
@@ -152,7 +151,7 @@ def _fail_unexpectedly(app: App, lease: Lease, run: Run, error: Exception) -> No
             session,
             lease,
             RunStatus.FAILED,
-            machine_now(),
+            app.database.now(),
             seconds=0.0,
             complete=False,
             error=told,
@@ -174,7 +173,7 @@ def _fail(
             session,
             lease,
             status,
-            machine_now(),
+            app.database.now(),
             seconds=0.0,
             error=health.describe(session, connection.id, error),
         )

@@ -21,7 +21,7 @@ from sync.tables.connections import Connection, ConnectionState
 from sync.tables.runs import PUSH, Mode, Run, Trigger
 from workers import doorbell
 from workers.app import App
-from workers.clock import ClockUnreachable, machine_now
+from workers.clock import ClockUnreachable
 from workers.errors import one_line
 from workers.readiness import forget_scheduler, note_scheduler
 
@@ -84,7 +84,7 @@ class Scheduler:
 
     def reconcile(self) -> None:
         """Ring again for everything that is due in the database and that nobody works on (G10)."""
-        now, business = machine_now(), self.app.clock.now()
+        now, business = self.app.database.now(), self.app.clock.now()
         with self.app.database.writing() as session:
             schedules.bring_back(session, business)
             for connection_id in outbox.pending_connections(session, now):
@@ -103,7 +103,7 @@ class Scheduler:
             return None
         mode = Mode.PUSH if due.stream == PUSH else due.mode
         run = self._queue_run(
-            session, due.connection_id, due.stream, mode, Trigger.SCHEDULE, machine_now()
+            session, due.connection_id, due.stream, mode, Trigger.SCHEDULE, self.app.database.now()
         )
         if run is not None and not runs.serves(run, mode):
             schedules.due_again(session, due)

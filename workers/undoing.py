@@ -9,7 +9,6 @@ from sync.tables.outbox import Outbox, OutboxState
 from sync.tables.runs import ACTIVE_STATUSES, PUSH
 from sync.undoing import Left, plan_undo
 from workers.app import App
-from workers.clock import machine_now
 from workers.errors import CannotRun, NotThere
 from workers.pulling import push_now
 
@@ -41,7 +40,7 @@ def undo_now(app: App, run_id: int) -> Undone:
         if run.status in ACTIVE_STATUSES:
             raise CannotRun(f"Run {run_id} has not ended yet.")
         wanted, left = plan_undo(undone.done_in(session, run_id), run_id)
-        outbox.intend(session, wanted, machine_now())
+        outbox.intend(session, wanted, app.database.now())
         unsent = outbox.has_unsent(session, run.connection_id)
     if wanted and unsent:
         push_now(app, run.connection_id)

@@ -70,6 +70,8 @@ class Salesforce(Connector[SalesforceConfig]):
     # A record is stamped when it is touched; it can be seen once its transaction has ended.
     lag = timedelta(minutes=2)
     overlap = timedelta(minutes=10)
+    # A request may take as long as that before Salesforce gives it up.
+    longest_call = timedelta(minutes=10)
     shaping = frozenset(
         {
             *("qualified_statuses", "disqualified_statuses", "utm", "fields", "currency"),

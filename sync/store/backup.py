@@ -21,8 +21,9 @@ from sqlalchemy import Connection, Table
 
 from sync.store.coalescing import PENDING
 from sync.store.database import Database, knows_revision, take_time, upgrade_tables
-from sync.store.runs import LEASE, TOO_LONG
+from sync.store.runs import LEASE, SET_BACK
 from sync.tables import metadata
+from sync.tables.audit import Restore
 from sync.tables.columns import UtcDateTime, table_of
 from sync.tables.outbox import Outbox
 from sync.tables.runs import RunStatus
@@ -166,9 +167,10 @@ def others_at_work(database: Database) -> int:
 
 
 def restore_backup(database: Database, path: Path, now: datetime) -> Restored:
-    """Replaces everything in one transaction, and brings it up to date. `now` is machine time.
+    """Replaces everything in one transaction, and brings it up to date. `now` is the database's.
 
-    Writes that were still to be sent may have been sent since: they are looked up first (G5).
+    Writes that were still to be sent may have been sent since, and so may those that are planned
+    again: they are looked up first (G5).
 
     Raises NotABackup, StillAtWork; then, and after a crash, what was there is still there.
     """
@@ -188,6 +190,8 @@ def restore_backup(database: Database, path: Path, now: datetime) -> Restored:
             connection.execute(
                 sa.update(outbox).where(outbox.c.state.in_(PENDING)).values(may_exist=True)
             )
+            done = {"restored_at": now, "made_at": header.made_at}
+            connection.execute(sa.insert(table_of(Restore)).values(done))
     return Restored(header.revision, header.made_at, header.rows)
 
 
@@ -199,7 +203,7 @@ def _refuse_beside_workers(connection: Connection, now: datetime) -> None:
     # Of any revision, so not the table as it is now.
     status, until = sa.column("status", sa.Text), sa.column("lease_until", UtcDateTime)
     held = sa.select(sa.func.count()).select_from(sa.table("run", status, until))
-    alive = until.between(now, now + TOO_LONG)
+    alive = until.between(now, now + LEASE + SET_BACK)
     count = connection.execute(held.where(status == RunStatus.RUNNING.value, alive)).scalar_one()
     if count:
         raise StillAtWork(

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +15,8 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
+
+from sync.store.server_clock import ServerClock
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 # SQLite waits this long for another process's write; a page commit takes milliseconds.
@@ -47,6 +50,7 @@ class Database:
         self.url = url
         self.engine = _engine(url)
         self._snapshots = self.engine
+        self._clock = ServerClock(self._server_time)
         if self.engine.dialect.name == "postgresql":
             # As a reader of SQLite has it: all its queries see one state.
             self._snapshots = self.engine.execution_options(
@@ -67,6 +71,18 @@ class Database:
             with Session(connection, expire_on_commit=False) as session:
                 yield session
                 self.commit(session)
+
+    def now(self) -> datetime:
+        """The moment by the one clock that all who share this database have: the server's, or this
+        machine's where it is a file. Leases and waits go by it."""
+        if self.engine.dialect.name == "sqlite":
+            return datetime.now(UTC)
+        return self._clock.now()
+
+    def _server_time(self) -> datetime:
+        with self.engine.connect() as connection:
+            moment: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+        return moment.astimezone(UTC)
 
     def commit(self, session: Session) -> None:
         """The one place where anything becomes true."""

@@ -12,11 +12,14 @@ from sqlmodel import Session, col, select
 from sync.store import runs
 from sync.store.coalescing import PENDING, coalesced
 from sync.store.database import one_at_a_time
-from sync.store.runs import TOO_LONG
+from sync.store.runs import SET_BACK
+from sync.tables.audit import Restore
 from sync.tables.outbox import Link, LinkKind, Operation, Outbox, OutboxState
 
 # A write that fails again and again is not put off by more.
 LONGEST_PAUSE = timedelta(minutes=30)
+# What was written between a backup and its restore is planned anew within this.
+LOOK_FIRST = timedelta(days=30)
 FAILED = (OutboxState.REFUSED, OutboxState.DEAD)
 CREATES = (Operation.CREATE_TASK, Operation.CREATE_TARGET)
 
@@ -37,27 +40,37 @@ def intend(session: Session, intentions: Sequence[Intention], at: datetime) -> i
     """Put writes into the outbox, in order; one whose key is known is not put in again. A push that
     waits out a failing write goes on with what is new.
 
+    After a restore what is new here may have been written before: it is looked up first (G5).
+
     Returns how many are new.
     """
     one_at_a_time(session, "outbox")
+    may_exist = _restored_after(session, at - LOOK_FIRST)
     sequence = session.exec(select(func.max(Outbox.sequence))).one() or 0
     new, woken = 0, set()
     for intention in intentions:
         if session.get(Outbox, intention.key) is not None:
             continue
         sequence, new = sequence + 1, new + 1
-        session.add(Outbox(**vars(intention), sequence=sequence, planned_at=at))
+        row = Outbox(**vars(intention), sequence=sequence, planned_at=at, may_exist=may_exist)
+        session.add(row)
         woken.add(intention.connection_id)
     for connection_id in woken:
         runs.wake_push(session, connection_id)
     return new
 
 
+def _restored_after(session: Session, moment: datetime) -> bool:
+    last = session.exec(select(func.max(Restore.restored_at))).one()
+    return last is not None and last > moment
+
+
 @dataclass(frozen=True)
 class Claimed:
     """A write that is now ours to deliver.
 
-    `may_exist` says that it may have taken effect already; `remote_id` is set when it has.
+    `may_exist` says that it may have taken effect already; `remote_id` is set when it has. The tool
+    may still be at a call that went out at `sent_at`.
     `attempts` and `waits` count what happened before.
     """
 
@@ -67,6 +80,7 @@ class Claimed:
     may_exist: bool
     remote_id: str | None
     before: dict[str, Any] | None = None
+    sent_at: datetime | None = None
 
 
 def claim(
@@ -124,7 +138,13 @@ def _stamp_waits_less(session: Session, row: Outbox, now: datetime) -> bool:
 
 def _claimed(session: Session, row: Outbox) -> Claimed:
     claimed = Claimed(
-        _intention(row), row.attempts, row.waits, row.may_exist, row.remote_id, row.before
+        _intention(row),
+        row.attempts,
+        row.waits,
+        row.may_exist,
+        row.remote_id,
+        row.before,
+        row.sent_at,
     )
     if row.state is OutboxState.PLANNED:
         row.state = OutboxState.SENDING
@@ -137,9 +157,8 @@ def _may_go(now: datetime | None = None) -> Sequence[ColumnElement[bool]]:
     """What goes out by itself, now or at any time."""
     if now is None:
         return _IN_TURN
-    # Later than anything is put off: the clock was set back since.
-    later = col(Outbox.not_before) > now + LONGEST_PAUSE + TOO_LONG
-    due = or_(col(Outbox.not_before).is_(None), col(Outbox.not_before) <= now, later)
+    set_back = col(Outbox.put_off_at) > now + SET_BACK
+    due = or_(col(Outbox.not_before).is_(None), col(Outbox.not_before) <= now, set_back)
     return (*_IN_TURN, due)
 
 
@@ -186,6 +205,13 @@ def note_created(session: Session, key: str, remote_id: str) -> None:
     session.add(row)
 
 
+def note_sent(session: Session, key: str, at: datetime) -> None:
+    """To be committed right before a call that must not be done twice."""
+    row = session.get_one(Outbox, key)
+    row.sent_at = at
+    session.add(row)
+
+
 def note_before(session: Session, key: str, before: dict[str, Any]) -> None:
     """To be committed before the call that changes it."""
     row = session.get_one(Outbox, key)
@@ -208,6 +234,7 @@ class PutOff:
     not_before: datetime | None
     attempts: int
     waits: int
+    at: datetime
 
 
 def note_put_off(session: Session, key: str, why: PutOff) -> None:
@@ -215,7 +242,7 @@ def note_put_off(session: Session, key: str, why: PutOff) -> None:
     if row.state is OutboxState.SENDING:
         row.state = OutboxState.PLANNED
     row.may_exist, row.error, row.not_before = why.may_exist, why.told, why.not_before
-    row.attempts, row.waits = why.attempts, why.waits
+    row.attempts, row.waits, row.put_off_at = why.attempts, why.waits, why.at
     session.add(row)
 
 

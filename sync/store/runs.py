@@ -1,6 +1,6 @@
 """Runs: queued once, taken with a lease and a fence, advanced with each page, ended with words.
 
-A worker may write for a run only while it holds the newest fence. Times here are machine time.
+A worker may write for a run only while it holds the newest fence. Times here are the database's.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,8 @@ from sync.tables.columns import UtcDateTime, table_of
 from sync.tables.runs import ACTIVE_STATUSES, PUSH, Mode, Run, RunStatus, Trigger
 
 LEASE = timedelta(seconds=20)
-TOO_LONG = timedelta(minutes=10)  # no two clocks differ so much: one was set back
+# What lies further ahead than it can was stored before the clock was set back.
+SET_BACK = timedelta(seconds=10)
 
 
 class LeaseLost(Exception):
@@ -195,11 +196,11 @@ def nobodys(now: datetime) -> ColumnElement[bool]:
         col(Run.status) == RunStatus.QUEUED,
         and_(
             col(Run.status) == RunStatus.WAITING,
-            or_(col(Run.waiting_until) <= now, col(Run.waiting_since) > now + TOO_LONG),
+            or_(col(Run.waiting_until) <= now, col(Run.waiting_since) > now + SET_BACK),
         ),
         and_(
             col(Run.status) == RunStatus.RUNNING,
-            ~col(Run.lease_until).between(now, now + TOO_LONG),
+            ~col(Run.lease_until).between(now, now + LEASE + SET_BACK),
         ),
     )
 

@@ -1,4 +1,4 @@
-"""Who changed what, and from what to what."""
+"""Who changed what, and from what to what; and what went back as a whole."""
 
 from datetime import datetime
 from typing import Any
@@ -19,3 +19,11 @@ class Audit(SQLModel, table=True):
     subject: str
     before: dict[str, Any] | None = document(optional=True)
     after: dict[str, Any] | None = document(optional=True)
+
+
+class Restore(SQLModel, table=True):
+    """A backup, made at `made_at`, that took the place of everything there was."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    restored_at: datetime = moment()
+    made_at: datetime = moment()

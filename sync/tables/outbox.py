@@ -44,8 +44,10 @@ class Outbox(SQLModel, table=True):
 
     `may_exist`: a call was begun whose outcome nobody knows. Only a completed look-up, or a refusal
     of that very call, takes it back; until then the write is looked up before it is sent.
+    `sent_at` is when the last call went out that must not be done twice: as long as the tool may be
+    at it, a look-up that finds nothing proves nothing.
     `attempts` counts the answers that spoke against the write itself, `waits` how often in all it
-    was put off.
+    was put off, the last time at `put_off_at`. These moments are the database's.
 
     `before` is the remote record as it was before the write, None where nothing was there or the
     tool cannot show it. `superseded_by` is the key of the write this one went out with.
@@ -69,6 +71,8 @@ class Outbox(SQLModel, table=True):
     attempts: int = 0
     waits: int = 0
     not_before: datetime | None = moment(optional=True)
+    put_off_at: datetime | None = moment(optional=True)
+    sent_at: datetime | None = moment(optional=True)
     error: dict[str, Any] | None = document(optional=True)
     before: dict[str, Any] | None = document(optional=True)
     superseded_by: str | None = None
@@ -91,6 +95,9 @@ class Link(SQLModel, table=True):
     of the record as it was then, and the `values` that our writes at that moment found. What was
     read before that moment is older than our write, and so are these values at that very moment;
     another one is somebody's, who came after us within the second. Moments are ISO texts.
+
+    `attempted` holds, by field, what we tried to write without learning whether it took effect:
+    pairs of a `value` and `at`, the database's moment. What the tool shows of it is ours (G7).
     """
 
     __table_args__ = (UniqueConstraint("connection_id", "kind", "remote_id"),)
@@ -103,3 +110,4 @@ class Link(SQLModel, table=True):
     linked_at: datetime = moment()
     revision: int = 0
     overwritten: dict[str, Any] | None = document(optional=True)
+    attempted: dict[str, Any] | None = document(optional=True)

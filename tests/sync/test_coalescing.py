@@ -87,7 +87,7 @@ def test_a_create_that_was_tried_keeps_its_words(database: Database, connection_
     intend(database, connection_id, ("make", CREATE, "first"))
     with database.writing() as session:
         assert outbox.claim(session, connection_id, NOW)
-        why = PutOff(told={}, may_exist=True, not_before=None, attempts=0, waits=1)
+        why = PutOff(told={}, may_exist=True, not_before=None, attempts=0, waits=1, at=NOW)
         outbox.note_put_off(session, "make", why)
     intend(database, connection_id, ("u", UPDATE, "second"))
     assert sent(database, connection_id) == [("make", "first"), ("u", "second")]

@@ -35,7 +35,7 @@ def waiting_run(database: Database, connection_id: int, why: type[Exception]) ->
         assert lease is not None
         assert outbox.claim(session, connection_id, NOW)
         told: dict[str, Any] = {"kind": why.__name__}
-        put_off = PutOff(told=told, may_exist=False, not_before=LATER, attempts=0, waits=1)
+        put_off = PutOff(told=told, may_exist=False, not_before=LATER, attempts=0, waits=1, at=NOW)
         outbox.note_put_off(session, "failing", put_off)
         runs.release(session, lease, NOW, seconds=1.0, waiting_until=LATER, error=told)
         return run.id

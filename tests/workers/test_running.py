@@ -86,6 +86,19 @@ class Robbed(App):
         raise AuthFailed("The key is not accepted.")
 
 
+@pytest.mark.promise("G9")
+def test_a_lease_is_judged_by_the_clock_of_the_database(
+    app: App, feed: Feed, begun: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock of this machine may be ahead of it, and of the one whose worker has the run."""
+    by_the_database = machine_now() - LEASE * 2
+    with app.database.writing() as session:
+        assert runs.take_run(session, begun, Worker("boris", 2), by_the_database)
+    monkeypatch.setattr(app.database, "now", lambda: by_the_database)
+    assert work_on(app, begun) is None
+    assert (the_run(app, begun).host, the_run(app, begun).fence) == ("boris", 1)
+
+
 def test_settings_of_another_version_ask_to_connect_again(app: App, feed: Feed, begun: int) -> None:
     with app.database.writing() as session:
         row = connections.connection_with(session, feed.connection_id)

@@ -17,7 +17,6 @@ from sync.store.database import Database
 from sync.vault import SecretsUnreadable
 from workers.cli.context import FILE, NUMBER, json_option, opened
 from workers.cli.output import Output, Status
-from workers.clock import machine_now
 from workers.errors import CannotRun
 from workers.hand import this_hand
 from workers.instance import hold
@@ -56,7 +55,7 @@ def backup_command(file: Path, as_json: bool) -> None:
     with opened() as app:
         try:
             with _new_file(draft, file) as to:
-                made = backup.write_backup(app.database, to, machine_now())
+                made = backup.write_backup(app.database, to, app.database.now())
                 to.flush()
                 os.fsync(to.fileno())
             draft.replace(file)
@@ -97,7 +96,7 @@ def restore_command(file: Path, yes: bool, as_json: bool) -> Status:
         database = Database(settings.database_url)
         try:
             _refuse(settings, database, yes)
-            done = backup.restore_backup(database, file, machine_now())
+            done = backup.restore_backup(database, file, database.now())
             with database.writing() as session:
                 after = {"rows": done.rows, "revision": done.revision, "made_at": str(done.made_at)}
                 audit.note(session, this_hand(), "restore", file.name, after=after)

@@ -24,7 +24,6 @@ from sync.tables.runs import PUSH, Run, RunStatus
 from workers.app import App
 from workers.cli.context import json_option, opened
 from workers.cli.output import Output, Status
-from workers.clock import machine_now
 from workers.errors import NotThere
 from workers.pulling import cancel, pull_now, push_now
 from workers.reports import found_words, run_history, run_report
@@ -184,7 +183,7 @@ def runs_command(words: tuple[str, ...], as_json: bool) -> None:
                 if run_id is None
                 else [past_runs.find_run(session, run_id)]
             )
-            now = machine_now()
+            now = app.database.now()
             shown = [run_history(run, names[run.connection_id], now) for run in found if run]
     if run_id is not None and not shown:
         raise NotThere(f"There is no run {run_id}.")

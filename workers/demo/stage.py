@@ -22,7 +22,6 @@ from config.settings import Settings, load_settings
 from connectors.sandbox.runner import free_port
 from sync.store import hooks, outbox, past_runs, schedules
 from workers.app import App, open_app
-from workers.clock import machine_now
 from workers.demo.later import LaterEvent
 from workers.demo.moments import PARIS
 from workers.embedded import redis_url
@@ -100,7 +99,7 @@ class Stage:
             # The portal is asked: our own clock may be a moment old.
             if schedules.any_due(session, self._now()):
                 return "a schedule is due"
-            if outbox.pending_connections(session, machine_now()):
+            if outbox.pending_connections(session, self.app.database.now()):
                 return "a write is waiting"
             if hooks.stored_hints(session):
                 return "a webhook is waiting"
