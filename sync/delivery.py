@@ -9,18 +9,13 @@ import msgspec
 from sqlmodel import Session
 
 from connectors.capabilities import CommentsOnTasks, StampsTasks, WritesTargets, WritesTasks
-from connectors.errors import (
-    BadResponse,
-    ConnectorError,
-    NotPermitted,
-    OutcomeUnknown,
-    Rejected,
-)
+from connectors.errors import ConnectorError, NotPermitted, Rejected
 from connectors.models import KpiTarget, Task, TaskStatus
 from connectors.port import Connector
 from sync import images, undoing
-from sync.store import outbox, runs
-from sync.store.agreements import CHANGES, change_key, note_written, take_back
+from sync.making import Making
+from sync.store import links, outbox, runs
+from sync.store.agreements import CHANGES, change_key, take_back
 from sync.store.database import Database
 from sync.store.outbox import Claimed, Intention
 from sync.store.runs import Lease, Progress
@@ -36,18 +31,6 @@ class NotReady(ConnectorError):
 
     who = "nobody"
     next_step = "Wait: it goes out as soon as the record is there."
-
-
-class UnderWay(ConnectorError):
-    """Nobody knows yet whether an earlier call made the record: the tool may be at it until
-    `until`."""
-
-    who = "nobody"
-    next_step = "Wait: it is looked up again as soon as that call must have ended."
-
-    def __init__(self, until: datetime) -> None:
-        super().__init__("An earlier call to make this may still be under way in the tool.")
-        self.until = until
 
 
 @dataclass(frozen=True)
@@ -88,9 +71,6 @@ def deliver(
 
 
 class Delivery:
-    """`may_exist` is what is known of the write at any time: a look-up that found nothing makes it
-    false, when no call is under way any more; a call whose outcome was not told makes it true."""
-
     def __init__(
         self,
         database: Database,
@@ -104,13 +84,16 @@ class Delivery:
         self._connector = connector
         self._lease = lease
         self._write = claimed.intention
-        self._remote_id = claimed.remote_id
         self._before = claimed.before
-        self._sent_at = claimed.sent_at
         self._now = now
         self._meter = meter
         self._written_over: datetime | None = None
-        self.may_exist = claimed.may_exist
+        self._making = Making(database, connector, lease, claimed, now)
+
+    @property
+    def may_exist(self) -> bool:
+        """Whether it may have taken effect, as far as is known by now."""
+        return self._making.may_exist
 
     def deliver(self) -> None:
         write = {
@@ -154,7 +137,7 @@ class Delivery:
     def _create_task(self) -> None:
         tool = self._tasks()
         task = self._bound()
-        remote_id = self._once(
+        remote_id = self._making.once(
             lambda: _only(tool.find_task(task.key), "task", task.key),
             lambda: tool.create_task(task),
         )
@@ -167,7 +150,7 @@ class Delivery:
         if seen.missing:
             task = msgspec.convert(self._write.payload, Task, strict=False)
             only = [COLUMNS[name] for name in seen.missing]
-            self._keep_before(seen, images.written(self._write.payload))
+            self._note_attempt(seen, images.written(self._write.payload))
             tool.update_task(self._linked_id(LinkKind.TASK), task, only)
 
     def _move_task(self) -> None:
@@ -175,7 +158,7 @@ class Delivery:
         if seen.missing:
             done = self._write.operation is Operation.COMPLETE_TASK
             becomes = TaskStatus.DONE if done else TaskStatus.OPEN
-            self._keep_before(seen, {"status": becomes.value})
+            self._note_attempt(seen, {"status": becomes.value})
             move = tool.complete_task if done else tool.reopen_task
             move(self._linked_id(LinkKind.TASK))
 
@@ -193,24 +176,28 @@ class Delivery:
         undoing.delete(self._connector, undoing.TakenBack.of_payload(self._write.payload))
 
     def _restore_task(self) -> None:
-        undoing.restore(self._connector, undoing.TakenBack.of_payload(self._write.payload))
+        back = undoing.TakenBack.of_payload(self._write.payload)
+        self._written_over = undoing.restore(self._connector, back)
 
-    def _keep_before(self, seen: Look, ours: Mapping[str, Any]) -> None:
-        """Commit what the record is like before it is written to. One that is as we write it was
-        written by us, in a call whose end nobody saw: then what was kept stays."""
+    def _note_attempt(self, seen: Look, ours: Mapping[str, Any]) -> None:
+        """Commit what is about to be written, and what the record is like before. One that is as we
+        write it was written by us, in a call whose end nobody saw: then what was kept stays."""
+        write, now = self._write, self._now()
+        wanted = written_by(write.operation, write.payload)
+        tried = in_columns({name: wanted[name] for name in seen.missing})
         found = None if seen.task is None else msgspec.to_builtins(seen.task)
-        if found is None or (self._before is not None and not images.changed(ours, found)):
-            return
         with self._database.writing() as session:
-            runs.advance(session, self._lease, Progress(), self._now())
-            outbox.note_before(session, self._write.key, found)
+            runs.advance(session, self._lease, Progress(), now)
+            links.note_attempt(session, write.connection_id, write.subject, tried, now)
+            if found is not None and (self._before is None or images.changed(ours, found)):
+                outbox.note_before(session, write.key, found)
 
     def _comment(self) -> None:
         tool = self._comments()
         remote_id = self._linked_id(LinkKind.TASK)
         marker = self._write.key
         text = self._write.payload["text"]
-        self._once(
+        self._making.once(
             lambda: tool.find_comment(remote_id, marker),
             lambda: tool.comment_task(remote_id, text, marker),
         )
@@ -226,51 +213,13 @@ class Delivery:
                 tool.check_target(found, target)
             return found
 
-        remote_id = self._once(find, lambda: tool.create_target(target))
+        remote_id = self._making.once(find, lambda: tool.create_target(target))
         self._linked(LinkKind.TARGET, remote_id)
 
     def _update_target(self) -> None:
         remote_id = self._linked_id(LinkKind.TARGET)
         target = msgspec.convert(self._write.payload, KpiTarget, strict=False)
         self._targets().update_target(remote_id, target)
-
-    def _once(self, find: Callable[[], str | None], create: Callable[[], str]) -> str:
-        """The id of the record that is there or was made now."""
-        if self._remote_id is not None:
-            return self._remote_id
-        if self.may_exist:
-            asked_at = self._now()
-            found = find()
-            if found is not None:
-                return found
-            self._wait_for_its_end(asked_at)
-            self.may_exist = False
-        try:
-            with self._connector.api.announcing(self._note_sent):
-                return create()
-        except (OutcomeUnknown, BadResponse):
-            # An answer that could not be read tells as little as one that was lost.
-            self.may_exist = True
-            raise
-
-    def _wait_for_its_end(self, asked_at: datetime) -> None:
-        """Raises UnderWay when what was not there at `asked_at` may still come."""
-        if self._sent_at is None:
-            return
-        # One that lies ahead was noted before the clock was set back.
-        sent_at = min(self._sent_at, asked_at)
-        if sent_at != self._sent_at:
-            self._note_sent(sent_at)
-        ended_by = sent_at + self._connector.longest_call
-        if asked_at < ended_by:
-            raise UnderWay(ended_by)
-
-    def _note_sent(self, at: datetime | None = None) -> None:
-        """Raises LeaseLost: who took over may be making the record now."""
-        now = self._now()
-        with self._database.writing() as session:
-            runs.advance(session, self._lease, Progress(), now)
-            outbox.note_sent(session, self._write.key, at or now)
 
     def _bound(self) -> Task:
         """The task as planned, tied to the remote ids of the targets it serves."""
@@ -286,7 +235,7 @@ class Delivery:
             made = Progress(created=1, requests=self._meter.spent())
             runs.advance(session, self._lease, made, now)
             outbox.note_created(session, write.key, remote_id)
-            outbox.link(
+            links.link(
                 session, write.connection_id, kind, write.subject, remote_id, write.payload, now
             )
 
@@ -294,18 +243,18 @@ class Delivery:
         """After an update both sides agree on what was sent; what was taken back is not there."""
         write = self._write
         if write.operation in (Operation.DELETE_TASK, Operation.RESTORE_TASK):
-            undoing.remember(session, write, self._now())
+            undoing.remember(session, write, self._written_over, self._now())
             return
         if write.operation in CHANGES:
             written = in_columns(written_by(write.operation, write.payload))
             over = self._written_over
-            note_written(session, write.connection_id, write.subject, written, over)
+            links.note_written(session, write.connection_id, write.subject, written, over)
         if write.operation is not Operation.UPDATE_TARGET:
             return
         kind = LinkKind.TARGET
-        remote_id = outbox.linked_id(session, write.connection_id, kind, write.subject)
+        remote_id = links.linked_id(session, write.connection_id, kind, write.subject)
         if remote_id is not None:
-            outbox.link(
+            links.link(
                 session,
                 write.connection_id,
                 kind,
@@ -319,7 +268,7 @@ class Delivery:
         """What follows a create waits behind it in the outbox: without a link there was none."""
         write = self._write
         with self._database.reading() as session:
-            remote_id = outbox.linked_id(session, write.connection_id, kind, write.subject)
+            remote_id = links.linked_id(session, write.connection_id, kind, write.subject)
         if remote_id is None:
             raise Rejected(
                 f"The {kind} {write.subject} was never sent to this connection.",
@@ -353,7 +302,7 @@ def bound_task(session: Session, write: Intention) -> Task:
     """A target that the tool refused must not keep the task from being done."""
     task = msgspec.convert(write.payload, Task, strict=False)
     ids = [
-        outbox.linked_id(session, write.connection_id, LinkKind.TARGET, key)
+        links.linked_id(session, write.connection_id, LinkKind.TARGET, key)
         for key in task.bind_targets
     ]
     return msgspec.structs.replace(task, bind_targets=[id_ for id_ in ids if id_])

@@ -23,8 +23,9 @@ from connectors.errors import (
 )
 from connectors.port import Connector
 from sync import health
-from sync.delivery import Failure, Meter, UnderWay, deliver
+from sync.delivery import Failure, Meter, deliver
 from sync.heartbeat import heartbeat
+from sync.making import UnderWay
 from sync.stamping import stamp
 from sync.store import outbox, runs
 from sync.store.database import Database

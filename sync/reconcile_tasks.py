@@ -14,6 +14,7 @@ from connectors.models import ActionStatus
 from sync.merge import Clash, Contract, Merged, Side, TaskField, differ, merge
 from sync.store import agreements
 from sync.store.agreements import Tied
+from sync.store.links import forget_attempts, is_attempt
 from sync.store.people import accounts_of_people
 from sync.tables.agreements import (
     WHOLE_TASK,
@@ -23,7 +24,7 @@ from sync.tables.agreements import (
     Reason,
 )
 from sync.tables.mirror import RemoteTaskRow
-from sync.tables.outbox import Link, Outbox, OutboxState
+from sync.tables.outbox import Link, Outbox
 from sync.tables.retros import Action
 from sync.task_values import (
     COLUMNS,
@@ -33,7 +34,6 @@ from sync.task_values import (
     ours_of,
     set_field,
     theirs_of,
-    written_by,
 )
 from sync.task_writes import intend_changes
 
@@ -62,9 +62,19 @@ class Taken:
 
 
 def reconcile_tasks(
-    session: Session, connection_id: int, meaning: Meaning, now: Now, key: str | None = None
+    session: Session,
+    connection_id: int,
+    meaning: Meaning,
+    now: Now,
+    key: str | None = None,
+    *,
+    settled: datetime | None = None,
 ) -> list[Taken]:
-    """Every linked task of the connection, or that of one action. Nothing new changes nothing."""
+    """Every linked task of the connection, or that of one action. Nothing new changes nothing.
+
+    `settled` tells, after a read, before which of the database's moments a write of ours must have
+    been made to be sure to show in it.
+    """
     accounts = accounts_of_people(session, connection_id)
     reconciler = Reconciler(
         session,
@@ -73,6 +83,7 @@ def reconcile_tasks(
         {account: person for person, account in accounts.items()},
         agreements.contracts(session, connection_id),
         now,
+        settled,
     )
     # Locks them: what is read before may be another merge's to change.
     all_tied = agreements.tied_tasks(session, connection_id, key)
@@ -93,6 +104,7 @@ class Reconciler:
     people: Mapping[str, str]
     contracts: Mapping[TaskField, Contract]
     now: Now
+    settled: datetime | None
 
     def one(
         self, tied: Tied, conflicts: Mapping[str, Conflict], unsent: Sequence[Outbox]
@@ -106,10 +118,13 @@ class Reconciler:
         base = base_of(link)
         ours = ours_of(action, self.accounts)
         theirs = self._theirs(link, task, base)
+        explained = {n: v for n, v in theirs.values.items() if is_attempt(link, n, v)}
+        forget_attempts(link, theirs.values, self.settled)
+        self.session.add(link)
         if not (unsent or conflicts or back) and ours.values == theirs.values == base:
             return []
-        for row in unsent:
-            base |= _echo(row, theirs)
+        # What a write of ours that may have gone out explains of what they have.
+        base |= explained
         held = self._held(tied, ours, theirs, base, conflicts)
         done = merge(ours, theirs, base, self.contracts, held)
         self._agree(link, done)
@@ -305,14 +320,3 @@ def _is_older(link: Link, name: TaskField, value: str, at: datetime | None) -> b
 def close(row: Conflict, outcome: Outcome, by: str, at: datetime) -> None:
     row.state, row.outcome = ConflictState.SETTLED, outcome.value
     row.settled_by, row.settled_at = by, at
-
-
-def _echo(row: Outbox, theirs: Side) -> dict[TaskField, str]:
-    """What a write of ours that may have gone out already explains of what they have."""
-    if row.state is OutboxState.PLANNED and row.waits == 0:
-        return {}
-    return {
-        name: value
-        for name, value in written_by(row.operation, row.payload).items()
-        if (their := theirs.values.get(name)) is not None and not differ(name, their, value)
-    }

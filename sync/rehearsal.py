@@ -14,7 +14,7 @@ from connectors.port import Connector
 from connectors.rehearsal import Call, Rehearsal
 from sync import images
 from sync.push import Push, run_push
-from sync.store import outbox, runs
+from sync.store import links, outbox, runs
 from sync.store.coalescing import PENDING
 from sync.store.database import Database
 from sync.store.outbox import Intention
@@ -115,7 +115,7 @@ def _rehearsed(
 
 def _base(session: Session, row: Outbox) -> Mapping[str, Any]:
     kind = LinkKind.TARGET if row.operation in TARGETS else LinkKind.TASK
-    return outbox.base(session, row.connection_id, kind, row.subject)
+    return links.base(session, row.connection_id, kind, row.subject)
 
 
 def _not_sent(row: Outbox) -> Promise:

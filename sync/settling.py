@@ -5,7 +5,7 @@ from sqlmodel import Session
 from connectors.models import ActionStatus
 from sync.merge import TaskField
 from sync.reconcile_tasks import Now, close, reconcile_tasks
-from sync.store import agreements, outbox
+from sync.store import agreements, links, outbox
 from sync.store.outbox import Intention
 from sync.store.people import accounts_of_people
 from sync.tables.agreements import WHOLE_TASK, Conflict, ConflictState, Outcome, Reason
@@ -52,7 +52,7 @@ def _choose(session: Session, row: Conflict, outcome: Outcome) -> None:
         raise CannotSettle(
             f"The account {row.theirs} is nobody's here; match it first: retro people match"
         )
-    link = agreements.task_link(session, row.connection_id, row.action_key)
+    link = links.task_link(session, row.connection_id, row.action_key)
     given_up = row.theirs if outcome is Outcome.OURS else row.ours
     if link is None or given_up is None:
         raise CannotSettle("Only one side of this is known; pull the tasks first: retro pull")
@@ -64,7 +64,7 @@ def _choose(session: Session, row: Conflict, outcome: Outcome) -> None:
 def _make_again(session: Session, row: Conflict, now: Now) -> None:
     """Under another key: tools may remember the first one for a while, and answer with it."""
     action = session.get_one(Action, row.action_key)
-    link = agreements.task_link(session, row.connection_id, row.action_key)
+    link = links.task_link(session, row.connection_id, row.action_key)
     if link is None:
         raise CannotSettle("The task was made again already.")
     action.status = row.base or ActionStatus.OPEN.value

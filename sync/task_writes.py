@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -13,8 +14,10 @@ from sync.merge import TaskField, Values
 from sync.store import outbox
 from sync.store.agreements import change_key, withdraw
 from sync.store.outbox import Intention
-from sync.tables.outbox import Link, Operation, Outbox
+from sync.tables.outbox import Link, Operation, Outbox, OutboxState
 from sync.task_values import COLUMNS, in_columns
+
+ENDED = (OutboxState.DONE, OutboxState.SUPERSEDED, OutboxState.UNDONE)
 
 
 def intend_changes(
@@ -32,10 +35,20 @@ def intend_changes(
     """
     if not there and not unsent:
         return
-    wanted = _intentions(link, values, there)
+    wanted = [_unended(session, each) for each in _intentions(link, values, there)]
     keys = {each.key for each in wanted}
     withdraw(session, [row for row in unsent if row.key not in keys])
     outbox.intend(session, wanted, at)
+
+
+def _unended(session: Session, intention: Intention) -> Intention:
+    """A change that is wanted once more, after it went out as part of another one or was taken
+    back, is a write of its own."""
+    key, count = intention.key, 1
+    while outbox.state_of(session, key) in ENDED:
+        count += 1
+        key = f"{intention.key}~{count}"
+    return replace(intention, key=key)
 
 
 def _intentions(link: Link, values: Values, there: Values) -> list[Intention]:

@@ -18,9 +18,13 @@ from connectors.errors import Rejected
 from connectors.models import Task, TaskStatus
 from connectors.port import Connector
 from sync import images
-from sync.store import outbox, undone
+from sync.merge import TaskField, differ
+from sync.store import links, undone
 from sync.store.outbox import Intention
+from sync.store.people import accounts_of_people
 from sync.tables.outbox import LinkKind, Operation, Outbox
+from sync.tables.retros import Action
+from sync.task_values import in_columns, ours_of, set_field, written_by
 
 LEAVE = "Settle it in the tool, or leave it as it is: it was not touched."
 NOT_UNDONE = {
@@ -102,16 +106,18 @@ def delete(connector: Connector[Any], back: TakenBack) -> None:
     connector.delete_task(back.remote_id)
 
 
-def restore(connector: Connector[Any], back: TakenBack) -> None:
-    """Raises Rejected when somebody changed the record."""
+def restore(connector: Connector[Any], back: TakenBack) -> datetime | None:
+    """The tool's moment of the record that was written over. Raises Rejected when somebody changed
+    it."""
     assert back.before is not None
     if not isinstance(connector, WritesTasks):
         raise Rejected(f"{connector.label} cannot take tasks.", next_step=LEAVE)
     found = images.read(connector, back.remote_id)
     if found is None:
         raise Rejected("The task is not in the tool any more.", next_step=LEAVE)
+    at = msgspec.convert(found["updated_at"], datetime | None, strict=False)
     if not images.changed(back.before, found):
-        return
+        return at
     if differs := images.changed(back.expected, found):
         raise _changed(differs)
     fields = {**images.written(back.before), "key": back.of}
@@ -119,18 +125,35 @@ def restore(connector: Connector[Any], back: TakenBack) -> None:
         raise Rejected("The task had no owner or no due date before.", next_step=LEAVE)
     fields["description"] = fields["description"] or ""
     connector.update_task(back.remote_id, msgspec.convert(fields, Task, strict=False))
+    return at
 
 
-def remember(session: Session, write: Intention, now: datetime) -> None:
-    """The write that was taken back is undone, and the base is what both sides hold again."""
+def remember(session: Session, write: Intention, over: datetime | None, now: datetime) -> None:
+    """The write that was taken back is undone, and both sides hold again what they held before:
+    our action too, in what it has not been given since. Else the next merge would write it anew."""
     back = TakenBack.of_payload(write.payload)
     undone.note_undone(session, back.of)
-    place = (write.connection_id, LinkKind.TASK, write.subject)
     if back.before is None:
-        undone.unlink(session, *place)
-    else:
-        base = {**outbox.base(session, *place), **images.written(back.before)}
-        outbox.link(session, *place, back.remote_id, base, now)
+        links.unlink(session, write.connection_id, LinkKind.TASK, write.subject)
+        return
+    before, pushed = _fields(back.before), _fields(back.expected)
+    action = session.get(Action, write.subject, with_for_update=True)
+    if action is not None:
+        accounts = accounts_of_people(session, write.connection_id)
+        people = {account: person for person, account in accounts.items()}
+        for name, ours in ours_of(action, accounts).values.items():
+            was = before.get(name)
+            if was is None or name not in pushed or differ(name, ours, pushed[name]):
+                continue
+            if name is not TaskField.OWNER or was in people:
+                set_field(action, name, was, now, people)
+        session.add(action)
+    links.note_written(session, write.connection_id, write.subject, in_columns(before), over)
+
+
+def _fields(record: Mapping[str, Any]) -> dict[TaskField, str]:
+    told = {name: value for name, value in images.written(record).items() if value is not None}
+    return written_by(Operation.UPDATE_TASK, told)
 
 
 def _changed(fields: Sequence[str]) -> Rejected:

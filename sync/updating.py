@@ -14,6 +14,7 @@ from sync.merge import TaskField, Values, differ
 from sync.reconcile_tasks import Now, reconcile_tasks
 from sync.store import runs
 from sync.store.intake import take_in
+from sync.store.links import is_attempt
 from sync.store.mirror import Feed
 from sync.store.outbox import Intention
 from sync.tables.outbox import Link
@@ -57,7 +58,8 @@ def look(connector: Connector[Any], link: Link, wanted: Values) -> Look:
         their, known = theirs.get(name), base.get(name)
         if their is not None and not differ(name, their, value):
             continue
-        if their is not None and known is not None and differ(name, their, known):
+        changed = their is not None and known is not None and differ(name, their, known)
+        if changed and not is_attempt(link, name, their):
             raise Overtaken(name, tasks[0])
         missing.add(name)
     return Look(frozenset(missing), tasks[0])

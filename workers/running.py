@@ -129,8 +129,11 @@ def _pull(
             status = run_pull(pull)
         if status in FINISHED and feed.stream is Stream.TASKS:
             with app.database.writing() as session:
-                meaning = connector.config.task_statuses
-                reconcile_tasks(session, feed.connection_id, meaning, this_moment(app))
+                meaning, begun = connector.config.task_statuses, run.started_at
+                settled = begun and begun - connector.lag - connector.longest_call
+                reconcile_tasks(
+                    session, feed.connection_id, meaning, this_moment(app), settled=settled
+                )
         return status
 
 

@@ -1,9 +1,8 @@
 """Links with both their sides, whose change of a field stands, and what waits for a person."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
@@ -14,7 +13,6 @@ from sync.tables.agreements import Conflict, ConflictState, FieldContract
 from sync.tables.mirror import Change, RemoteTaskRow
 from sync.tables.outbox import Link, LinkKind, Operation, Outbox, OutboxState
 from sync.tables.retros import Action
-from sync.task_values import base_of, in_columns
 
 TASKS = Stream.TASKS.value
 CHANGES = (Operation.UPDATE_TASK, Operation.COMPLETE_TASK, Operation.REOPEN_TASK)
@@ -86,43 +84,6 @@ def hold_as_sent(session: Session, connection_id: int, ids: Collection[str]) -> 
         for link in links
     )
     session.flush()
-
-
-def task_link(session: Session, connection_id: int, key: str) -> Link | None:
-    return session.get(Link, (connection_id, LinkKind.TASK, key), with_for_update=True)
-
-
-def note_written(
-    session: Session,
-    connection_id: int,
-    key: str,
-    written: Mapping[str, str],
-    over: datetime | None,
-) -> None:
-    """Both sides agree on what was written. `over` is the tool's moment of the task as it was then,
-    None when it was not read: then what the mirror holds is taken for it."""
-    link = task_link(session, connection_id, key)
-    if link is None:
-        return
-    if over is None:
-        row = session.get(RemoteTaskRow, (connection_id, link.remote_id))
-        over = row.updated_at if row else None
-    if over is not None:
-        link.overwritten = {**(link.overwritten or {}), **_went_over(link, written, over)}
-    link.base = {**link.base, **written}
-    link.revision += 1
-    session.add(link)
-
-
-def _went_over(link: Link, columns: Iterable[str], at: datetime) -> dict[str, Any]:
-    """Several writes within one moment of the tool go over several values."""
-    known, base = link.overwritten or {}, in_columns(base_of(link))
-    found = {}
-    for column in columns:
-        before = known.get(column, {"at": None, "values": []})
-        values = before["values"] if before["at"] == at.isoformat() else []
-        found[column] = {"at": at.isoformat(), "values": [*values, base.get(column)]}
-    return found
 
 
 def contracts(session: Session, connection_id: int) -> dict[TaskField, Contract]:

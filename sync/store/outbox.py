@@ -14,7 +14,7 @@ from sync.store.coalescing import PENDING, coalesced
 from sync.store.database import one_at_a_time
 from sync.store.runs import SET_BACK
 from sync.tables.audit import Restore
-from sync.tables.outbox import Link, LinkKind, Operation, Outbox, OutboxState
+from sync.tables.outbox import Operation, Outbox, OutboxState
 
 # A write that fails again and again is not put off by more.
 LONGEST_PAUSE = timedelta(minutes=30)
@@ -316,42 +316,3 @@ def outbox_rows(session: Session, connection_id: int | None = None) -> Sequence[
     if connection_id is not None:
         statement = statement.where(Outbox.connection_id == connection_id)
     return session.exec(statement).all()
-
-
-def link(
-    session: Session,
-    connection_id: int,
-    kind: LinkKind,
-    key: str,
-    remote_id: str,
-    base: dict[str, Any],
-    at: datetime,
-) -> None:
-    """Tie our object to its remote record; doing it again only refreshes the base."""
-    session.merge(
-        Link(
-            connection_id=connection_id,
-            kind=kind,
-            key=key,
-            remote_id=remote_id,
-            base=base,
-            linked_at=at,
-        )
-    )
-
-
-def linked_id(session: Session, connection_id: int, kind: LinkKind, key: str) -> str | None:
-    found = session.get(Link, (connection_id, kind, key))
-    return found.remote_id if found else None
-
-
-def base(session: Session, connection_id: int, kind: LinkKind, key: str) -> dict[str, Any]:
-    """What both sides last agreed on, empty where there is no link."""
-    found = session.get(Link, (connection_id, kind, key))
-    return found.base if found else {}
-
-
-def links(session: Session, connection_id: int, kind: LinkKind) -> Sequence[Link]:
-    return session.exec(
-        select(Link).where(Link.connection_id == connection_id, Link.kind == kind)
-    ).all()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlmodel import Session, col, select
 
-from sync.tables.outbox import Link, LinkKind, Outbox, OutboxState
+from sync.tables.outbox import Outbox, OutboxState
 
 
 def done_in(session: Session, run_id: int) -> Sequence[Outbox]:
@@ -28,9 +28,3 @@ def note_undone(session: Session, key: str) -> None:
     row = session.get_one(Outbox, key)
     row.state = OutboxState.UNDONE
     session.add(row)
-
-
-def unlink(session: Session, connection_id: int, kind: LinkKind, key: str) -> None:
-    found = session.get(Link, (connection_id, kind, key))
-    if found is not None:
-        session.delete(found)

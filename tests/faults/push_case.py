@@ -9,7 +9,7 @@ import msgspec
 from sqlmodel import Session
 
 from connectors.models import KpiTarget, Task
-from sync.store import outbox, retros
+from sync.store import links, outbox, retros
 from sync.store.outbox import Intention
 from sync.tables.outbox import LinkKind, Operation, Outbox, OutboxState
 from sync.tables.people import Person
@@ -123,9 +123,9 @@ def assert_delivered_once(mirrored: Mirrored) -> None:
     ids = {task["xmlId"]: str(task["id"]) for task in tasks} | {TARGET: str(targets[0]["id"])}
     with mirrored.database.reading() as session:
         for kind, keys in PER_KIND.items():
-            links = outbox.links(session, mirrored.connection_id, kind)
-            assert sorted(link.key for link in links) == keys
-            assert {link.key: link.remote_id for link in links} == {key: ids[key] for key in keys}
+            tied = links.links(session, mirrored.connection_id, kind)
+            assert sorted(link.key for link in tied) == keys
+            assert {link.key: link.remote_id for link in tied} == {key: ids[key] for key in keys}
         written = [session.get_one(Outbox, one.key) for one in intentions(mirrored.connection_id)]
         assert [row.state for row in written] == [OutboxState.DONE] * 4
 

@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from connectors.models import ActionStatus
 from sync.merge import DEFAULTS, Contract, TaskField, differ
 from sync.reconcile_tasks import Now, reconcile_tasks
-from sync.store import agreements, outbox, retros
+from sync.store import agreements, links, retros
 from sync.store.database import Database
 from sync.tables.agreements import WHOLE_TASK, Conflict, ConflictState
 from sync.tables.outbox import LinkKind
@@ -227,7 +227,7 @@ class TwoSides:
 
     def _remote_id(self, key: str) -> str | None:
         with self.database.reading() as session:
-            return outbox.linked_id(session, self.connection_id, LinkKind.TASK, key)
+            return links.linked_id(session, self.connection_id, LinkKind.TASK, key)
 
     def _ours(self, action: Action) -> Mapping[TaskField, str]:
         return ours_of(action, self.people).values

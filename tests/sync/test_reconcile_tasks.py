@@ -9,7 +9,7 @@ from connectors.models import ActionStatus, RemoteTask, Stream, TaskStatus
 from connectors.port import TASK_STATUSES
 from sync.merge import TaskField
 from sync.reconcile_tasks import Now, Taken, reconcile_tasks
-from sync.store import agreements, mirror, outbox
+from sync.store import agreements, links, mirror, outbox
 from sync.store.database import Database
 from sync.store.mirror import Feed
 from sync.tables.agreements import Conflict
@@ -38,7 +38,7 @@ def tasks(database: Database, connection_id: int) -> Feed:
     with database.writing() as session:
         plan_behind(session, connection_id)
         for key, remote_id in ((DESIGNER, "51"), (COPYWRITER, "52")):
-            outbox.link(session, connection_id, LinkKind.TASK, key, remote_id, BASE, NOW)
+            links.link(session, connection_id, LinkKind.TASK, key, remote_id, BASE, NOW)
     return Feed(connection_id, Stream.TASKS)
 
 
@@ -139,7 +139,7 @@ def conflicts(database: Database) -> list[Conflict]:
 def wrote(database: Database, feed: Feed, over: datetime, **fields: str) -> None:
     """What was planned was delivered, over the task as it was at that moment of the tool."""
     with database.writing() as session:
-        agreements.note_written(session, feed.connection_id, DESIGNER, fields, over)
+        links.note_written(session, feed.connection_id, DESIGNER, fields, over)
         for row in outbox.outbox_rows(session):
             session.delete(row)
 
@@ -183,6 +183,8 @@ def test_a_write_under_way_that_is_read_back_is_no_change_of_theirs(
     pulled(database, tasks, remote("51", TaskStatus.OPEN, updated_at=CLOSED))
     with database.writing() as session:
         assert outbox.claim(session, tasks.connection_id, NOW) is not None
+        tried = {"title": "Bouton vert"}
+        links.note_attempt(session, tasks.connection_id, DESIGNER, tried, NOW)
     # It took effect, and before that is known here somebody goes on editing here.
     edited(database, title="Bouton bleu")
     echo = RemoteTask(id="51", title="Bouton vert", status=TaskStatus.OPEN, updated_at=NOW)

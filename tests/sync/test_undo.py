@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sync.store import by_hand, outbox, undone
+from sync.store import by_hand, links, outbox, undone
 from sync.store.outbox import Intention
 from sync.tables.outbox import LinkKind, Operation, Outbox, OutboxState
 from sync.tables.runs import PUSH, Mode, Run, RunStatus
@@ -33,10 +33,10 @@ def agree_on(mirrored: Mirrored, key: str, **fields: Any) -> None:
     """As if a pull had read it: what the tool says is what both sides know."""
     ours = mirrored.connection_id
     with mirrored.database.writing() as session:
-        base = {**outbox.base(session, ours, LinkKind.TASK, key), **fields}
-        remote_id = outbox.linked_id(session, ours, LinkKind.TASK, key)
+        base = {**links.base(session, ours, LinkKind.TASK, key), **fields}
+        remote_id = links.linked_id(session, ours, LinkKind.TASK, key)
         assert remote_id is not None
-        outbox.link(session, ours, LinkKind.TASK, key, remote_id, base, NOW)
+        links.link(session, ours, LinkKind.TASK, key, remote_id, base, NOW)
 
 
 def take_back(mirrored: Mirrored, run: Run) -> list[Left]:
@@ -59,9 +59,9 @@ def tasks(portal: Sandbox) -> dict[str, dict[str, Any]]:
     return {each["xmlId"]: each for each in portal.call("tasks.task.list", wanted)["tasks"]}
 
 
-def links(mirrored: Mirrored) -> set[str]:
+def linked(mirrored: Mirrored) -> set[str]:
     with mirrored.database.reading() as session:
-        return {each.key for each in outbox.links(session, mirrored.connection_id, LinkKind.TASK)}
+        return {each.key for each in links.links(session, mirrored.connection_id, LinkKind.TASK)}
 
 
 @pytest.mark.promise("G13")
@@ -72,7 +72,7 @@ def test_tasks_that_nobody_touched_are_deleted_and_the_rest_is_named(mirrored: M
     assert {each.key for each in left} == {TARGET, REMINDER}
     assert row(mirrored, f"undo:{run.id}:{DESIGNER}").state is OutboxState.DONE
     assert row(mirrored, DESIGNER).state is OutboxState.UNDONE
-    assert links(mirrored) == set()
+    assert linked(mirrored) == set()
 
 
 @pytest.mark.promise("G5")
@@ -89,7 +89,7 @@ def test_a_write_that_was_taken_back_and_is_sent_again_makes_a_task_anew(
         assert run.status is RunStatus.SUCCEEDED
         assert row(mirrored, DESIGNER).state is OutboxState.DONE
         assert set(tasks(mirrored.portal)) == {f"{DESIGNER}~anew-{number}"}
-        assert links(mirrored) == {DESIGNER}
+        assert linked(mirrored) == {DESIGNER}
 
 
 @pytest.mark.promise("G13")
@@ -124,7 +124,7 @@ def test_an_update_is_written_back_to_what_was_there_before(mirrored: Mirrored) 
     back = tasks(mirrored.portal)[DESIGNER]
     assert (back["title"], back["description"]) == ("Le leur", kept["description"])
     with mirrored.database.reading() as session:
-        base = outbox.base(session, mirrored.connection_id, LinkKind.TASK, DESIGNER)
+        base = links.base(session, mirrored.connection_id, LinkKind.TASK, DESIGNER)
     assert base["title"] == "Le leur"
 
 

@@ -15,7 +15,7 @@ from connectors.models import Stream
 from connectors.port import HookEvent
 from rules.words import DecisionStatus
 from sync.merge import Contract, TaskField
-from sync.store import agreements, connections, hooks, outbox, retros
+from sync.store import agreements, connections, hooks, links, outbox, retros
 from sync.tables.agreements import Conflict
 from sync.tables.connections import Connection
 from sync.tables.outbox import LinkKind, Outbox
@@ -31,6 +31,7 @@ from workers.connecting import connect
 from workers.hooks import apply_hint
 from workers.pulling import pull_now, push_now
 
+AN_HOUR = timedelta(hours=1)
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 # Accounts of the portal, and who they are here.
 NADIA, LEO, STRANGER = "7", "8", "9"
@@ -95,7 +96,7 @@ class TwoWay:
 
     def task_id(self, key: str = DESIGNER) -> str:
         with self.app.database.reading() as session:
-            found = outbox.linked_id(session, self.connection_id, LinkKind.TASK, key)
+            found = links.linked_id(session, self.connection_id, LinkKind.TASK, key)
         assert found is not None
         return found
 

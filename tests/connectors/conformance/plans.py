@@ -7,7 +7,7 @@ import msgspec
 from sqlmodel import select
 
 from connectors.models import Stream, Task
-from sync.store import outbox, retros
+from sync.store import links, outbox, retros
 from sync.store.outbox import Intention
 from sync.tables.outbox import LinkKind, Operation, Outbox
 from sync.tables.people import Person, PersonId
@@ -56,7 +56,7 @@ def tasks_of(bench: Bench, key: str) -> list[Json]:
 
 def remote_id(bench: Bench, key: str) -> str:
     with bench.database.reading() as session:
-        found = outbox.linked_id(session, bench.connection_id, LinkKind.TASK, key)
+        found = links.linked_id(session, bench.connection_id, LinkKind.TASK, key)
     assert found is not None
     return found
 

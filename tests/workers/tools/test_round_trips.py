@@ -21,7 +21,7 @@ from connectors.port import readable_streams
 from connectors.registry import tools
 from connectors.salesforce.portal.ids import numbered
 from rules.words import DecisionStatus
-from sync.store import connections, mirror, outbox, retros
+from sync.store import connections, links, mirror, outbox, retros
 from sync.tables.outbox import LinkKind, OutboxState
 from sync.tables.people import PersonId
 from sync.tables.retros import Action
@@ -161,7 +161,7 @@ def _pull_whole(app: App, there: Running, streams: Sequence[Stream]) -> None:
 
 def _linked(app: App, connection_id: int, kind: LinkKind, key: str) -> str:
     with app.database.reading() as session:
-        found = outbox.linked_id(session, connection_id, kind, key)
+        found = links.linked_id(session, connection_id, kind, key)
     assert found is not None
     return found
 

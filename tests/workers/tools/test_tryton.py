@@ -15,7 +15,7 @@ from connectors.models import ActionStatus, Stream
 from connectors.port import readable_streams
 from connectors.tryton.connector import Tryton
 from rules.words import DecisionStatus
-from sync.store import connections, mirror, outbox, retros
+from sync.store import connections, links, mirror, outbox, retros
 from sync.tables.outbox import LinkKind, OutboxState
 from sync.tables.people import PersonId
 from sync.tables.retros import Action
@@ -116,7 +116,7 @@ def _work(tryton: Server, remote_id: str) -> dict[str, Any]:
 
 def _linked(app: App, connection_id: int, kind: LinkKind, key: str) -> str:
     with app.database.reading() as session:
-        found = outbox.linked_id(session, connection_id, kind, key)
+        found = links.linked_id(session, connection_id, kind, key)
     assert found is not None
     return found
 

@@ -1,0 +1,84 @@
+"""Makes a record that must not be made twice, in a tool that would make it at each call (G5)."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from connectors.errors import BadResponse, ConnectorError, OutcomeUnknown
+from connectors.port import Connector
+from sync.store import outbox, runs
+from sync.store.database import Database
+from sync.store.outbox import Claimed
+from sync.store.runs import Lease, Progress
+
+
+class UnderWay(ConnectorError):
+    """Nobody knows yet whether an earlier call made the record: the tool may be at it until
+    `until`."""
+
+    who = "nobody"
+    next_step = "Wait: it is looked up again as soon as that call must have ended."
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__("An earlier call to make this may still be under way in the tool.")
+        self.until = until
+
+
+class Making:
+    """`may_exist` is what is known of the record at any time: a look-up that found nothing makes it
+    false, when no call is under way any more; a call whose outcome was not told makes it true."""
+
+    def __init__(
+        self,
+        database: Database,
+        connector: Connector[Any],
+        lease: Lease,
+        claimed: Claimed,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._connector = connector
+        self._lease = lease
+        self._key = claimed.intention.key
+        self._remote_id = claimed.remote_id
+        self._sent_at = claimed.sent_at
+        self._now = now
+        self.may_exist = claimed.may_exist
+
+    def once(self, find: Callable[[], str | None], create: Callable[[], str]) -> str:
+        """The id of the record that is there or was made now. Raises UnderWay, LeaseLost."""
+        if self._remote_id is not None:
+            return self._remote_id
+        if self.may_exist:
+            asked_at = self._now()
+            found = find()
+            if found is not None:
+                return found
+            self._wait_for_the_last_call(asked_at)
+            self.may_exist = False
+        try:
+            with self._connector.api.announcing(self._note_sent):
+                return create()
+        except (OutcomeUnknown, BadResponse):
+            # An answer that could not be read tells as little as one that was lost.
+            self.may_exist = True
+            raise
+
+    def _wait_for_the_last_call(self, asked_at: datetime) -> None:
+        """Raises UnderWay when what was not there at `asked_at` may still come."""
+        if self._sent_at is None:
+            return
+        # One that lies ahead was noted before the clock was set back.
+        sent_at = min(self._sent_at, asked_at)
+        if sent_at != self._sent_at:
+            self._note_sent(sent_at)
+        ended_by = sent_at + self._connector.longest_call
+        if asked_at < ended_by:
+            raise UnderWay(ended_by)
+
+    def _note_sent(self, at: datetime | None = None) -> None:
+        """Raises LeaseLost: who took over may be making the record now."""
+        now = self._now()
+        with self._database.writing() as session:
+            runs.advance(session, self._lease, Progress(), now)
+            outbox.note_sent(session, self._key, at or now)

@@ -1,0 +1,150 @@
+"""Updates whose outcome nobody was told, and edits that go back to what they wrote (G6, G7)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from sync.merge import Contract, TaskField
+from sync.store import outbox, runs
+from sync.store.outbox import PutOff
+from sync.tables.outbox import OutboxState
+from sync.tables.runs import PUSH, Mode, RunStatus, Trigger
+from tests.workers import two_way as building
+from tests.workers.two_way import TwoWay
+from workers.running import work_on
+from workers.undoing import undo_now
+
+UPDATES = "tasks.task.update"
+# A read of ours is repeated as often, and so is a write that may be.
+TRIES = 5
+
+
+@pytest.fixture
+def sides(tmp_path: Path) -> Iterator[TwoWay]:
+    with building.two_way(tmp_path / "home") as sides:
+        yield sides
+
+
+def push_in_vain(sides: TwoWay, fault: str) -> None:
+    """The answers to all tries of one update are lost."""
+    tries = range(1, TRIES + 1)
+    sides.portal.faults(*({"do": fault, "on": {"method": UPDATES, "nth": n}} for n in tries))
+    with sides.app.database.writing() as session:
+        run = runs.queue_run(
+            session,
+            sides.connection_id,
+            PUSH,
+            mode=Mode.PUSH,
+            trigger=Trigger.MANUAL,
+            at=sides.app.database.now(),
+        )
+    assert run.id is not None
+    assert work_on(sides.app, run.id) is RunStatus.WAITING
+    sides.portal.faults()
+
+
+def titles(sides: TwoWay) -> tuple[str, str]:
+    return sides.action().title, sides.task()["title"]
+
+
+@pytest.mark.promise("G6")
+@pytest.mark.promise("G7")
+@pytest.mark.parametrize("fault", ["timeout_after", "timeout_before"])
+@pytest.mark.parametrize("then", ["back", "on"])
+@pytest.mark.parametrize("contract", [Contract.ASK, Contract.THEIRS])
+def test_an_edit_after_a_write_whose_answer_was_lost_stands_on_both_sides(
+    sides: TwoWay, fault: str, then: str, contract: Contract
+) -> None:
+    sides.contract(TaskField.TITLE, contract)
+    before = sides.action().title
+    wanted = before if then == "back" else "C"
+    sides.edit_here(title="B")
+    push_in_vain(sides, fault)
+    assert sides.task()["title"] == ("B" if fault == "timeout_after" else before)
+    sides.edit_here(title=wanted)
+    sides.push()
+    sides.sync()
+    assert titles(sides) == (wanted, wanted)
+    assert sides.conflicts(only_open=False) == []
+
+
+@pytest.mark.promise("G6")
+def test_what_somebody_writes_there_long_after_a_lost_write_of_the_same_is_theirs(
+    sides: TwoWay,
+) -> None:
+    """The write never took effect, and the pulls since have shown it."""
+    before = sides.action().title
+    sides.edit_here(title="B")
+    push_in_vain(sides, "timeout_before")
+    sides.edit_here(title=before)
+    with pytest.MonkeyPatch.context() as patch:
+        later = sides.app.database.now() + building.AN_HOUR
+        patch.setattr(sides.app.database, "now", lambda: later)
+        sides.pull()
+        sides.edit_there(TITLE="B")
+        sides.sync()
+    assert titles(sides) == ("B", "B")
+
+
+@pytest.mark.promise("G6")
+def test_an_edit_that_goes_back_to_one_that_was_superseded_is_sent(sides: TwoWay) -> None:
+    sides.edit_here(title="B")
+    # It is edited while the write is under way, and meets an outage twice.
+    with claimed(sides):
+        sides.edit_here(title="C")
+    with claimed(sides):
+        pass
+    states = [row.state for row in sides.changes()]
+    assert states == [OutboxState.SUPERSEDED, OutboxState.PLANNED]
+    sides.edit_here(title="B")
+    sides.push()
+    assert titles(sides) == ("B", "B")
+    sides.sync()
+    assert titles(sides) == ("B", "B")
+
+
+@contextmanager
+def claimed(sides: TwoWay) -> Iterator[None]:
+    """The next write is under way, and put off then."""
+    database = sides.app.database
+    with database.writing() as session:
+        write = outbox.claim(session, sides.connection_id, database.now())
+    assert write is not None
+    yield
+    with database.writing() as session:
+        waits, at = write.waits + 1, database.now()
+        why = PutOff({}, may_exist=True, not_before=None, attempts=0, waits=waits, at=at)
+        outbox.note_put_off(session, write.intention.key, why)
+
+
+@pytest.mark.promise("G13")
+def test_an_edit_that_was_taken_back_stays_so_on_both_sides(sides: TwoWay) -> None:
+    before = sides.action().title
+    sides.edit_here(title="B")
+    run = sides.push()
+    sides.pull()
+    assert run.id is not None
+    assert undo_now(sides.app, run.id).left == []
+    assert titles(sides) == (before, before)
+    for _ in range(2):
+        sides.sync()
+    assert titles(sides) == (before, before)
+    assert sides.conflicts(only_open=False) == []
+    # The same edit once more is one of its own.
+    sides.edit_here(title="B")
+    sides.sync()
+    assert titles(sides) == ("B", "B")
+
+
+@pytest.mark.promise("G13")
+def test_what_was_edited_here_since_is_not_taken_back_with_it(sides: TwoWay) -> None:
+    sides.edit_here(title="B")
+    run = sides.push()
+    sides.pull()
+    sides.edit_here(title="C")
+    assert run.id is not None
+    undo_now(sides.app, run.id)
+    sides.sync()
+    assert titles(sides) == ("C", "C")
