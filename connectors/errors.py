@@ -48,7 +48,8 @@ class TryLater(ConnectorError):
 class RateLimited(TryLater):
     """`retry_after` in seconds, as the tool said or as its documentation computes it.
 
-    `of_account` is False where one method is blocked and the account's other calls go on.
+    `of_account` is False where one method is blocked and the account's other calls go on, and
+    `of_all_calls` is True where a call with a budget of its own met the account's limit.
     """
 
     def __init__(
@@ -57,11 +58,13 @@ class RateLimited(TryLater):
         *,
         retry_after: float,
         of_account: bool = True,
+        of_all_calls: bool = False,
         next_step: str | None = None,
     ) -> None:
         super().__init__(message, next_step=next_step)
         self.retry_after = retry_after
         self.of_account = of_account
+        self.of_all_calls = of_all_calls
 
 
 class Unavailable(TryLater):

@@ -259,7 +259,7 @@ class ApiClient:
                     waited = self._wait_for_budget(limiter, waited, cost)
                 with attempt:
                     request = make(path, params=given or None)
-                    return self._send(make, request, repeatable, limiters[:1])
+                    return self._send(make, request, repeatable, limiters)
         raise AssertionError("tenacity returns or raises")
 
     def _send(
@@ -303,7 +303,8 @@ class ApiClient:
             response.stream = httpx.ByteStream(b"")
             return Answer(response.content, response.headers)
         if isinstance(error, RateLimited) and error.of_account:
-            for limiter in counted:
+            # The first is the call's own where it has one, the last the account's.
+            for limiter in counted[-1:] if error.of_all_calls else counted[:1]:
                 limiter.refused(error.retry_after)
         if isinstance(error, Unavailable) and not repeatable:
             error = OutcomeUnknown(f"{error.message} The write may have taken effect.")

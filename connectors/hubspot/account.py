@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import cached_property
 
 from connectors.http import remote_now
 from connectors.hubspot import mapping
 from connectors.hubspot.config import HubSpotConfig
 from connectors.hubspot.mapping import DEALS, LEADS, Known
 from connectors.hubspot.rows import (
-    AccountAnswer,
     PipelineRow,
     PipelinesAnswer,
     PropertiesAnswer,
@@ -31,10 +29,6 @@ class AccountFacts:
     @property
     def has_leads(self) -> bool:
         return self._config.leads
-
-    @cached_property
-    def details(self) -> AccountAnswer:
-        return self._hub.api.get(self._hub.account()).decode(AccountAnswer)
 
     def pipelines(self, entity: str) -> Sequence[PipelineRow]:
         if entity not in self._pipelines:
@@ -62,7 +56,7 @@ class AccountFacts:
         there = self.properties(entity) if mapped else {}
         custom = config.fields if is_sale else {}
         return Known(
-            currency=self.details.company_currency if entity == DEALS else "",
+            currency=self._hub.details.company_currency if entity == DEALS else "",
             kinds=mapping.stage_kinds(entity, self.pipelines(entity)) if is_sale else {},
             qualified=frozenset(config.qualified_stages),
             utm={part: name for part, name in config.utm.items() if name in there},

@@ -11,7 +11,7 @@ OFF = {LEADS: "leads=false", "campaigns": "campaigns=false"}
 
 def check(hub: Hub, facts: AccountFacts, config: HubSpotConfig) -> str:
     """What to call the account. Raises a ConnectorError."""
-    details = facts.details
+    details = hub.details
     portal = str(details.portal_id)
     if config.portal_id is not None and config.portal_id != portal:
         raise NotPermitted(

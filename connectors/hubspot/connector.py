@@ -13,7 +13,7 @@ import httpx
 from connectors.auth import Bearer, bearer_oauth
 from connectors.budget import Budget
 from connectors.errors import AuthFailed, ConnectorError
-from connectors.hubspot import about, campaigns, checks, hooks, lookups, mapping, wire
+from connectors.hubspot import about, campaigns, checks, hooks, lookups, mapping, refusals, wire
 from connectors.hubspot.account import AccountFacts
 from connectors.hubspot.config import HubSpotConfig
 from connectors.hubspot.mapping import DEALS, LEADS
@@ -72,7 +72,7 @@ class HubSpot(Connector[HubSpotConfig]):
 
     def identity(self) -> Sequence[str]:
         """All accounts have one address; so it is the account's number that counts."""
-        return (f"{self.config.base_url}:{self._facts.details.portal_id}",)
+        return (f"{self.config.base_url}:{self._hub.details.portal_id}",)
 
     def budget(self) -> Budget | None:
         return wire.main_budget(self.config)
@@ -81,9 +81,9 @@ class HubSpot(Connector[HubSpotConfig]):
         return self.budget() or wire.unlimited(self.config)
 
     def refusal(self, response: httpx.Response) -> ConnectorError | None:
-        facts = vars(self).get("_facts")
-        known = vars(facts).get("details") if facts is not None else None
-        return wire.name_refusal(response, None if known is None else known.time_zone)
+        hub = vars(self).get("_hub")
+        known = vars(hub).get("details") if hub is not None else None
+        return refusals.name_refusal(response, None if known is None else known.time_zone)
 
     def check(self) -> str:
         return checks.check(self._hub, self._facts, self.config)

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from connectors.http import remote_now
 from connectors.hubspot import mapping
-from connectors.hubspot.reading import Reading, moved, present
-from connectors.hubspot.rows import OwnerRow
+from connectors.hubspot.reading import Reading, moved
+from connectors.hubspot.rows import OwnerRow, Values
 from connectors.hubspot.tasks import Tasks
 from connectors.hubspot.wire import LIST_PAGE, Envelope, Hub
 from connectors.models import Account, Record, Stream
@@ -18,6 +18,12 @@ from connectors.port import Page, Presence, RefusedRecord
 # Owners who left still own old records.
 HALVES = ("active", "archived")
 OBJECTS = {Stream.CONTACTS, Stream.LEADS, Stream.DEALS, Stream.TASKS}
+MERGED = "hs_merged_object_ids"
+
+
+class Identified(Struct, frozen=True):
+    id: str
+    properties: Values = {}
 
 
 def people(hub: Hub, position: str) -> Iterator[Page[Account]]:
@@ -65,23 +71,36 @@ def by_ids(reading: Reading, tasks: Tasks, stream: Stream, ids: Sequence[str]) -
 
 
 def presence(hub: Hub, stream: Stream, ids: Sequence[str]) -> Mapping[str, Presence]:
-    """A batch read leaves out what is archived, merged into another record or deleted for good.
+    """A batch read names those that are archived, merged into another record or deleted for good;
+    what it neither shows nor names is not proven to be gone.
 
     A stage change is gone with its record. People and stages that are not listed, and figures of
-    days that are not asked any more, are not proven to be gone.
+    days that are not asked any more, are not proven to be gone either.
     """
     if stream in OBJECTS:
-        there = present(hub, stream.value, ids)
-        return {id_: Presence.PRESENT if id_ in there else Presence.DELETED for id_ in ids}
+        return _told(hub, stream.value, ids)
     if stream is not Stream.STAGE_CHANGES:
         return dict.fromkeys(ids, Presence.HIDDEN)
     found: dict[str, Presence] = {}
     for entity, numbers in _entities(ids).items():
-        there = present(hub, entity, numbers)
+        told = _told(hub, entity, numbers)
         for id_ in ids:
             kind, number, _ = id_.split(":")
             if kind == entity:
-                found[id_] = Presence.HIDDEN if number in there else Presence.DELETED
+                gone = told[number] is Presence.DELETED
+                found[id_] = Presence.DELETED if gone else Presence.HIDDEN
+    return found
+
+
+def _told(hub: Hub, kind: str, ids: Sequence[str]) -> Mapping[str, Presence]:
+    """The number of a record that was merged may be answered with the one that won."""
+    found = dict.fromkeys(ids, Presence.HIDDEN)
+    for batch in hub.batch_read(kind, ids, ["hs_object_id", MERGED]):
+        rows = msgspec.json.decode(batch.results, type=list[Identified])
+        there = {row.id for row in rows}
+        merged = {id_ for row in rows for id_ in (row.properties.get(MERGED) or "").split(";")}
+        found |= dict.fromkeys(found.keys() & there, Presence.PRESENT)
+        found |= dict.fromkeys(found.keys() & (batch.absent | merged) - there, Presence.DELETED)
     return found
 
 

@@ -26,7 +26,6 @@ from connectors.hubspot.wire import (
     LIST_PAGE,
     Envelope,
     Hub,
-    batches,
     condition,
     since,
 )
@@ -139,11 +138,11 @@ class Reading:
 
     def _batch(self, listing: Listing, ids: Sequence[str]) -> tuple[Rows, int]:
         history = [listing.history] if listing.history else []
-        answers = self._hub.batch_read(listing.object, ids, listing.properties, history=history)
-        several = [decoded(listing, each.decode(Envelope).results) for each in answers]
+        found = self._hub.batch_read(listing.object, ids, listing.properties, history=history)
+        several = [decoded(listing, batch.results) for batch in found]
         good = [row for rows in several for row in rows.good]
         refused = [row for rows in several for row in rows.refused]
-        return Rows(good, refused, [row.id for row in good]), len(answers)
+        return Rows(good, refused, [row.id for row in good]), len(found)
 
     def _records(
         self, listing: Listing, rows: Rows, *, shown: bool = False
@@ -315,12 +314,3 @@ def _id_of(raw: Raw) -> str | None:
         return msgspec.json.decode(raw, type=_Identified).id
     except msgspec.MsgspecError:
         return None
-
-
-def present(hub: Hub, kind: str, ids: Sequence[str]) -> set[str]:
-    """Which of these records are there and not archived."""
-    found: set[str] = set()
-    for some in batches(ids, len(ids) or 1):
-        for answer in hub.batch_read(kind, some, ["hs_object_id"]):
-            found |= set(ids_of(answer.decode(Envelope).results))
-    return found

@@ -89,9 +89,9 @@ class Tasks:
     def by_ids(self, ids: Sequence[str]) -> Page[RemoteTask]:
         records: list[RemoteTask] = []
         refused: list[RefusedRecord] = []
-        answers = self._hub.batch_read(TASKS, ids, FIELDS, history=[STATUS])
-        for answer in answers:
-            rows = decoded(LISTING, answer.decode(Envelope).results)
+        batches = self._hub.batch_read(TASKS, ids, FIELDS, history=[STATUS])
+        for batch in batches:
+            rows = decoded(LISTING, batch.results)
             refused += rows.refused
             for row in rows.good:
                 try:
@@ -101,7 +101,7 @@ class Tasks:
                     refused.append(RefusedRecord(row.id, str(error), raw))
                 else:
                     records += [] if task is None else [task]
-        return Page(records, position="", refused=refused, requests=len(answers))
+        return Page(records, position="", refused=refused, requests=len(batches))
 
     def create(self, task: Task) -> str:
         """Raises OutcomeUnknown when the answer was lost."""
@@ -181,8 +181,8 @@ class Tasks:
         return dict(pair for name, pair in fields.items() if only is None or name in only)
 
     def _by_field(self, key: str) -> list[str]:
-        answers = self._hub.batch_read(TASKS, [key], [FIELD], id_property=FIELD)
-        return [id_ for each in answers for id_ in ids_of(each.decode(Envelope).results)]
+        batches = self._hub.batch_read(TASKS, [key], [FIELD], id_property=FIELD)
+        return [id_ for each in batches for id_ in ids_of(each.results)]
 
     def _by_searched_line(self, key: str) -> list[str]:
         groups = [[condition("hs_task_body", "CONTAINS_TOKEN", WORD)]]

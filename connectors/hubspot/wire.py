@@ -1,28 +1,21 @@
-"""HubSpot's calls: addresses of one version, envelopes, searches, batches, and how it refuses."""
+"""HubSpot's calls: addresses of one version, envelopes, searches, batches."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
-from zoneinfo import ZoneInfo
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
 
-import httpx
 import msgspec
 from msgspec import Raw, Struct
 
 from connectors.budget import Budget, unpublished
-from connectors.errors import (
-    BadResponse,
-    ConnectorError,
-    NotPermitted,
-    RateLimited,
-    Rejected,
-    Unavailable,
-)
-from connectors.http import Answer, ApiClient, refusal, retry_after
+from connectors.errors import BadResponse
+from connectors.http import Answer, ApiClient
 from connectors.hubspot.config import HubSpotConfig, Plan
-from connectors.hubspot.rows import Paging
+from connectors.hubspot.refusals import absent_of
+from connectors.hubspot.rows import AccountAnswer, Paging
 
-T = TypeVar("T")
 Filter = Mapping[str, Any]
 
 LIST_PAGE = 100
@@ -38,9 +31,6 @@ LIMITS: Mapping[Plan, tuple[int, int | None]] = {
 }
 # Of those in 10 seconds: what drains, and what may come at once. Together never more than all.
 STEADY, AT_ONCE = 0.96, 0.04
-# 429 without Retry-After, by the limit that was hit.
-PAUSES = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 10.0}
-LOCKED, MIGRATING = 423, 477
 
 
 class Envelope(Struct, frozen=True):
@@ -52,21 +42,6 @@ class Envelope(Struct, frozen=True):
     @property
     def after(self) -> str | None:
         return self.paging.next.after if self.paging and self.paging.next else None
-
-
-class Detail(Struct, frozen=True):
-    message: str = ""
-    context: dict[str, Any] = {}
-
-
-class Refusal(Struct, frozen=True, rename="camel"):
-    """Every field may be missing."""
-
-    message: str = ""
-    category: str = ""
-    policy_name: str = ""
-    correlation_id: str = ""
-    errors: list[Detail] = []
 
 
 class AssociatedTo(Struct, frozen=True, rename="camel"):
@@ -87,13 +62,34 @@ class AssociatedAnswer(Struct, frozen=True):
     results: list[Associated]
 
 
+@dataclass(frozen=True)
+class Batch:
+    """The rows of a batch, and the ids that it says are not there."""
+
+    results: Raw
+    absent: frozenset[str]
+
+
 class Hub:
     """One account. Addresses hold the version of the settings and are made here alone."""
 
     def __init__(self, api: ApiClient, config: HubSpotConfig) -> None:
         self.api = api
+        self._config = config
         self._version = config.api_version
-        self._searches = search_budget(config)
+
+    @cached_property
+    def details(self) -> AccountAnswer:
+        return self.api.get(f"/account-info/{self._version}/details").decode(AccountAnswer)
+
+    @cached_property
+    def portal(self) -> str:
+        """The number of the account; a check has proven the one of the settings."""
+        return self._config.portal_id or str(self.details.portal_id)
+
+    @cached_property
+    def _searches(self) -> Budget | None:
+        return search_budget(self.portal) if self._config.plan in LIMITS else None
 
     def objects(self, kind: str, *more: str) -> str:
         return "/".join(("/crm/objects", self._version, kind, *more))
@@ -104,9 +100,6 @@ class Hub:
 
     def campaigns(self, *more: str) -> str:
         return "/".join(("/marketing/campaigns", self._version, *more))
-
-    def account(self) -> str:
-        return f"/account-info/{self._version}/details"
 
     def search(
         self,
@@ -134,11 +127,12 @@ class Hub:
         history: Sequence[str] = (),
         id_property: str | None = None,
         archived: bool = False,
-    ) -> list[Answer]:
-        """Records by id, in no order; those that are not there are left out."""
+    ) -> list[Batch]:
+        """Records by id, in no order. Raises a ConnectorError where a part was refused for another
+        reason than that it is not there."""
         size = HISTORY_PAGE if history else BATCH
         more = {} if id_property is None else {"idProperty": id_property}
-        return [
+        answers = [
             self.api.search(
                 self.objects(kind, "batch", "read"),
                 {
@@ -151,6 +145,7 @@ class Hub:
             )
             for some in batches(ids, size)
         ]
+        return [Batch(one.decode(Envelope).results, absent_of(one)) for one in answers]
 
     def associations(
         self, kind: str, linked: str, ids: Sequence[str]
@@ -163,7 +158,9 @@ class Hub:
         while waiting:
             some, waiting = waiting[:BATCH], waiting[BATCH:]
             requests += 1
-            for row in self.api.search(path, {"inputs": some}).decode(AssociatedAnswer).results:
+            answer = self.api.search(path, {"inputs": some})
+            absent_of(answer)
+            for row in answer.decode(AssociatedAnswer).results:
                 held = found.setdefault(row.from_.id, [])
                 more = [one.to_object_id for one in row.to if one.to_object_id not in held]
                 # One record may be linked in several roles.
@@ -202,70 +199,6 @@ def unlimited(config: HubSpotConfig) -> Budget:
     return unpublished(f"hubspot:{config.counted_as}")
 
 
-def search_budget(config: HubSpotConfig) -> Budget | None:
-    """5 a second, of which one is left to the account's other apps."""
-    if config.plan not in LIMITS:
-        return None
-    return Budget(f"hubspot-search:{config.portal_id or config.counted_as}", 1, 4.0)
-
-
-def until_midnight(zone: str, now: datetime) -> float:
-    """Seconds until the day of the account ends."""
-    local = now.astimezone(ZoneInfo(zone))
-    next_day = (local + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    return (next_day.astimezone(UTC) - now).total_seconds()
-
-
-def name_refusal(response: httpx.Response, zone: str | None) -> ConnectorError | None:
-    """`zone` is the account's time zone where it is known: its day ends at midnight there."""
-    status = response.status_code
-    if status < httpx.codes.MULTIPLE_CHOICES:
-        return None
-    told = _told(response)
-    if status == httpx.codes.TOO_MANY_REQUESTS:
-        return RateLimited("HubSpot asks for a pause.", retry_after=_pause(response, told, zone))
-    if status in (LOCKED, MIGRATING):
-        least = 2.0 if status == LOCKED else 60.0
-        wait = max(least, retry_after(response, otherwise=0.0))
-        return RateLimited("HubSpot keeps this closed for now.", retry_after=wait)
-    if status == httpx.codes.FORBIDDEN:
-        return NotPermitted(
-            f"The key may not do this in HubSpot: {_words(told)}",
-            next_step="Give the key the scope that is missing, or leave the object out in the "
-            "settings where the plan does not have it, then run a check.",
-        )
-    if status in (400, 409, 414):
-        return Rejected(f"HubSpot refuses the request: {_words(told)}")
-    if status >= httpx.codes.INTERNAL_SERVER_ERROR:
-        return Unavailable(f"HubSpot answers with status {status}.")
-    return refusal(response)
-
-
-def _told(response: httpx.Response) -> Refusal:
-    try:
-        return msgspec.json.decode(response.content, type=Refusal)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return Refusal()
-
-
-def _words(told: Refusal) -> str:
-    """With the names that the account's own rules miss, and the id that HubSpot's support asks."""
-    names = [
-        str(name)
-        for each in told.errors
-        for values in each.context.values()
-        if isinstance(values, list)
-        for name in values
-    ]
-    parts = [told.message.rstrip(".") or "it does not say why"]
-    parts += [f"({', '.join(dict.fromkeys(names))})"] if names else []
-    parts += [f"[{told.correlation_id}]"] if told.correlation_id else []
-    return f"{' '.join(parts)}."
-
-
-def _pause(response: httpx.Response, told: Refusal, zone: str | None) -> float:
-    if "Retry-After" in response.headers:
-        return retry_after(response)
-    if told.policy_name == "DAILY":
-        return until_midnight(zone or "UTC", datetime.now(UTC))
-    return PAUSES.get(told.policy_name, 10.0)
+def search_budget(portal: str) -> Budget:
+    """5 a second of all keys and apps of the account, of which one is left to others."""
+    return Budget(f"hubspot-search:{portal}", 1, 4.0)

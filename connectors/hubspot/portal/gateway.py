@@ -22,6 +22,8 @@ from connectors.sandbox.faults import Fault
 from connectors.sandbox.gateway import Found, Gateway, Outcome
 
 LONGEST_QUERY = 8000
+# The limits that a fault 429 may name as its `code`.
+POLICIES = ("TEN_SECONDLY_ROLLING", "SECONDLY", "DAILY")
 
 
 class HubGateway(Gateway[Match]):
@@ -44,7 +46,7 @@ class HubGateway(Gateway[Match]):
     def refusal_of(self, fault: Fault) -> Outcome | None:
         errors = {
             "503": Refused(503, "SERVICE_UNAVAILABLE", "service unavailable"),
-            "429": too_many("TEN_SECONDLY_ROLLING"),
+            "429": too_many(fault.code if fault.code in POLICIES else POLICIES[0]),
             "500": server_error(),
             "expired_token": unauthorized(expired=True),
         }
@@ -67,7 +69,14 @@ class HubGateway(Gateway[Match]):
             told = self._limits.admit(route.route.is_search)
             if route.scope and route.scope not in self._account.options.scopes:
                 raise no_scope(route.scope)
-            context = Context(self._account, self._backstage.events, request)
+            method = route.method.lower()
+            context = Context(
+                self._account,
+                self._backstage.events,
+                request,
+                # As it is now: the plan may be replaced at any time.
+                fault=lambda: self._backstage.faults.pick(method, nested=True),
+            )
             arguments = [unquote(value) for value in route.arguments.values()]
             answer = route.route.call(context, *arguments)
         except Refused as error:

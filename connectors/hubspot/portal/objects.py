@@ -16,7 +16,7 @@ from connectors.hubspot.portal.bodies import (
     UpdateBody,
     body_of,
 )
-from connectors.hubspot.portal.context import Context
+from connectors.hubspot.portal.context import NOT_THERE, Context, part
 from connectors.hubspot.portal.errors import Refused, invalid, not_found
 from connectors.hubspot.portal.search import search
 from connectors.hubspot.portal.store import Entry, shown
@@ -91,8 +91,11 @@ def batch_read(context: Context, kind: str) -> Document:
         MOST_WITH_HISTORY if body.properties_with_history else MOST_IN_BATCH,
     )
     names = body.properties or DEFAULTS
-    results, missing = [], []
+    results, missing, errors = [], [], []
     for one in body.inputs:
+        if (fault := context.fault()) is not None:
+            errors.append(part(fault.code, fault.description, ids=[one.id]))
+            continue
         entry = (
             account.by_property(kind, body.id_property, one.id)
             if body.id_property
@@ -103,13 +106,9 @@ def batch_read(context: Context, kind: str) -> Document:
         else:
             results.append(shown(entry, names, body.properties_with_history))
     # In no order of the inputs.
-    answer = context.batch(list(reversed(results)))
     if missing:
-        context.status = 207
-        error = {"status": "error", "category": "OBJECT_NOT_FOUND", "message": "not found"}
-        more = {"context": {"ids": missing}, "errors": [], "links": {}}
-        answer |= {"numErrors": 1, "errors": [{**error, **more}]}
-    return answer
+        errors.append(part(NOT_THERE, "not found", ids=missing))
+    return context.in_parts(list(reversed(results)), errors)
 
 
 def create_object(context: Context, kind: str) -> Document:
@@ -140,14 +139,12 @@ def batch_create(context: Context, kind: str) -> Document:
                     context.account.stores[kind].drop(entry.id)
                 raise
             trace = {"context": {"objectWriteTraceId": [one.object_write_trace_id]}}
-            errors.append({**error.body, **trace, "errors": [], "links": {}})
+            errors.append({**error.body, **trace})
     results = [
         shown(entry, list(entry.values), []) | ({"objectWriteTraceId": trace} if trace else {})
         for entry, trace in made
     ]
-    context.status = 207 if errors else 201
-    more = {"numErrors": len(errors), "errors": errors} if errors else {}
-    return context.batch(results) | more
+    return context.in_parts(results, errors, 201)
 
 
 def update_object(context: Context, kind: str, id_: str) -> Document:
@@ -184,8 +181,11 @@ def read_links(context: Context, from_: str, to: str) -> Document:
     kind, other = account.kind(from_), account.kind(to)
     inputs = body_of(context.request, LinksBody).inputs
     _check_batch([one.id for one in inputs], MOST_IN_BATCH)
-    results, missing = [], []
+    results, missing, errors = [], [], []
     for one in inputs:
+        if (fault := context.fault()) is not None:
+            errors.append(part(fault.code, fault.description, fromObjectId=[one.id]))
+            continue
         start = int(one.after or 0)
         links = account.linked(kind, int(one.id), other) if one.id.isdecimal() else []
         page = links[start : start + MOST_LINKS]
@@ -205,13 +205,9 @@ def read_links(context: Context, from_: str, to: str) -> Document:
         if start + MOST_LINKS < len(links):
             row["paging"] = {"next": {"after": str(start + MOST_LINKS), "link": "?"}}
         results.append(row)
-    answer = context.batch(results)
     if missing:
-        context.status = 207
-        error = {"status": "error", "category": "OBJECT_NOT_FOUND", "message": "No associations"}
-        more = {"context": {"fromObjectId": missing}, "errors": [], "links": {}}
-        answer |= {"numErrors": 1, "errors": [{**error, **more}]}
-    return answer
+        errors.append(part(NOT_THERE, "No associations", fromObjectId=missing))
+    return context.in_parts(results, errors)
 
 
 def _create(context: Context, kind: str, body: CreateBody) -> Entry:

@@ -1,11 +1,14 @@
 """What a refusal of the tool is taken for, and how many calls its limits let through."""
 
 import json
+from collections import defaultdict
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
+from connectors.budget import Budget
 from connectors.errors import (
     AuthFailed,
     BadResponse,
@@ -14,11 +17,14 @@ from connectors.errors import (
     Rejected,
     Unavailable,
 )
-from connectors.hubspot import wire
+from connectors.http import Wire
+from connectors.hubspot import refusals, wire
 from connectors.hubspot.config import HubSpotConfig
+from connectors.hubspot.connector import HubSpot
 from connectors.hubspot.sandbox import settings
 from connectors.models import Stream
 from connectors.port import Partition, Window
+from tests.connectors.hands import Unlimited
 from tests.connectors.hubspot.kit import Sandbox, sandbox
 from tests.connectors.running import everything
 
@@ -45,7 +51,7 @@ def test_a_refusal_has_a_name(
     status: int, body: object, kind: type[Exception], wait: float | None
 ) -> None:
     content = body if isinstance(body, str) else json.dumps(body)
-    error = wire.name_refusal(httpx.Response(status, text=content), "Europe/Paris")
+    error = refusals.name_refusal(httpx.Response(status, text=content), "Europe/Paris")
     assert type(error) is kind
     assert getattr(error, "retry_after", None) == wait
 
@@ -56,18 +62,18 @@ def test_a_pause_until_a_date_is_as_long_as_that_date_says(status: int) -> None:
         "Date": "Mon, 23 Nov 2026 12:00:00 GMT",
         "Retry-After": "Mon, 23 Nov 2026 13:00:00 GMT",
     }
-    error = wire.name_refusal(httpx.Response(status, headers=named, json={}), None)
+    error = refusals.name_refusal(httpx.Response(status, headers=named, json={}), None)
     assert isinstance(error, RateLimited)
     assert error.retry_after == 3600.0
 
 
 def test_a_pause_that_is_told_is_kept_and_a_day_ends_at_midnight_there() -> None:
     told = httpx.Response(429, headers={"Retry-After": "7"}, json={"policyName": "DAILY"})
-    error = wire.name_refusal(told, None)
+    error = refusals.name_refusal(told, None)
     assert isinstance(error, RateLimited)
     assert error.retry_after == 7.0
-    assert wire.until_midnight("Europe/Paris", NOW) == timedelta(hours=14).total_seconds()
-    daily = wire.name_refusal(httpx.Response(429, json={"policyName": "DAILY"}), "UTC")
+    assert refusals.until_midnight("Europe/Paris", NOW) == timedelta(hours=14).total_seconds()
+    daily = refusals.name_refusal(httpx.Response(429, json={"policyName": "DAILY"}), "UTC")
     assert isinstance(daily, RateLimited)
     assert 0 < daily.retry_after <= 86_400
 
@@ -75,9 +81,8 @@ def test_a_pause_that_is_told_is_kept_and_a_day_ends_at_midnight_there() -> None
 @pytest.mark.parametrize(("plan", "most"), [("starter", 100), ("professional", 190)])
 def test_no_ten_seconds_hold_more_than_the_plan_allows(plan: str, most: int) -> None:
     config = HubSpotConfig.model_validate({"token": "key-of-mine", "plan": plan})
-    budget, searches = wire.main_budget(config), wire.search_budget(config)
+    budget, searches = wire.main_budget(config), wire.search_budget("7000001")
     assert budget is not None
-    assert searches is not None
     assert 0.95 * most <= budget.rate * 10 + budget.burst <= most
     assert searches.rate + searches.burst <= 5
     assert "key-of-mine" not in budget.account + searches.account
@@ -88,6 +93,41 @@ def test_searches_have_a_budget_beside_that_of_all_calls(own: Sandbox) -> None:
     everything(connector, Stream.CONTACTS, Window(NOW - timedelta(days=900)))
     names = [budget.account.partition(":")[0] for budget in own.hands.budgets]
     assert {"hubspot", "hubspot-search"} == set(names)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_all_keys_of_an_account_share_its_searches(own: Sandbox, known: bool) -> None:
+    more = {} if known else {"portal_id": None}
+    everything(own.connector(plan="starter", **more), Stream.CONTACTS, Window(NOW))
+    names = {budget.account for budget in own.hands.budgets}
+    assert [name for name in names if "search" in name] == ["hubspot-search:7000001"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "paused", "wait"),
+    [
+        ("SECONDLY", "hubspot-search", 1.0),
+        ("TEN_SECONDLY_ROLLING", "hubspot", 10.0),
+        ("DAILY", "hubspot", None),
+    ],
+)
+def test_a_search_that_meets_the_limit_of_all_calls_pauses_them_all(
+    own: Sandbox, policy: str, paused: str, wait: float | None
+) -> None:
+    limiters: dict[str, Unlimited] = defaultdict(Unlimited)
+
+    def limiter(budget: Budget) -> Unlimited:
+        return limiters[budget.account.partition(":")[0]]
+
+    config = HubSpotConfig.model_validate({**own.settings, "plan": "starter"})
+    made = Wire(limiter=limiter, sleep=lambda _: None, transport=own.seen)
+    own.faults({"on": {"method": "contacts.search", "nth": 1}, "do": "429", "code": policy})
+    connector = HubSpot(config, made)
+    with closing(connector), suppress(RateLimited):
+        everything(connector, Stream.CONTACTS, Window(NOW))
+    assert {name for name, one in limiters.items() if one.refusals} == {paused}
+    (told,) = limiters[paused].refusals
+    assert told == wait if wait else 60 < told <= 90_000
 
 
 @pytest.mark.parametrize("fault", ["html", "wrong_json", "cut"])

@@ -44,7 +44,7 @@ def read(answer: Answers, window: Window = Window()) -> list[Page[Any]]:  # noqa
         after = body.get("after", request.url.params.get("after", ""))
         return httpx.Response(200, json=answer(after, body))
 
-    config = HubSpot.Config.model_validate({"token": "service-key-1"})
+    config = HubSpot.Config.model_validate({"token": "service-key-1", "portal_id": "1"})
     connector = HubSpot(config, Hands().wire(httpx.MockTransport(handle)))
     try:
         return list(connector.contacts(window, Partition()))
