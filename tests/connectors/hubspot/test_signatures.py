@@ -99,3 +99,36 @@ def test_a_replayed_event_has_the_same_name_and_another_change_another() -> None
     one, same, other = hooks.verify(headers, body, secret=SECRET, url=URL, portal_id=None, now=NOW)
     assert one.dedupe == same.dedupe != other.dedupe
     assert one.at == datetime.fromtimestamp(1795424400.123, UTC)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        event(objectId="a-guid"),
+        event(occurredAt=None),
+        event(eventId="x"),
+        event(subscriptionType=7),
+        event(mergedObjectIds="9"),
+        {},
+        # An app is sent the events of all accounts that installed it.
+        event(portalId=12),
+    ],
+)
+def test_an_odd_event_does_not_cost_the_others_of_its_call(odd: dict[str, object]) -> None:
+    assert verified(event(objectId=1), odd, event(objectId=3)) == [
+        ("deals", ["1"]),
+        ("deals", ["3"]),
+    ]
+
+
+def test_an_odd_event_alone_is_left_to_the_next_pull() -> None:
+    assert verified(event(objectId="a-guid")) == []
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"eventId": 1}', b"\xff"])
+def test_a_signed_call_that_is_no_list_of_events_is_refused(body: bytes) -> None:
+    moment = str(int(NOW.timestamp() * 1000))
+    signed = hooks.signature(SECRET, "POST", URL, body, moment)
+    headers = {"X-HubSpot-Signature-v3": signed, "X-HubSpot-Request-Timestamp": moment}
+    with pytest.raises(AuthFailed, match="cannot be read"):
+        hooks.verify(headers, body, secret=SECRET, url=URL, portal_id=None, now=NOW)
