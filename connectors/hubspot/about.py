@@ -7,7 +7,7 @@ SCOPES = {
     "crm.objects.leads.read": "leads; without it set leads=false",
     "marketing.campaigns.read": "figures of campaigns; without it set campaigns=false",
     "crm.schemas.contacts.write": "our key as a field of tasks; else it is a line of their text",
-    "crm.objects.goals.read and .write": "KPI targets as goals, where goal_template is set",
+    "crm.objects.goals.read and .write": "KPI targets as goals, where goal_template names one",
 }
 
 LIMITS = (
@@ -21,7 +21,7 @@ QUIRKS = (
     "A search shows changes some moments late: the last 2 minutes are read by the next pull.",
     "Service keys get no webhooks: those need an app, its client_secret and hook_url.",
     "Deals and leads keep no campaign words of their own: map the fields that do under utm.",
-    "KPI targets are tasks due on the day of the re-check, or goals copied from goal_template.",
+    "KPI targets are tasks due on the re-check; goals where goal_template.<KPI> names one to copy.",
     "Comments on tasks have no documented call and are not sent.",
     "A merged record counts as deleted: what it was is in the record that won.",
     "Spend counts on the day it was entered; sessions are asked for day by day.",

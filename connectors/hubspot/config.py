@@ -2,7 +2,7 @@
 
 import hashlib
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -60,10 +60,11 @@ class HubSpotConfig(ConnectorConfig):
     fields: dict[str, str] = Field(
         default={}, title="Custom fields", description="Our name = property of leads and deals"
     )
-    goal_template: str | None = Field(
-        default=None,
-        title="Goal to copy",
-        description="Id of a goal target whose measure new KPI targets take over",
+    goal_template: dict[str, str] = Field(
+        default={},
+        title="Goals to copy",
+        description="Code of a KPI = id of a goal target that measures it; other KPI targets are "
+        "tasks",
     )
     hook_url: str | None = Field(
         default=None,
@@ -82,6 +83,16 @@ class HubSpotConfig(ConnectorConfig):
         ):
             raise ValueError("This address is not safe to call: write it with https://.")
         return f"{parts.scheme}://{parts.netloc}"
+
+    @field_validator("goal_template", mode="before")
+    @classmethod
+    def _is_of_a_kpi(cls, given: Any) -> Any:
+        """It was one goal for whatever KPI, or none."""
+        if isinstance(given, str):
+            raise ValueError(
+                "A goal measures one KPI: write goal_template.<code of the KPI>=<id of the goal>."
+            )
+        return {} if given is None else given
 
     @model_validator(mode="after")
     def _has_credentials(self) -> "HubSpotConfig":

@@ -86,7 +86,9 @@ class HubSpot(Connector[HubSpotConfig]):
         return refusals.name_refusal(response, None if known is None else known.time_zone)
 
     def check(self) -> str:
-        return checks.check(self._hub, self._facts, self.config)
+        account = checks.check(self._hub, self._facts, self.config)
+        self._targets.prepare()
+        return account
 
     def partitions(self, stream: Stream, window: Window) -> Sequence[Partition]:
         if stream is Stream.STAGE_CHANGES:

@@ -1,8 +1,9 @@
 """KPI targets out: as goals copied from one of the account's, or as tasks.
 
 What a goal measures is set by fields whose least set is not documented, so new ones are copies of a
-goal that people made (`goal_template`). Without one, and where the account does not allow goals, a
-KPI target is a task that is due on the day of the re-check: people see it, with its figures.
+goal that people made (`goal_template`, one for each KPI that a goal measures). The target of any
+other KPI, and of a segment, which a copy would not know, is a task that is due on the day of the
+re-check: people see it, with its figures.
 """
 
 import uuid
@@ -47,40 +48,45 @@ class GoalsAnswer(Struct, frozen=True):
 
 
 class Targets:
-    def __init__(self, hub: Hub, tasks: Tasks, template: str | None) -> None:
+    """`goals` is KPI → id of the goal that measures it."""
+
+    def __init__(self, hub: Hub, tasks: Tasks, goals: Mapping[str, str]) -> None:
         self._hub = hub
         self._tasks = tasks
-        self._template_id = template
-        self._template: Values | None = None
+        self._ids = goals
+        self._templates: dict[str, Values] = {}
 
     def prepare(self) -> None:
-        """Raises NotPermitted when the goal to copy is not there, or goals are not allowed."""
-        if self._template_id is None or self._template is not None:
-            return
+        """Raises NotPermitted when a goal to copy is not there, or goals are not allowed."""
+        for kpi, id_ in self._ids.items():
+            if kpi not in self._templates:
+                self._templates[kpi] = self._template(kpi, id_)
+
+    def _template(self, kpi: str, id_: str) -> Values:
+        path = self._hub.objects(GOALS, id_)
         try:
-            answer = self._hub.api.get(
-                self._hub.objects(GOALS, self._template_id), {"properties": list(COPIED)}
-            )
+            answer = self._hub.api.get(path, {"properties": list(COPIED)})
         except NotFound as error:
             raise NotPermitted(
-                f"The goal {self._template_id} that KPI targets are copied from is not there.",
-                next_step="Set goal_template to the id of a goal target of the account, or leave "
-                "it out: then KPI targets are tasks.",
+                f"The goal {id_} that targets of {kpi} are copied from is not there.",
+                next_step=f"Set goal_template.{kpi} to the id of a goal target of the account, or "
+                "leave it out: then its targets are tasks.",
             ) from error
-        self._template = answer.decode(Goal).properties
+        return answer.decode(Goal).properties
 
     def create(self, target: KpiTarget) -> str:
         self.prepare()
-        if self._template is None:
+        template = None if target.segment else self._templates.get(target.kpi)
+        if template is None:
             owner = {} if target.owner is None else {"hubspot_owner_id": target.owner}
             due = {"hs_timestamp": moment_text(_at(target.recheck_on, time(17, 0)))}
             made = self._tasks.make(_key(target.key), {**self._words(target), **owner, **due})
             return f"{TASK}{made}"
-        return self._create_goal(target, self._template)
+        return self._create_goal(target, template)
 
     def find(self, key: str) -> list[str]:
         found = [f"{TASK}{one}" for one in self._tasks.find(_key(key))]
-        if self._template_id is None:
+        if not self._ids:
             return found
         family = _family(key)
         goals = (goal for goal in self._goals() if goal.properties.get(FAMILY) == family)

@@ -7,7 +7,7 @@ SCOPES = {
     "activities:full": "activities, and tasks as activities; needed",
     "users:read": "people; needed",
     "recents:read": "changelogs, where stage_history is all",
-    "goals:full": "KPI targets as goals; without it those KPIs have no target in Pipedrive",
+    "goals:full": "KPI targets as goals, where the setting goals names a KPI",
     "admin": "only for whoever makes the webhooks",
 }
 
@@ -24,7 +24,7 @@ QUIRKS = (
     "A converted lead is a deleted lead and a deal that names it.",
     "Moves between two pulls of one deal show as the last one, unless stage_history is all.",
     "An activity stands at one deal or lead; tags, parents and KPI targets are not shown on it.",
-    "A KPI that Pipedrive cannot count as a goal has its target as an activity.",
+    "Goals count deals and activities: targets of shares and costs, all of ours, are activities.",
     "A task whose marker was taken out of its note is no longer known as ours.",
     "Webhooks are not signed: they are hints, and a pull finds what was lost.",
 )

@@ -12,6 +12,7 @@ from connectors.http import UNREACHABLE
 from connectors.models import Stream
 from connectors.pipedrive.config import PipedriveConfig
 from connectors.pipedrive.fields import remote_fields
+from connectors.pipedrive.targets import KINDS
 from connectors.pipedrive.wire import Company, Forbidden, decode, listed
 
 READS = (
@@ -77,6 +78,7 @@ def check(company: Company, config: PipedriveConfig) -> str:
     _check_rights(company, config)
     _check_kind(company, config)
     _check_fields(company, config)
+    _check_goals(company, config)
     name = me.company_name or me.company_domain or host
     limits = ", who is no administrator" if me.sees_less else ""
     return f"{name} as {me.name or f'user {me.id}'}{limits}"
@@ -128,3 +130,15 @@ def _check_fields(company: Company, config: PipedriveConfig) -> None:
             f"Deals have no field {', '.join(unknown)}.",
             next_step="Correct the mapping of custom fields, then run a check.",
         )
+
+
+def _check_goals(company: Company, config: PipedriveConfig) -> None:
+    """Which kinds of goals there are is documented; no call tells them."""
+    unknown = sorted(set(config.goals.values()) - set(KINDS))
+    if unknown:
+        raise NotPermitted(
+            f"Pipedrive has no goal of type {', '.join(map(repr, unknown))} for a KPI target.",
+            next_step=f"goals may name: {', '.join(KINDS)}.",
+        )
+    if config.goals:
+        _allowed(company, "v1/goals/find", {"type.name": KINDS[0]}, 20, "goals:full")

@@ -51,14 +51,9 @@ class PipedriveConfig(ConnectorConfig):
         default="task", title="Activity type of tasks", description="Its key_string"
     )
     goals: dict[str, str] = Field(
-        default={
-            "deals_won": "deals_won",
-            "deals_started": "deals_started",
-            "activities_completed": "activities_completed",
-            "activities_added": "activities_added",
-        },
+        default={},
         title="KPIs that are goals",
-        description="Our KPI = type of goal; the other KPI targets become activities",
+        description="Code of a KPI that is a count = type of goal; other targets are activities",
     )
     hook_user: str = Field(default="retro-roi", title="User name of webhooks")
     hook_password: SecretStr | None = Field(default=None, title="Password of webhooks")

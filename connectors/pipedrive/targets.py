@@ -1,8 +1,8 @@
 """KPI targets out: goals where Pipedrive has one for the KPI, else activities.
 
-A goal counts by itself, and it can only count deals and activities. Every other target becomes an
-activity at its recheck date, whose note holds the figures. Ids of goals have 24 hexadecimal digits,
-those of activities are numbers.
+A goal counts by itself, and it can only count deals and activities; a share or a cost is no count,
+whatever the settings say. Every other target becomes an activity at its recheck date, whose note
+holds the figures. Ids of goals have 24 hexadecimal digits, those of activities are numbers.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +21,10 @@ from connectors.pipedrive.wire import Company
 FIND, CREATE = 20, 10
 GOAL_ID = 24
 LONGEST_TITLE = 180
+# The one unit that a goal has.
+COUNT = "count"
+# What a goal counts without more than a person and a span of time: moves need a stage.
+KINDS = ("deals_won", "deals_started", "activities_added", "activities_completed")
 
 
 class Expected(Struct, frozen=True):
@@ -114,7 +118,7 @@ class Targets:
         self._company.patch(f"v2/activities/{int(remote_id)}", body, WRITE)
 
     def _is_goal(self, target: KpiTarget) -> bool:
-        return target.kpi in self._goals and target.segment is None
+        return target.kpi in self._goals and target.segment is None and target.unit == COUNT
 
     def _goal(self, target: KpiTarget) -> dict[str, Any]:
         suffix = _suffix(target.key)

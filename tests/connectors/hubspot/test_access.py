@@ -47,6 +47,13 @@ def test_settings_that_cannot_work_are_refused(given: dict[str, str]) -> None:
     assert "key" not in str(refused.value).replace("service key", "")
 
 
+def test_one_goal_for_all_kpis_is_refused_in_words_and_none_is_none() -> None:
+    with pytest.raises(ValidationError, match=r"write goal_template\.<code of the KPI>="):
+        HubSpotConfig.model_validate({"token": "key", "goal_template": "70000000001"})
+    stored = HubSpotConfig.model_validate({"token": "key", "goal_template": None})
+    assert stored.goal_template == {}
+
+
 def test_the_version_stands_in_every_address() -> None:
     with sandbox(records=4, version="2026-09", index_seconds=0) as own:
         connector = own.connector(api_version="2026-09")

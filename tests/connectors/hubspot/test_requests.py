@@ -28,7 +28,9 @@ def used(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     """An account after everything that the connector can do."""
     with sandbox(records=130, task_fields=request.param, index_seconds=0) as running:
         connector = running.connector(
-            goal_template="70000000001", fields={"seats": "retro_seats"}, campaign_days=3
+            goal_template={"click_rate": "70000000001"},
+            fields={"seats": "retro_seats"},
+            campaign_days=3,
         )
         connector.check()
         made = connector.create_task(task())

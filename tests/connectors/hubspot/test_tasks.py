@@ -18,6 +18,10 @@ PARIS = timezone(timedelta(hours=1))
 LEAD, DEAL = "60000000001", "90000000001"
 
 
+# A KPI and the goal of the sandbox that is taken to measure it.
+GOALS = {"click_rate": "70000000001"}
+
+
 def task(key: str = "D-email-ctr:designer", **change: Any) -> Task:
     fields: dict[str, Any] = {
         "key": key,
@@ -245,7 +249,7 @@ def test_a_target_is_a_task_that_nobody_takes_for_an_action(either: Sandbox) -> 
 
 
 def test_a_target_is_a_goal_where_there_is_one_to_copy(own: Sandbox) -> None:
-    connector = own.connector(goal_template="70000000001")
+    connector = own.connector(goal_template=GOALS)
     made = connector.create_target(target())
     assert made.startswith("goal:")
     names = "hs_goal_name,hs_target_amount,hs_start_datetime,hs_end_datetime,hs_template_id"
@@ -255,13 +259,26 @@ def test_a_target_is_a_goal_where_there_is_one_to_copy(own: Sandbox) -> None:
     assert (values["hs_target_amount"], values["hs_template_id"]) == ("0.028744", "4")
     assert values["hs_start_datetime"] == "2026-12-15T00:00:00.000Z"
     assert values["hs_end_datetime"] == "2027-01-14T23:59:59.999Z"
-    assert own.connector(goal_template="70000000001").find_target(target().key) == [made]
+    assert own.connector(goal_template=GOALS).find_target(target().key) == [made]
     connector.check_target(made, target())
     with pytest.raises(Rejected):
         connector.check_target(made, target(target=1.0))
     connector.update_target(made, target(actual=0.03, outcome="met"))
 
 
+@pytest.mark.parametrize("other", [{"kpi": "lead_cost"}, {"segment": "channel=ads"}])
+def test_a_target_that_the_goal_does_not_measure_is_a_task(
+    own: Sandbox, other: dict[str, str]
+) -> None:
+    connector = own.connector(goal_template=GOALS)
+    made = connector.create_target(target(**other))
+    assert made.startswith("task:")
+    assert connector.find_target(target().key) == [made]
+
+
 def test_a_goal_to_copy_that_is_not_there_is_told_before_a_write(own: Sandbox) -> None:
-    with pytest.raises(NotPermitted, match="copied from"):
-        own.connector(goal_template="5").prepare_targets()
+    connector = own.connector(goal_template={**GOALS, "lead_cost": "5"})
+    for attempt in (connector.check, connector.prepare_targets):
+        with pytest.raises(NotPermitted, match="goal 5 that targets of lead_cost") as refused:
+            attempt()
+        assert "goal_template.lead_cost" in refused.value.next_step

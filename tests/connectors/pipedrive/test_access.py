@@ -127,6 +127,23 @@ def test_the_right_to_changelogs_is_asked_for_where_they_are_read() -> None:
             app.check()
 
 
+def test_the_right_to_goals_is_asked_for_where_a_kpi_is_one() -> None:
+    scopes = [each for each in ALL_SCOPES if not each.startswith("goals")]
+    with sandbox(records=0, scopes=scopes) as company:
+        assert app_of(company)[0].check()
+    with sandbox(records=0, scopes=scopes) as company:
+        app, _ = app_of(company, goals={"deals_won": "deals_won"})
+        with pytest.raises(NotPermitted, match="goals:full"):
+            app.check()
+
+
+def test_a_type_of_goal_that_there_is_not_is_told_with_those_there_are(own: Sandbox) -> None:
+    goals = {"won": "deals_won", "wins": "deal_won", "moved": "deals_progressed"}
+    with pytest.raises(NotPermitted, match="'deal_won', 'deals_progressed'") as refused:
+        own.connector(goals=goals).check()
+    assert "deals_won, deals_started, activities_added" in refused.value.next_step
+
+
 def test_an_app_without_a_token_asks_for_consent(own: Sandbox) -> None:
     given = app_settings(own.options, own.base)
     del given["refresh_token"], given["code"]

@@ -15,7 +15,7 @@ from tests.connectors.openapi import Documents, needed
 from tests.connectors.pipedrive.described import LEFT_OUT, described
 from tests.connectors.pipedrive.kit import sandbox
 from tests.connectors.pipedrive.test_access import app_of
-from tests.connectors.pipedrive.test_targets import goal, target
+from tests.connectors.pipedrive.test_targets import GOALS, goal, target
 from tests.connectors.pipedrive.test_tasks import task
 from tests.connectors.running import everything
 
@@ -32,7 +32,8 @@ def sent(documents: Documents) -> Iterator[list[httpx.Request]]:
     """Whatever the connector sends, in a company that it does everything with."""
     with sandbox(records=40, page=10) as running:
         for history in ("latest", "all"):
-            _everything(running.connector(fields={"group": CUSTOM}, stage_history=history))
+            given = {"fields": {"group": CUSTOM}, "stage_history": history, "goals": GOALS}
+            _everything(running.connector(**given))
         app_of(running)[0].check()
         yield running.seen.requests
 

@@ -5,10 +5,15 @@ from typing import Any
 
 import pytest
 
+from config.shipped import shipped_text
 from connectors.errors import OutcomeUnknown, Rejected
 from connectors.models import KpiTarget, Stream
+from rules.kpi_catalogue import KpiDefinition, parse_catalogue
 from tests.connectors.pipedrive.kit import Sandbox
 from tests.connectors.running import everything
+
+GOALS = {"deals_won": "deals_won"}
+CATALOGUE = parse_catalogue(shipped_text("kpis.yaml"), "kpis.yaml")
 
 
 def target(**changed: Any) -> KpiTarget:
@@ -32,7 +37,7 @@ def goal(**changed: Any) -> KpiTarget:
 
 
 def test_what_can_be_counted_becomes_a_goal(own: Sandbox) -> None:
-    connector = own.connector()
+    connector = own.connector(goals=GOALS)
     connector.prepare_targets()
     made = connector.create_target(goal())
     assert len(made) == 24
@@ -51,7 +56,7 @@ def test_what_can_be_counted_becomes_a_goal(own: Sandbox) -> None:
 
 
 def test_a_goal_that_is_over_is_found_as_well(own: Sandbox) -> None:
-    connector = own.connector()
+    connector = own.connector(goals=GOALS)
     past = goal(starts_on=date(2026, 1, 1), recheck_on=date(2026, 1, 7))
     made = connector.create_target(past)
     assert connector.find_target("D-1:target") == [made]
@@ -84,13 +89,30 @@ def test_a_large_target_keeps_its_digits_and_its_unit_its_signs(own: Sandbox) ->
 
 
 def test_a_segment_cannot_be_a_goal_and_an_owner_may_be_missing(own: Sandbox) -> None:
-    made = own.connector().create_target(goal(segment="channel=ads", owner=None))
+    made = own.connector(goals=GOALS).create_target(goal(segment="channel=ads", owner=None))
     shown = own.call("GET", f"v2/activities/{made}").json()["data"]
     assert shown["owner_id"] == 21
 
 
-def test_a_goal_whose_answer_was_lost_is_found(own: Sandbox) -> None:
+@pytest.mark.parametrize("kpi", CATALOGUE.kpis, ids=lambda kpi: kpi.code)
+def test_a_kpi_of_the_catalogue_is_no_count_and_so_no_goal(
+    own: Sandbox, kpi: KpiDefinition
+) -> None:
+    """Also where the settings take it for one: a goal would count to 0.03 deals."""
+    connector = own.connector(goals={kpi.code: "deals_won"})
+    made = connector.create_target(target(kpi=kpi.code, unit=kpi.unit.value))
+    assert made.isdecimal()
+    assert connector.find_target("D-1:target") == [made]
+
+
+def test_without_goals_none_are_asked_for(own: Sandbox) -> None:
     connector = own.connector()
+    connector.find_target(connector.create_target(target()))
+    assert not [each for each in own.seen.requests if "goals" in each.url.path]
+
+
+def test_a_goal_whose_answer_was_lost_is_found(own: Sandbox) -> None:
+    connector = own.connector(goals=GOALS)
     own.faults({"on": {"method": "POST v1/goals"}, "do": "timeout_after"})
     with pytest.raises(OutcomeUnknown):
         connector.create_target(goal())
