@@ -7,6 +7,8 @@ list shows. Pipedrive keeps notes as HTML and may tidy it.
 import re
 from html import escape, unescape
 
+from connectors.markers import marked, unmarked
+
 MARKER = re.compile(r"\[retro:([^\]\s]+)\]")
 TARGET = re.compile(r"\[retro-target:([^\]\s]+)\]")
 BREAK = re.compile(r"<br\s*/?>|</(?:p|div|li)>", re.IGNORECASE)
@@ -15,13 +17,13 @@ TAG = re.compile(r"<[^>]+>")
 
 def to_note(text: str, key: str, word: str = "retro") -> str:
     body = escape(text, quote=False).replace("\r\n", "\n").replace("\n", "<br>")
-    marker = f"[{word}:{escape(key, quote=False)}]"
+    marker = f"[{word}:{escape(marked(key), quote=False)}]"
     return f"{body}<br>{marker}" if body else marker
 
 
 def key_in(note: str | None, pattern: re.Pattern[str] = MARKER) -> str | None:
     found = pattern.search(note or "")
-    return unescape(found[1]) if found else None
+    return unmarked(unescape(found[1])) if found else None
 
 
 def from_note(note: str | None) -> str | None:

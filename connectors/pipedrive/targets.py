@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from connectors.errors import Rejected
 from connectors.figures import plain
+from connectors.markers import marked
 from connectors.models import KpiTarget
 from connectors.pipedrive.notes import TARGET, from_note, key_in, to_note
 from connectors.pipedrive.tasks import GET, WRITE, Made, recent
@@ -87,7 +88,7 @@ class Targets:
             goal.id
             for name in dict.fromkeys(self._goals.values())
             for goal in self._goals_of(name)
-            if (goal.title or "").endswith(_suffix(key))
+            if (goal.title or "").endswith((_suffix(key), f" [{key}]"))
         ]
         rows = recent(self._company, self._now(), lambda row: key_in(row.note, TARGET) == key)
         return list(dict.fromkeys([*found, *(str(row.id) for row in rows)]))
@@ -145,7 +146,8 @@ class Targets:
 
 
 def _suffix(key: str) -> str:
-    return f" [{key}]"
+    """Goals from before keys were written so end in the key itself."""
+    return f" [{marked(key)}]"
 
 
 def _is_goal_id(remote_id: str) -> bool:

@@ -4,6 +4,7 @@ values, a plain field, else the end of the subject, since long texts cannot be s
 import re
 from functools import cached_property
 
+from connectors.markers import marked, unmarked
 from connectors.salesforce.config import SalesforceConfig
 from connectors.salesforce.facts import Facts
 from connectors.salesforce.mapping import TASK
@@ -36,7 +37,11 @@ class Keys:
         """Of the tasks with this key, or with any."""
         if self.field is not None:
             return f"{self.field} = {quoted(key)}" if key is not None else f"{self.field} != null"
-        return f"Subject LIKE {quoted(MARKED if key is None else _ending(_mark(key)))}"
+        if key is None:
+            return f"Subject LIKE {quoted(MARKED)}"
+        # As it is written now, and as it stood in the subject before.
+        ends = dict.fromkeys((_ending(_mark(key)), _ending(f"[rr:{key}]")))
+        return f"({' OR '.join(f'Subject LIKE {quoted(end)}' for end in ends)})"
 
     def subject(self, title: str, key: str) -> str:
         """A mark must be whole to be found: a long title is cut, not it."""
@@ -50,11 +55,11 @@ class Keys:
         found = MARK.match(subject)
         if held or found is None:
             return subject, held or None
-        return found[1], found[2]
+        return found[1], unmarked(found[2])
 
 
 def _mark(key: str) -> str:
-    return f"[rr:{key}]"
+    return f"[rr:{marked(key)}]"
 
 
 def _ending(mark: str) -> str:

@@ -55,6 +55,16 @@ def test_what_can_be_counted_becomes_a_goal(own: Sandbox) -> None:
     assert one["duration"] == {"start": "2026-12-01", "end": "2027-01-31"}
 
 
+def test_a_goal_is_found_by_a_key_of_any_signs_and_by_no_other(own: Sandbox) -> None:
+    connector = own.connector(goals=GOALS)
+    made = connector.create_target(goal(key="D 1] [x"))
+    assert connector.find_target("D 1] [x") == [made]
+    assert connector.find_target("x") == []
+    title = {"title": "Old one [D 2] [y]"}
+    own.call("PUT", f"v1/goals/{made}", json=title).raise_for_status()
+    assert connector.find_target("D 2] [y") == [made]
+
+
 def test_a_goal_that_is_over_is_found_as_well(own: Sandbox) -> None:
     connector = own.connector(goals=GOALS)
     past = goal(starts_on=date(2026, 1, 1), recheck_on=date(2026, 1, 7))

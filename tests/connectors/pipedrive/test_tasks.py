@@ -11,6 +11,7 @@ from connectors.pipedrive.connector import Pipedrive
 from connectors.pipedrive.notes import from_note, key_in, to_note
 from connectors.port import Presence
 from tests.connectors.pipedrive.kit import Sandbox
+from tests.connectors.pipedrive.test_targets import target
 from tests.connectors.running import everything
 
 KEY = "D-email-ctr:designer"
@@ -46,6 +47,19 @@ def test_a_task_comes_back_as_it_was_written(own: Sandbox) -> None:
     assert own.call("GET", f"v2/activities/{made}").json()["data"]["deal_id"] == 3
     # It is no contact with the deal that it is about.
     assert made not in {one.id for one in everything(connector, Stream.ACTIVITIES)}
+
+
+@pytest.mark.parametrize("key", ["D 1:chef de projet", "D-1]x [y:designer", "[D]:50 %", "a<b>&c"])
+def test_a_key_of_any_signs_comes_back_whole(own: Sandbox, key: str) -> None:
+    connector = own.connector()
+    made = connector.create_task(task(key=key))
+    assert connector.find_task(key) == [made]
+    connector.update_task(made, task(key=key, title="Other"))
+    found = read_back(connector, made)
+    assert (found.key, found.description) == (key, task().description)
+    wanted = target(key=key)
+    planned = connector.create_target(wanted)
+    assert connector.find_target(key) == [planned]
 
 
 def test_a_task_stands_at_a_lead_where_there_is_no_deal(own: Sandbox) -> None:

@@ -76,6 +76,25 @@ def test_keys_that_a_pattern_takes_for_one_are_told_apart(org_with_key: Sandbox)
     assert {key: connector.find_task(key) for key in keys} == {k: [v] for k, v in made.items()}
 
 
+@pytest.mark.parametrize("key", ["D 1:chef de projet", "D-1]x [y:designer", "[D]:50 %"])
+def test_a_key_of_any_signs_comes_back_whole(org_with_key: Sandbox, key: str) -> None:
+    connector = org_with_key.connector()
+    made = connector.create_task(task(key=key))
+    assert connector.find_task(key) == [made]
+    found = held(org_with_key, made)
+    assert (found.key, found.title) == (key, task().title)
+
+
+@pytest.mark.parametrize("key", ["D 1:chef de projet", "D-1:50 %", "D-1:designer"])
+def test_a_mark_of_before_is_still_found_and_read(key: str) -> None:
+    with sandbox(records=4, key_field="none") as own:
+        made = own.connector().create_task(task())
+        own.edit("tasks", made, {"set": {"Subject": f"{task().title} [rr:{key}]"}})
+        assert own.connector().find_task(key) == [made]
+        found = held(own, made)
+        assert (found.key, found.title) == (key, task().title)
+
+
 @pytest.mark.parametrize("where", ["external", "plain", "none"])
 def test_a_lost_create_without_a_unique_key_is_looked_up(where: str) -> None:
     with sandbox(records=4, key_field=where) as own:
