@@ -29,6 +29,9 @@ from connectors.http import Answer, ApiClient, retry_after
 T = TypeVar("T")
 
 DAILY = "daily tokens"
+# Refusals that tell of no limit. A burst is over after its window: what is refused again after
+# that, and again, is refused for the day.
+UNTOLD, MOST_UNTOLD, REMEMBERED = "refusals without a limit", 3, 60.0
 # Pulls leave the last fifth of the day's tokens to writes and to people's other apps.
 SPENT = 0.8
 # When the day ends is the server's midnight, of a zone it does not tell: asked again each hour.
@@ -206,7 +209,7 @@ def name_refusal(response: httpx.Response, meter: Meter) -> ConnectorError | Non
     if status in (404, 410):
         return NotFound("Pipedrive does not have this record (any more).")
     if status == 429:
-        return _too_much(response)
+        return _too_much(response, meter, told)
     if status == 408 or status >= 500:
         return Unavailable(f"Pipedrive answers with status {status}.")
     if status < 400:
@@ -214,14 +217,36 @@ def name_refusal(response: httpx.Response, meter: Meter) -> ConnectorError | Non
     return Rejected(f"Pipedrive refuses the request (status {status}){because}")
 
 
-def _too_much(response: httpx.Response) -> ConnectorError:
+def _too_much(response: httpx.Response, meter: Meter, told: str) -> ConnectorError:
     """A budget that is used up does not come back within the day: it is not asked in a loop."""
-    if _number(response, "x-daily-ratelimit-token-remaining") == 0:
+    if _is_of_the_day(response, meter, told):
         wait = retry_after(response, NEXT_LOOK) or NEXT_LOOK
+        meter.note(DAILY, Used(1.0, wait))
         return RateLimited("The company's tokens of the day are used up.", retry_after=wait)
     reset = _number(response, "x-ratelimit-reset")
     wait = retry_after(response, WINDOW if reset is None else reset)
     return RateLimited("Pipedrive asks for a pause.", retry_after=wait)
+
+
+def _is_of_the_day(response: httpx.Response, meter: Meter, told: str) -> bool:
+    """The header that says so is sometimes absent: then by the words, by a burst that has calls
+    left, or by refusals that outlast a burst."""
+    left = _number(response, "x-daily-ratelimit-token-remaining")
+    if left is not None:
+        return left == 0
+    if "daily" in told.lower() or _number(response, "x-ratelimit-remaining"):
+        return True
+    names = ("retry-after", "x-ratelimit-remaining", "x-ratelimit-reset")
+    return not any(name in response.headers for name in names) and _lasts(meter)
+
+
+def _lasts(meter: Meter) -> bool:
+    before = meter.read(UNTOLD)
+    if before is not None and REMEMBERED - before.resets_in < WINDOW:
+        return False
+    count = 1.0 + (before.amount if before else 0.0)
+    meter.note(UNTOLD, Used(count, REMEMBERED))
+    return count >= MOST_UNTOLD
 
 
 def _note(response: httpx.Response, meter: Meter) -> None:

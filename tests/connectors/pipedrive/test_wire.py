@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from connectors.budget import Bucket, Budget, take
+from connectors.budget import Bucket, Budget, MemoryMeter, take
 from connectors.errors import (
     AuthFailed,
     BadResponse,
@@ -20,7 +20,7 @@ from connectors.errors import (
 from connectors.models import Stream
 from connectors.pipedrive.config import PipedriveConfig
 from connectors.pipedrive.wire import Forbidden
-from tests.connectors.pipedrive.kit import COMPANY, TOKEN, Script, bad, good
+from tests.connectors.pipedrive.kit import COMPANY, TOKEN, Script, bad, good, sandbox
 from tests.connectors.running import everything
 from workers.limits import MemoryLimiter
 
@@ -79,6 +79,52 @@ def test_a_used_up_day_is_not_asked_in_a_loop(headers: Any, seconds: float) -> N
     assert told.value.retry_after == seconds
     assert len(script.calls) == 1
     assert script.hands.limiter.refusals == [seconds]
+
+
+@pytest.mark.parametrize(
+    ("told", "headers"),
+    [
+        ("Daily API token limit exceeded", {}),
+        ("Daily API token limit exceeded", {"x_ratelimit_remaining": "0"}),
+        # Calls are left in the burst, so it is not what refuses.
+        ("Rate limit exceeded", {"x_ratelimit_remaining": "19", "x_ratelimit_reset": "2"}),
+    ],
+)
+def test_a_used_up_day_is_known_where_the_header_of_the_day_is_absent(
+    told: str, headers: Any
+) -> None:
+    script = Script(lambda _: bad(429, told, **headers))
+    for connector in (script.connector(), script.connector(bulk=True)):
+        with pytest.raises(RateLimited) as refused:
+            everything(connector, Stream.PEOPLE)
+        assert refused.value.retry_after >= 3590.0
+    # A pull does not even ask.
+    assert len(script.calls) == 1
+
+
+def test_refusals_without_any_limit_that_outlast_a_burst_are_of_the_day() -> None:
+    script = Script(lambda _: bad(429))
+    script.hands.meter = MemoryMeter(now=lambda: sum(script.hands.slept))
+    with pytest.raises(RateLimited, match="of the day") as told:
+        everything(script.connector(), Stream.PEOPLE)
+    assert told.value.retry_after == 3600.0
+    assert script.hands.limiter.refusals == [2.0, 2.0, 3600.0]
+
+
+def test_refusals_side_by_side_are_those_of_one_burst() -> None:
+    script = Script(lambda _: bad(429))
+    script.hands.meter = MemoryMeter(now=lambda: 0.0)
+    with pytest.raises(RateLimited, match="asks for a pause"):
+        everything(script.connector(), Stream.PEOPLE)
+
+
+def test_the_sandbox_refuses_a_used_up_day_without_its_header_too() -> None:
+    with sandbox(records=4, limit="published", tokens=30, daily_headers=False) as company:
+        connector = company.connector()
+        everything(connector, Stream.PEOPLE)
+        with pytest.raises(RateLimited, match="of the day"):
+            everything(connector, Stream.PEOPLE)
+        assert company.hands.limiter.refusals == [3600.0]
 
 
 def test_a_burst_is_waited_out() -> None:
