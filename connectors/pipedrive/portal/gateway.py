@@ -85,7 +85,8 @@ class CompanyGateway(Gateway[Match]):
             caller.check(route.operation.scope)
             if not self._limits.spend(route.operation.cost):
                 headers = self._limits.headers(caller.token, caller.is_app)
-                headers["x-daily-ratelimit-token-remaining"] = "0"
+                if self._company.options.daily_headers:
+                    headers["x-daily-ratelimit-token-remaining"] = "0"
                 raise out_of_tokens()
             headers = self._limits.headers(caller.token, caller.is_app)
             response = self._run(request, route)
