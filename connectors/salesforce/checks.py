@@ -13,8 +13,13 @@ from connectors.salesforce.mapping import (
     TASK,
     USER,
 )
-from connectors.salesforce.rows import Version
-from connectors.salesforce.wire import AREA, Org
+from connectors.salesforce.rows import ForecastRow, Version
+from connectors.salesforce.targets import Targets
+from connectors.salesforce.wire import AREA, Org, select
+
+FORECASTS = "ForecastingType"
+# Ids are told with 18 signs, of which 15 are the id; Setup shows those.
+ID_LENGTH = 15
 
 
 def check(org: Org, facts: Facts, config: SalesforceConfig) -> str:
@@ -37,6 +42,8 @@ def check(org: Org, facts: Facts, config: SalesforceConfig) -> str:
         _check_object(facts, kind)
     _check_fields(facts, config)
     _check_statuses(facts, config)
+    _check_key(facts, config)
+    _check_targets(org, facts, config)
     if config.currency is None and CURRENCY not in facts.fields(DEAL):
         raise NotPermitted(
             "The org has one currency, which the API does not tell.",
@@ -78,3 +85,45 @@ def _check_statuses(facts: Facts, config: SalesforceConfig) -> None:
             f"Leads have no status {', '.join(map(repr, unknown))}.",
             next_step=f"qualified_statuses may name: {', '.join(known)}.",
         )
+
+
+def _check_key(facts: Facts, config: SalesforceConfig) -> None:
+    """Without the field of the documentation our key is in the subject; one that somebody named is
+    meant to be there."""
+    if not _is_set(config, "key_field"):
+        return
+    there = {**facts.fields(TASK), **facts.fields(config.target_object)}
+    if config.key_field in there:
+        return
+    known = sorted(row.name for row in facts.fields(TASK).values() if row.external_id)
+    named = f"key_field may name: {', '.join(known)}." if known else "Tasks have no external id."
+    raise NotPermitted(
+        f"The user sees no field {config.key_field} of tasks or KPI targets.",
+        next_step=f"{named} Or give the integration user access to the field, then run a check.",
+    )
+
+
+def _check_targets(org: Org, facts: Facts, config: SalesforceConfig) -> None:
+    """What is set for KPI targets is there; the object of the documentation may be missing."""
+    targets = Targets(org, facts, config)
+    if _is_set(config, "target_object"):
+        targets.prepare_object()
+    if not config.quotas:
+        return
+    targets.prepare()
+    if not facts.fields(FORECASTS):
+        return
+    names = ("Id", "DeveloperName", "IsActive")
+    rows = org.all(select(names, FORECASTS), ForecastRow)
+    known = {row.id[:ID_LENGTH]: row.developer_name for row in rows if row.is_active}
+    unknown = [one for one in config.quotas.values() if one[:ID_LENGTH] not in known]
+    if unknown:
+        there = ", ".join(f"{id_} ({name})" for id_, name in known.items()) or "none"
+        raise NotPermitted(
+            f"The org has no active forecasting type {', '.join(map(repr, unknown))}.",
+            next_step=f"quotas may name: {there}.",
+        )
+
+
+def _is_set(config: SalesforceConfig, name: str) -> bool:
+    return getattr(config, name) != type(config).model_fields[name].default

@@ -63,6 +63,13 @@ class TaskRow(Row, frozen=True, rename="pascal", gc=False):
     completed_date_time: Moment | None = None
 
 
+class ForecastRow(Row, frozen=True, rename="pascal"):
+    """A forecasting type: what quotas are of."""
+
+    developer_name: str
+    is_active: bool
+
+
 class UserRow(Row, frozen=True, rename="pascal"):
     name: str
     system_modstamp: Moment

@@ -18,7 +18,7 @@ QUOTA, QUOTAS = "quota:", "ForecastingQuota"
 NEEDED = "Target__c"
 LONGEST_NAME, LONGEST_TEXT = 80, 255
 DIGITS = 6
-MONEY = "money"
+MONEY, SHARE = "money", "share"
 PLANNED = "Set it to the planned figures or delete it, then retry the write."
 
 
@@ -39,12 +39,14 @@ class Targets:
                 "out of the settings.",
             )
         if not self._types:
-            self._prepare_object()
+            self.prepare_object()
 
     def create(self, target: KpiTarget) -> str:
-        if target.kpi in self._types and target.owner is not None:
+        # A quota is money or pieces of an owner: it knows neither shares nor segments.
+        is_quota = target.kpi in self._types and target.unit != SHARE and target.segment is None
+        if is_quota and target.owner is not None:
             return f"{QUOTA}{self._create_quota(target, target.owner)}"
-        self._prepare_object()
+        self.prepare_object()
         return self._org.upsert(self._object, self._key, target.key, self._values(target))
 
     def find(self, key: str) -> list[str]:
@@ -70,14 +72,21 @@ class Targets:
         if not remote_id.startswith(QUOTA):
             self._org.update(self._object, remote_id, self._values(target))
 
-    def _prepare_object(self) -> None:
+    def prepare_object(self) -> None:
         row = self._facts.fields(self._object).get(self._key)
         if row is None or not row.external_id or not row.unique:
             raise NotPermitted(
                 f"The org has no object {self._object} with an external id {self._key}.",
                 next_step="Make it as docs/tools/salesforce.md says and give the integration user "
-                "access to it; the tasks go out without it.",
+                f"access to it; the tasks go out without it.{self._usual()}",
             )
+
+    def _usual(self) -> str:
+        """Where somebody named another object than the one of the documentation, which is there."""
+        usual = SalesforceConfig.model_fields["target_object"].default
+        if self._object == usual or not self._facts.fields(usual):
+            return ""
+        return f" There is target_object={usual}."
 
     def _values(self, target: KpiTarget) -> Mapping[str, Any]:
         """What the object has of it, which is the administrator's matter but for the target."""

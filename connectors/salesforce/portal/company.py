@@ -42,7 +42,12 @@ CAMPAIGNS = (
     ("rentrée", 80, 30, 1500.0),
     ("webinar", 5, None, None),
 )
-QUOTA_TYPE = "0DbQy0000000001AAA"
+QUOTA_TYPE, OLD_QUOTA_TYPE = "0DbQy0000000001AAA", "0DbQy0000000002AAA"
+# Id, name, of money, active.
+FORECASTS = (
+    (QUOTA_TYPE, "OpportunityRevenue", True, True),
+    (OLD_QUOTA_TYPE, "OpportunityQuantity", False, False),
+)
 
 
 def stage(value: str) -> tuple[bool, bool, int, str]:

@@ -18,6 +18,7 @@ PREFIXES = {
     "User": "005",
     "Organization": "00D",
     "ForecastingQuota": "0J9",
+    "ForecastingType": "0Db",
     "Retro_KPI_Target__c": "a0A",
 }
 

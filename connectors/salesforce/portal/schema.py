@@ -159,6 +159,10 @@ QUOTAS = (
     Field("QuotaQuantity", "double"),
     *_read_only("boolean", "IsAmount", "IsQuantity"),
 )
+FORECASTS = (
+    *_read_only("string", "DeveloperName", "MasterLabel"),
+    *_read_only("boolean", "IsActive", "IsAmount", "IsQuantity"),
+)
 WITH_MONEY = ("Lead", "Opportunity", "Campaign", "ForecastingQuota")
 
 
@@ -174,6 +178,7 @@ def schema(options: SandboxOptions) -> dict[str, dict[str, Field]]:
         objects[TARGET] = [*SYSTEM, *TARGETS]
     if options.quotas:
         objects["ForecastingQuota"] = [*SYSTEM, *QUOTAS]
+        objects["ForecastingType"] = [*SYSTEM, *FORECASTS]
     for name in WITH_MONEY if options.currencies else ():
         if name in objects:
             objects[name].append(Field("CurrencyIsoCode", "picklist", picks=("EUR", "USD")))

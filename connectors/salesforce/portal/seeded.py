@@ -62,6 +62,10 @@ def _reference(org: Org) -> None:
     for sort, (value, closed, default) in enumerate(company.TASK_STATUSES):
         words = {"ApiName": value, "MasterLabel": value, "SortOrder": sort}
         org.store("TaskStatus").add({**words, "IsClosed": closed, "IsDefault": default}, at)
+    for id_, name, of_money, active in company.FORECASTS if org.options.quotas else ():
+        words = {"DeveloperName": name, "MasterLabel": name, "IsActive": active}
+        of = {"IsAmount": of_money, "IsQuantity": not of_money}
+        org.store("ForecastingType").add({**words, **of}, at, id_=id_)
     about = {"Name": "Acme", "OrganizationType": org.options.organization_type}
     about |= {"InstanceName": "EU99"}
     org.store("Organization").add({**about, "IsSandbox": True}, at, id_=org.id)

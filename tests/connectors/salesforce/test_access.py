@@ -18,6 +18,7 @@ from connectors.errors import AuthFailed, BadResponse, ConnectorError, NotPermit
 from connectors.models import Stream
 from connectors.salesforce.config import SalesforceConfig
 from connectors.salesforce.oauth import NEVER
+from connectors.salesforce.portal.company import OLD_QUOTA_TYPE, QUOTA_TYPE
 from connectors.salesforce.sandbox import USERNAME, secret_of
 from tests.connectors.hands import Tokens
 from tests.connectors.running import everything
@@ -226,6 +227,12 @@ def test_a_wrong_secret_is_refused_and_never_told(org: Sandbox) -> None:
         ({}, {"campaign_name": "Nowhere__c"}, "mapping"),
         ({}, {"qualified_statuses": ["Hot"]}, "Working - Contacted"),
         ({}, {"currency": None}, "currency=EUR"),
+        ({}, {"key_field": "Retro_Kye__c"}, "key_field may name: Retro_Key__c"),
+        ({"key_field": "none"}, {"key_field": "My_Key__c", "target_object": "T__c"}, "no external"),
+        ({}, {"target_object": "Retro_Targets__c"}, "target_object=Retro_KPI_Target__c"),
+        ({}, {"quotas": {"won": "0DbQy0000000009AAA"}}, f"{QUOTA_TYPE[:15]} (OpportunityRevenue)"),
+        ({}, {"quotas": {"won": OLD_QUOTA_TYPE}}, "OpportunityRevenue"),
+        ({"quotas": False}, {"quotas": {"won": QUOTA_TYPE}}, "Switch on forecasts"),
     ],
 )
 def test_what_is_missing_says_what_to_do(
@@ -234,6 +241,17 @@ def test_what_is_missing_says_what_to_do(
     with sandbox(records=4, **options) as own, pytest.raises(NotPermitted) as refused:
         own.connector(**config).check()
     assert told in refused.value.next_step
+
+
+@pytest.mark.parametrize("id_", [QUOTA_TYPE, QUOTA_TYPE[:15]])
+def test_settings_of_keys_and_targets_that_are_there_pass(own: Sandbox, id_: str) -> None:
+    assert own.connector(quotas={"won": id_}).check()
+
+
+@pytest.mark.parametrize("options", [{"key_field": "none"}, {"targets": False}])
+def test_what_the_documentation_names_may_be_missing(options: dict[str, Any]) -> None:
+    with sandbox(records=4, **options) as own:
+        assert own.connector().check()
 
 
 def test_an_org_without_campaigns_is_read_without_them() -> None:

@@ -104,3 +104,9 @@ def test_a_target_becomes_a_quota_of_its_month_once() -> None:
 def test_an_org_without_forecasts_refuses_quotas() -> None:
     with sandbox(records=4, quotas=False) as own, pytest.raises(NotPermitted, match="no quotas"):
         own.connector(quotas=QUOTAS).prepare_targets()
+
+
+@pytest.mark.parametrize("other", [{"unit": "share"}, {"segment": "channel=ads"}])
+def test_a_share_or_a_segment_is_no_quota(own: Sandbox, other: dict[str, str]) -> None:
+    made = own.connector(quotas=QUOTAS).create_target(quota(**other))
+    assert made.startswith("a0A")
