@@ -35,6 +35,8 @@ COPIED = (
     *("hs_kpi_property_name", "hs_template_id"),
 )
 OURS = uuid.UUID("6a0c8f0e-6f0b-4c2b-9a53-6f1f4f7f2a10")
+# How the lines of a task begin that are ours after it was made.
+RESULTS = ("Actual: ", "Outcome: ")
 LAST_INSTANT = time(23, 59, 59, 999000)
 
 
@@ -111,17 +113,20 @@ class Targets:
             )
 
     def update(self, remote_id: str, target: KpiTarget) -> None:
-        """The actual value, and that it is over. A goal measures itself and closes itself."""
+        """The actual value, and that it is over; all other words belong to people. A goal measures
+        itself and closes itself."""
         if remote_id.startswith(GOAL):
             return
+        number = remote_id.removeprefix(TASK)
+        held = from_html(self._tasks.values(number, ["hs_task_body"]).get("hs_task_body"))[0]
+        lines = [line for line in held.splitlines() if not line.startswith(RESULTS)]
+        text, key = "\n".join([*lines, *_results(target)]), _key(target.key)
+        words = {"hs_task_body": self._tasks.body(text, key), **self._tasks.key_field(key)}
         ended = {} if target.outcome is None else {STATUS: DONE}
-        words = {**self._words(target), **self._tasks.key_field(_key(target.key))}
-        self._tasks.write(remote_id.removeprefix(TASK), {**words, **ended})
+        self._tasks.write(number, {**words, **ended})
 
     def _words(self, target: KpiTarget) -> Mapping[str, Any]:
-        lines = [*_planned(target), f"Decision: {target.decision}"]
-        lines += [f"Actual: {plain(target.actual)}"] if target.actual is not None else []
-        lines += [f"Outcome: {target.outcome}"] if target.outcome is not None else []
+        lines = [*_planned(target), f"Decision: {target.decision}", *_results(target)]
         return {
             "hs_task_subject": f"KPI target: {target.title}",
             "hs_task_body": self._tasks.body("\n".join(lines), _key(target.key)),
@@ -172,6 +177,12 @@ def _planned(target: KpiTarget) -> Sequence[str]:
         f"Baseline: {baseline}",
         f"Target: {plain(target.target)}",
     ]
+
+
+def _results(target: KpiTarget) -> Sequence[str]:
+    actual, outcome = RESULTS
+    lines = [] if target.actual is None else [f"{actual}{plain(target.actual)}"]
+    return lines if target.outcome is None else [*lines, f"{outcome}{target.outcome}"]
 
 
 def _key(key: str) -> str:

@@ -22,6 +22,9 @@ from connectors.pipedrive.wire import Company
 FIND, CREATE = 20, 10
 GOAL_ID = 24
 LONGEST_TITLE = 180
+WORD = "retro-target"
+# How the lines of a note begin that are ours after it was made.
+RESULTS = ("Actual: ", "Outcome: ")
 # The one unit that a goal has.
 COUNT = "count"
 # What a goal counts without more than a person and a span of time: moves need a stage.
@@ -110,13 +113,18 @@ class Targets:
         )
 
     def update(self, remote_id: str, target: KpiTarget) -> None:
-        """A goal counts by itself. The figures of an activity are ours, and so is its end."""
+        """A goal counts by itself. The actual value of an activity is ours, and so is its end; all
+        other words belong to people."""
         if _is_goal_id(remote_id):
             return
-        body: dict[str, Any] = {"note": _note(target)}
+        path = f"v2/activities/{int(remote_id)}"
+        held = TARGET.sub("", self._company.get(path, Noted, GET).note or "")
+        lines = [one for one in (from_note(held) or "").splitlines() if not one.startswith(RESULTS)]
+        text = "\n".join([*lines, *_results(target)])
+        body: dict[str, Any] = {"note": to_note(text, target.key, WORD)}
         if target.outcome is not None:
             body["done"] = True
-        self._company.patch(f"v2/activities/{int(remote_id)}", body, WRITE)
+        self._company.patch(path, body, WRITE)
 
     def _is_goal(self, target: KpiTarget) -> bool:
         return target.kpi in self._goals and target.segment is None and target.unit == COUNT
@@ -171,8 +179,13 @@ def _note(target: KpiTarget) -> str:
         "Segment": target.segment,
         "Decision": target.decision,
         "Baseline": None if target.baseline is None else f"{plain(target.baseline)} {target.unit}",
-        "Actual": None if target.actual is None else f"{plain(target.actual)} {target.unit}",
-        "Outcome": target.outcome,
     }
     lines = [f"{name}: {value}" for name, value in shown.items() if value is not None]
-    return to_note("\n".join([_line(target), *lines]), target.key, "retro-target")
+    text = "\n".join([_line(target), *lines, *_results(target)])
+    return to_note(text, target.key, WORD)
+
+
+def _results(target: KpiTarget) -> list[str]:
+    actual, outcome = RESULTS
+    lines = [] if target.actual is None else [f"{actual}{plain(target.actual)} {target.unit}"]
+    return lines if target.outcome is None else [*lines, f"{outcome}{target.outcome}"]

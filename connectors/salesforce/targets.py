@@ -16,6 +16,7 @@ from connectors.salesforce.wire import Org, quoted, select
 
 QUOTA, QUOTAS = "quota:", "ForecastingQuota"
 NEEDED = "Target__c"
+RESULTS = ("Actual__c", "Outcome__c")
 LONGEST_NAME, LONGEST_TEXT = 80, 255
 DIGITS = 6
 MONEY, SHARE = "money", "share"
@@ -68,9 +69,13 @@ class Targets:
             raise Rejected(told, next_step=PLANNED)
 
     def update(self, remote_id: str, target: KpiTarget) -> None:
-        """A quota measures itself."""
-        if not remote_id.startswith(QUOTA):
-            self._org.update(self._object, remote_id, self._values(target))
+        """What is ours: the actual value and the outcome. Name, owner and dates belong to people. A
+        quota measures itself."""
+        if remote_id.startswith(QUOTA):
+            return
+        values = {name: value for name, value in self._values(target).items() if name in RESULTS}
+        if values:
+            self._org.update(self._object, remote_id, values)
 
     def prepare_object(self) -> None:
         row = self._facts.fields(self._object).get(self._key)

@@ -248,6 +248,27 @@ def test_a_target_is_a_task_that_nobody_takes_for_an_action(either: Sandbox) -> 
     assert everything(connector, Stream.TASKS) == []
 
 
+def test_an_update_of_a_target_leaves_to_people_what_is_theirs(either: Sandbox) -> None:
+    connector = either.connector()
+    made = connector.create_target(target(segment="channel=ads"))
+    number = made.removeprefix("task:")
+    body = held(either, number)["properties"]["hs_task_body"]
+    edited = {"hs_task_subject": "Clics", "hs_task_body": f"<p>See Léa</p>{body}"}
+    either.edit("tasks", number, {"set": edited})
+    for actual in (0.02, 0.03):
+        # As a re-check tells it: by the key, without owner and segment.
+        found = target(title=target().key, owner=None, actual=actual, outcome="met")
+        connector.update_target(made, found)
+    values = held(either, number)["properties"]
+    assert values["hs_task_subject"] == "Clics"
+    lines = from_html(values["hs_task_body"])[0].splitlines()
+    assert lines[:2] == ["See Léa", "KPI: click_rate (channel=ads), ratio"]
+    assert lines[-2:] == ["Actual: 0.03", "Outcome: met"]
+    assert len([line for line in lines if line.startswith("Actual")]) == 1
+    assert connector.find_target(target().key) == [made]
+    connector.check_target(made, target(segment="channel=ads"))
+
+
 def test_a_target_is_a_goal_where_there_is_one_to_copy(own: Sandbox) -> None:
     connector = own.connector(goal_template=GOALS)
     made = connector.create_target(target())

@@ -98,6 +98,26 @@ def test_a_large_target_keeps_its_digits_and_its_unit_its_signs(own: Sandbox) ->
         assert made not in {one.id for one in everything(connector, stream)}
 
 
+def test_an_update_leaves_to_people_what_is_theirs(own: Sandbox) -> None:
+    connector = own.connector()
+    made = connector.create_target(target(segment="channel=ads"))
+    path = f"v2/activities/{made}"
+    note = own.call("GET", path).json()["data"]["note"]
+    edited = {"subject": "Clics", "note": f"See Léa<br>{note}"}
+    own.call("PATCH", path, json=edited).raise_for_status()
+    for actual in (0.02, 0.03):
+        # As a re-check tells it: by the key, without owner and segment.
+        connector.update_target(made, target(title="D-1:target", actual=actual, outcome="met"))
+    shown = own.call("GET", path).json()["data"]
+    assert shown["subject"] == "Clics"
+    lines = shown["note"].split("<br>")
+    assert (lines[0], lines[3]) == ("See Léa", "Segment: channel=ads")
+    assert lines[-3:] == ["Actual: 0.03 share", "Outcome: met", "[retro-target:D-1:target]"]
+    assert len([line for line in lines if line.startswith("Actual")]) == 1
+    assert connector.find_target("D-1:target") == [made]
+    connector.check_target(made, target())
+
+
 def test_a_segment_cannot_be_a_goal_and_an_owner_may_be_missing(own: Sandbox) -> None:
     made = own.connector(goals=GOALS).create_target(goal(segment="channel=ads", owner=None))
     shown = own.call("GET", f"v2/activities/{made}").json()["data"]

@@ -110,3 +110,18 @@ def test_an_org_without_forecasts_refuses_quotas() -> None:
 def test_a_share_or_a_segment_is_no_quota(own: Sandbox, other: dict[str, str]) -> None:
     made = own.connector(quotas=QUOTAS).create_target(quota(**other))
     assert made.startswith("a0A")
+
+
+def test_an_update_leaves_to_people_what_is_theirs(own: Sandbox) -> None:
+    connector = own.connector()
+    made = connector.create_target(target(segment="channel=ads", owner=NADIA))
+    moved = {"Name": "Clics", "OwnerId": numbered("User", 2), "Recheck_On__c": "2027-03-01"}
+    own.call("PATCH", f"/sobjects/Retro_KPI_Target__c/{made}", json=moved).raise_for_status()
+    # As a re-check tells it: by the key, without owner and segment.
+    connector.update_target(made, target(title=target().key, actual=0.03, outcome="met"))
+    names = ", ".join([*moved, "Segment__c", "Actual__c", "Outcome__c"])
+    (row,) = own.query(f"SELECT {names} FROM Retro_KPI_Target__c")
+    del row["attributes"]
+    told = {"Segment__c": "channel=ads", "Actual__c": 0.03, "Outcome__c": "met"}
+    assert row == {**moved, **told}
+    connector.update_target(made, target())
