@@ -15,6 +15,7 @@ import httpx
 from connectors.errors import NotPermitted, Unavailable
 
 Resolve = Callable[[str], Iterable[str]]
+CHECK_ADDRESS = "Check the address for typing errors, and that this machine may reach it."
 ADVICE = "Use a public address, or set RETRO_ALLOW_PRIVATE_HOSTS=1 if the tool is your own."
 
 
@@ -78,3 +79,13 @@ def why_unreachable(lost: BaseException, patience: float | None) -> str:
             return "nothing listens at this host and port"
         below = below.__cause__ or below.__context__
     return "the connection failed"
+
+
+def of_address(error: Unavailable, where: str, patience: float | None) -> Unavailable:
+    """What to tell who connects `where`: nobody has to wait for an address that is wrong. An error
+    of a tool that was reached stays as it is."""
+    lost = error.__cause__
+    if not isinstance(lost, httpx.ConnectError | httpx.ConnectTimeout):
+        return error
+    why = why_unreachable(lost, patience)
+    return Unavailable(f"{where} does not answer: {why}.", next_step=CHECK_ADDRESS)

@@ -1,6 +1,8 @@
 """Whether a connection works: the key is good, of the right account, and may read what we need."""
 
-from connectors.errors import NotPermitted
+from connectors.errors import NotPermitted, Unavailable
+from connectors.hosts import of_address
+from connectors.http import TIMEOUT
 from connectors.hubspot.account import AccountFacts
 from connectors.hubspot.config import HubSpotConfig
 from connectors.hubspot.mapping import CONTACTS, DEALS, LEADS
@@ -11,7 +13,11 @@ OFF = {LEADS: "leads=false", "campaigns": "campaigns=false"}
 
 def check(hub: Hub, facts: AccountFacts, config: HubSpotConfig) -> str:
     """What to call the account. Raises a ConnectorError."""
-    details = hub.details
+    try:
+        details = hub.details
+    except Unavailable as error:
+        host = config.base_url.partition("://")[2]
+        raise of_address(error, f"HubSpot at {host}", TIMEOUT.connect) from error
     portal = str(details.portal_id)
     if config.portal_id is not None and config.portal_id != portal:
         raise NotPermitted(

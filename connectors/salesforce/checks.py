@@ -1,6 +1,8 @@
 """Whether a connection works: the version, the org, and what its user may see."""
 
-from connectors.errors import NotPermitted
+from connectors.errors import NotPermitted, Unavailable
+from connectors.hosts import of_address
+from connectors.http import TIMEOUT
 from connectors.salesforce.config import SalesforceConfig
 from connectors.salesforce.facts import Facts
 from connectors.salesforce.mapping import (
@@ -24,7 +26,11 @@ ID_LENGTH = 15
 
 def check(org: Org, facts: Facts, config: SalesforceConfig) -> str:
     """What to call the org. Raises a ConnectorError."""
-    offered = [one.version for one in org.api.get(AREA).decode(list[Version])]
+    try:
+        offered = [one.version for one in org.api.get(AREA).decode(list[Version])]
+    except Unavailable as error:
+        host = config.base_url.partition("://")[2]
+        raise of_address(error, f"Salesforce at {host}", TIMEOUT.connect) from error
     if config.api_version not in offered:
         raise NotPermitted(
             f"The org does not offer version {config.api_version} of the API.",

@@ -1,6 +1,7 @@
 """What the wire keeps of an answer, and how long it waits for a budget."""
 
 import gc
+import socket
 import weakref
 from contextlib import closing
 from dataclasses import dataclass
@@ -8,8 +9,10 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
+from connectors.auth import ask_server
 from connectors.budget import Budget
-from connectors.errors import RateLimited
+from connectors.errors import RateLimited, Unavailable
+from connectors.hosts import of_address
 from connectors.http import ApiClient, Wire, retry_after
 
 
@@ -98,3 +101,27 @@ NOON = "Mon, 23 Nov 2026 12:00:00 GMT"
 def test_a_pause_is_as_long_as_the_answer_asks(headers: dict[str, str], seconds: float) -> None:
     answer = httpx.Response(429, headers=headers)
     assert retry_after(answer, otherwise=7.0) == seconds
+
+
+def test_a_host_that_nobody_knows_is_told_to_who_connects_it() -> None:
+    def unknown(_request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("no name") from socket.gaierror(-2, "Name or service not known")
+
+    wire = Wire(
+        limiter=_no_budget,
+        sleep=lambda _seconds: None,
+        transport=httpx.MockTransport(unknown),
+    )
+    with closing(ApiClient("https://acmme.example/", wire=wire)) as api:
+        with pytest.raises(Unavailable) as lost:
+            api.get("me")
+        with pytest.raises(Unavailable) as asked:
+            ask_server(httpx.Request("POST", "https://acmme.example/t"), wire.transport)
+    for error in (lost.value, asked.value):
+        told = of_address(error, "Acme at acmme.example", 10.0)
+        assert told.message == (
+            "Acme at acmme.example does not answer: the network does not know its host name."
+        )
+        assert told.next_step.startswith("Check the address")
+    down = Unavailable("The tool answers with status 503.")
+    assert of_address(down, "Acme", 10.0) is down

@@ -10,6 +10,7 @@ from connectors.errors import (
     AuthFailed,
     NotPermitted,
     Rejected,
+    Unavailable,
 )
 from connectors.hubspot.config import HubSpotConfig
 from connectors.hubspot.connector import HubSpot
@@ -131,3 +132,17 @@ def test_an_app_without_consent_says_so(account: Sandbox) -> None:
     config = {k: v for k, v in given.items() if k not in ("refresh_token", "code")}
     with pytest.raises(AuthFailed, match="no token"):
         account.app(None, **config).check()
+
+
+def test_an_address_where_nothing_answers_is_told_and_nobody_waits_for_it(own: Sandbox) -> None:
+    told = r"HubSpot at 127\.0\.0\.1:9 does not answer: nothing listens"
+    with pytest.raises(Unavailable, match=told) as refused:
+        own.connector(base_url="http://127.0.0.1:9").check()
+    assert refused.value.next_step.startswith("Check the address")
+
+
+def test_a_tool_that_is_down_is_waited_for(own: Sandbox) -> None:
+    own.faults({"do": "503"})
+    with pytest.raises(Unavailable) as refused:
+        own.connector().check()
+    assert refused.value.next_step.startswith("Wait")

@@ -14,7 +14,14 @@ from cryptography.hazmat.primitives.serialization import (
 from pydantic import ValidationError
 
 from connectors.auth import Token
-from connectors.errors import AuthFailed, BadResponse, ConnectorError, NotPermitted, RateLimited
+from connectors.errors import (
+    AuthFailed,
+    BadResponse,
+    ConnectorError,
+    NotPermitted,
+    RateLimited,
+    Unavailable,
+)
 from connectors.models import Stream
 from connectors.salesforce.config import SalesforceConfig
 from connectors.salesforce.oauth import NEVER
@@ -291,3 +298,17 @@ def test_fields_tell_what_can_be_mapped(org: Sandbox) -> None:
     assert found["Retro_Region__c"].custom
     assert found["IsWon"].read_only
     assert org.connector().fields(Stream.PEOPLE) == ()
+
+
+def test_an_address_where_nothing_answers_is_told_and_nobody_waits_for_it(own: Sandbox) -> None:
+    told = r"Salesforce at 127\.0\.0\.1:9 does not answer: nothing listens"
+    with pytest.raises(Unavailable, match=told) as refused:
+        own.connector(base_url="http://127.0.0.1:9").check()
+    assert refused.value.next_step.startswith("Check the address")
+
+
+def test_a_tool_that_is_down_is_waited_for(own: Sandbox) -> None:
+    own.faults({"do": "503"})
+    with pytest.raises(Unavailable) as refused:
+        own.connector().check()
+    assert refused.value.next_step.startswith("Wait")
