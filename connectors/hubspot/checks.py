@@ -1,13 +1,16 @@
 """Whether a connection works: the key is good, of the right account, and may read what we need."""
 
-from connectors.errors import NotPermitted, Unavailable
+from connectors.errors import NotFound, NotPermitted, Rejected, Unavailable
 from connectors.hosts import of_address
 from connectors.http import TIMEOUT
 from connectors.hubspot.account import AccountFacts
 from connectors.hubspot.config import HubSpotConfig
-from connectors.hubspot.mapping import CONTACTS, DEALS, LEADS
+from connectors.hubspot.mapping import CONTACTS, DEALS, LEADS, TASKS
+from connectors.hubspot.targets import GOALS
 from connectors.hubspot.wire import Hub
 
+WRITES = {TASKS: "crm.objects.contacts.write", GOALS: "crm.objects.goals.write"}
+NO_RECORD = "0"
 OFF = {LEADS: "leads=false", "campaigns": "campaigns=false"}
 
 
@@ -31,7 +34,27 @@ def check(hub: Hub, facts: AccountFacts, config: HubSpotConfig) -> str:
         _allowed(hub, hub.campaigns(), "campaigns")
     _check_fields(facts, config)
     _check_stages(facts, config)
-    return f"HubSpot account {portal} ({details.account_type.lower().replace('_', ' ')})"
+    kind = details.account_type.lower().replace("_", " ")
+    return f"HubSpot account {portal} ({kind}){_what_it_may_not_write(hub, config)}"
+
+
+def _what_it_may_not_write(hub: Hub, config: HubSpotConfig) -> str:
+    """A key that may only read is good for pulls; what each push would be refused for is told."""
+    wanted = {"tasks": TASKS, **({"goals": GOALS} if config.goal_template else {})}
+    lacks = [f"{what} ({WRITES[kind]})" for what, kind in wanted.items() if not _writes(hub, kind)]
+    return f", whose key lacks the scope to write {' and '.join(lacks)}" if lacks else ""
+
+
+def _writes(hub: Hub, kind: str) -> bool:
+    """No call tells the scopes of a service key. So nothing is changed of a record that is none:
+    the scope is asked for before the record is."""
+    try:
+        hub.api.patch(hub.objects(kind, NO_RECORD), {"properties": {}})
+    except NotPermitted:
+        return False
+    except (NotFound, Rejected):
+        pass
+    return True
 
 
 def _may_read(hub: Hub) -> None:

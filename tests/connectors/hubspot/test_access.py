@@ -92,6 +92,30 @@ def test_a_missing_scope_says_what_to_do(scope: str, told: str) -> None:
     assert told in refused.value.next_step
 
 
+@pytest.mark.parametrize(
+    ("missing", "told"),
+    [
+        ([], ""),
+        (
+            ["crm.objects.contacts.write"],
+            ", whose key lacks the scope to write tasks (crm.objects.contacts.write)",
+        ),
+        (
+            ["crm.objects.contacts.write", "crm.objects.goals.write"],
+            ", whose key lacks the scope to write tasks (crm.objects.contacts.write) and goals "
+            "(crm.objects.goals.write)",
+        ),
+    ],
+)
+def test_the_check_says_what_a_key_may_not_write(missing: list[str], told: str) -> None:
+    scopes = [each for each in ALL_SCOPES if each not in missing]
+    with sandbox(records=4, scopes=scopes) as own:
+        before = {stream: own.truth(stream) for stream in ("tasks", "deals")}
+        named = own.connector(goal_template={"click_rate": "70000000001"}).check()
+        assert named == f"HubSpot account 7000001 (developer test){told}"
+        assert {stream: own.truth(stream) for stream in before} == before
+
+
 def test_mapped_names_that_the_account_has_not_are_refused(account: Sandbox) -> None:
     with pytest.raises(NotPermitted, match="nowhere"):
         account.connector(fields={"x": "nowhere"}).check()
