@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from connectors.hosts import is_loopback
 from connectors.port import ConnectorConfig
 
+ONCE_DEFAULT = {"deals_won", "deals_started", "activities_completed", "activities_added"}
 FIELD_KEY = re.compile(r"[0-9a-f]{40}")
 
 
@@ -68,6 +69,13 @@ class PipedriveConfig(ConnectorConfig):
     @classmethod
     def _is_origin(cls, address: str | None) -> str | None:
         return None if address is None else origin_of(address)
+
+    @field_validator("goals")
+    @classmethod
+    def _are_meant(cls, goals: dict[str, str]) -> dict[str, str]:
+        """Connections of before hold what was the default: kinds of goals, which are no KPIs. They
+        would ask for goals at each look-up, and for the right to them at each check."""
+        return {} if set(goals) == ONCE_DEFAULT else goals
 
     @field_validator("fields")
     @classmethod

@@ -137,6 +137,14 @@ def test_the_right_to_goals_is_asked_for_where_a_kpi_is_one() -> None:
             app.check()
 
 
+def test_a_connection_with_the_goals_that_were_the_default_asks_for_none() -> None:
+    kinds = ("deals_won", "deals_started", "activities_completed", "activities_added")
+    scopes = [each for each in ALL_SCOPES if not each.startswith("goals")]
+    with sandbox(records=0, scopes=scopes) as company:
+        app, _ = app_of(company, goals={kind: kind for kind in kinds})
+        assert app.check()
+
+
 def test_a_type_of_goal_that_there_is_not_is_told_with_those_there_are(own: Sandbox) -> None:
     goals = {"won": "deals_won", "wins": "deal_won", "moved": "deals_progressed"}
     with pytest.raises(NotPermitted, match="'deal_won', 'deals_progressed'") as refused:
