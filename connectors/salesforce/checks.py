@@ -132,4 +132,4 @@ def _check_targets(org: Org, facts: Facts, config: SalesforceConfig) -> None:
 
 
 def _is_set(config: SalesforceConfig, name: str) -> bool:
-    return getattr(config, name) != type(config).model_fields[name].default
+    return bool(getattr(config, name) != type(config).model_fields[name].default)
