@@ -34,9 +34,20 @@ from sync.store.runs import Lease, Progress
 from sync.tables.outbox import Operation, OutboxState
 from sync.tables.runs import RunStatus
 
-# An answer that cannot be read may be a proxy's, for an hour; a dead letter is for a person.
+# An answer that cannot be read may be a proxy's, for an hour; a dead letter is for a person. A
+# worker may be lost for any reason, but not so often at one write.
 MOST_ATTEMPTS = 12
 FIRST_PAUSE = timedelta(seconds=5)
+
+
+class LosesItsWorkers(ConnectorError):
+    """Worker after worker ended while it was at this write."""
+
+    who = "admin"
+    next_step = "Look in the log for what ended them, then retry this write, or drop it."
+
+    def __init__(self) -> None:
+        super().__init__(f"{MOST_ATTEMPTS} times the worker that was to send this was lost at it.")
 
 
 @dataclass(frozen=True)
@@ -61,9 +72,7 @@ def run_push(push: Push) -> RunStatus:
                 raise runs.LeaseLost(f"run {push.lease.run_id} was not renewed in time")
             claimed = None if unstamped >= MOST_STAMPS else _claim(push)
             if claimed is not None:
-                failure = deliver(
-                    push.database, push.connector, push.lease, claimed, push.now, meter
-                )
+                failure = _deliver(push, claimed, meter)
                 unstamped += failure is None and _is_made(claimed)
                 outcomes = [(claimed, failure)]
             else:
@@ -77,6 +86,12 @@ def run_push(push: Push) -> RunStatus:
                     return _break(push, started, error)
                 return _release(push, started, again, error)
     return _release(push, started, None)
+
+
+def _deliver(push: Push, claimed: Claimed, meter: Meter) -> Failure | None:
+    if claimed.attempts >= MOST_ATTEMPTS:
+        return Failure(LosesItsWorkers(), may_exist=claimed.may_exist)
+    return deliver(push.database, push.connector, push.lease, claimed, push.now, meter)
 
 
 def _is_made(claimed: Claimed) -> bool:
@@ -132,6 +147,8 @@ def _settle(
 
 def _is_dead(failure: Failure, claimed: Claimed) -> bool:
     """Only answers to the write itself count: an outage or a dead key must not use it up."""
+    if isinstance(failure.error, LosesItsWorkers):
+        return True
     return isinstance(failure.error, BadResponse) and claimed.attempts + 1 >= MOST_ATTEMPTS
 
 

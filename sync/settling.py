@@ -5,7 +5,7 @@ from sqlmodel import Session
 from connectors.models import ActionStatus
 from sync.merge import TaskField
 from sync.reconcile_tasks import Now, close, reconcile_tasks
-from sync.store import agreements, links, outbox
+from sync.store import agreements, by_hand, links, outbox
 from sync.store.outbox import Intention
 from sync.store.people import accounts_of_people
 from sync.tables.agreements import WHOLE_TASK, Conflict, ConflictState, Outcome, Reason
@@ -37,6 +37,8 @@ def settle(
     if row.field == WHOLE_TASK:
         if outcome is Outcome.OURS:
             _make_again(session, row, now)
+        else:
+            by_hand.drop_all_of(session, row.connection_id, row.action_key)
     else:
         _choose(session, row, outcome)
     close(row, outcome, PERSON, now.machine)

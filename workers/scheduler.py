@@ -18,7 +18,7 @@ from sync.store import hooks, outbox, runs, schedules
 from sync.store.database import DATABASE_AWAY
 from sync.store.schedules import Due
 from sync.tables.connections import Connection, ConnectionState
-from sync.tables.runs import PUSH, Mode, Run, Trigger
+from sync.tables.runs import PUSH, Mode, Run, RunStatus, Trigger
 from workers import doorbell
 from workers.app import App
 from workers.clock import ClockUnreachable
@@ -102,10 +102,9 @@ class Scheduler:
         if due.connection_id is None:
             return None
         mode = Mode.PUSH if due.stream == PUSH else due.mode
-        run = self._queue_run(
-            session, due.connection_id, due.stream, mode, Trigger.SCHEDULE, self.app.database.now()
-        )
-        if run is not None and not runs.serves(run, mode):
+        now = self.app.database.now()
+        run = self._queue_run(session, due.connection_id, due.stream, mode, Trigger.SCHEDULE, now)
+        if run is not None and (not runs.serves(run, mode) or _lies(run, now)):
             schedules.due_again(session, due)
         return run
 
@@ -122,6 +121,13 @@ class Scheduler:
         if connection.state is ConnectionState.PAUSED:
             return None
         return runs.queue_run(session, connection_id, stream, mode=mode, trigger=trigger, at=now)
+
+
+def _lies(run: Run, now: datetime) -> bool:
+    """Whether it was queued before, and no worker is at it: then its schedule does not run."""
+    if run.queued_at >= now or run.status is RunStatus.WAITING:
+        return False
+    return run.lease_until is None or run.lease_until < now
 
 
 def _name(session: Session, due: Due) -> str:

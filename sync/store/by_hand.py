@@ -13,13 +13,13 @@ ANEW = "~anew-"
 
 
 def retry(session: Session, key: str) -> bool:
-    """Send a refused or dead write again; False when there is none with this key. One that was
-    taken back is sent anew.
+    """Send a refused or dead write again; False when there is none with this key. So is one that
+    somebody let go, and one that was taken back is sent anew.
 
     It is looked up first: who settled it may have made the record, or kept one of several.
     """
     row = session.get(Outbox, key)
-    if row is None or row.state not in (*outbox.FAILED, OutboxState.UNDONE):
+    if row is None or row.state not in (*outbox.FAILED, OutboxState.DROPPED, OutboxState.UNDONE):
         return False
     if row.state is OutboxState.UNDONE:
         row.remote_id = row.before = None
@@ -48,6 +48,29 @@ def retry_all(session: Session) -> Mapping[str, OutboxState]:
     for key in before:
         retry(session, key)
     return before
+
+
+def drop(session: Session, key: str) -> OutboxState | None:
+    """Let a refused or dead write go: nobody is asked about it any more, and what waits behind it
+    goes on. The state it had; None when there is none with this key."""
+    row = session.get(Outbox, key)
+    if row is None or row.state not in outbox.FAILED:
+        return None
+    before, row.state = row.state, OutboxState.DROPPED
+    session.add(row)
+    runs.wake_push(session, row.connection_id)
+    return before
+
+
+def drop_all_of(session: Session, connection_id: int, subject: str) -> None:
+    """What was refused of an object that is given up."""
+    rows = select(Outbox.key).where(
+        Outbox.connection_id == connection_id,
+        Outbox.subject == subject,
+        col(Outbox.state).in_(outbox.FAILED),
+    )
+    for key in session.exec(rows).all():
+        drop(session, key)
 
 
 def hurry(session: Session, connection_id: int) -> None:

@@ -137,6 +137,8 @@ def _stamp_waits_less(session: Session, row: Outbox, now: datetime) -> bool:
 
 
 def _claimed(session: Session, row: Outbox) -> Claimed:
+    # Nobody else has the run: whoever was sending it is gone.
+    row.attempts += row.state is OutboxState.SENDING
     claimed = Claimed(
         _intention(row),
         row.attempts,

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from croniter import croniter
-from sqlalchemy import ColumnElement, Table, and_, select, update
+from sqlalchemy import ColumnElement, Table, and_, not_, or_, select, update
 from sqlmodel import Session, col
 from sqlmodel import select as select_model
 
@@ -24,6 +24,8 @@ NOTHING = timedelta(0)
 SKEW = timedelta(seconds=30)
 # So many intervals late, and at least GRACE, a schedule did not run: nobody claims it.
 ALARM_INTERVALS = 2
+# One that was given back is met again after this.
+MEET_AGAIN = timedelta(seconds=10)
 # No zone moves its clock by more at once.
 LONGEST_JUMP = timedelta(hours=2)
 # The stream name of the schedule by which rules are evaluated; it belongs to no connection.
@@ -195,11 +197,18 @@ def _too_late(row: Schedule, regular: datetime, now: datetime) -> bool:
 
 def any_due(session: Session, now: datetime) -> bool:
     """A look that takes no lock, for the many ticks at which nothing is due."""
-    return session.execute(select(SCHEDULE.c.id).where(_due(now)).limit(1)).first() is not None
+    return session.execute(select(SCHEDULE.c.id).where(_to_meet(now)).limit(1)).first() is not None
 
 
 def _due(now: datetime) -> ColumnElement[bool]:
     return and_(SCHEDULE.c.enabled.is_(True), SCHEDULE.c.next_run_at <= now)
+
+
+def _to_meet(now: datetime) -> ColumnElement[bool]:
+    """Due, and not given back a moment ago: what kept it then does so still."""
+    met = SCHEDULE.c.last_run_at
+    rests = and_(SCHEDULE.c.next_run_at < met, met.between(now - MEET_AGAIN, now))
+    return and_(_due(now), or_(met.is_(None), not_(rests)))
 
 
 def claim_due(
@@ -212,7 +221,10 @@ def claim_due(
     LOCKED gives each schedule to one.
     """
     due = session.execute(
-        select(SCHEDULE).where(_due(now)).order_by(SCHEDULE.c.id).with_for_update(skip_locked=True)
+        select(SCHEDULE)
+        .where(_to_meet(now))
+        .order_by(SCHEDULE.c.id)
+        .with_for_update(skip_locked=True)
     ).all()
     claimed = []
     for row in due:

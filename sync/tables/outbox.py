@@ -24,7 +24,8 @@ class Operation(StrEnum):
 
 class OutboxState(StrEnum):
     """`sending` was committed before the call, `stamping` when the record was there. A write that
-    is `superseded` went out as part of another one; one that is `undone` was taken back."""
+    is `superseded` went out as part of another one; one that is `undone` was taken back, and one
+    that is `dropped` was refused and somebody let it go."""
 
     PLANNED = "planned"
     SENDING = "sending"
@@ -34,6 +35,7 @@ class OutboxState(StrEnum):
     DEAD = "dead"
     SUPERSEDED = "superseded"
     UNDONE = "undone"
+    DROPPED = "dropped"
 
 
 class Outbox(SQLModel, table=True):
@@ -46,7 +48,8 @@ class Outbox(SQLModel, table=True):
     of that very call, takes it back; until then the write is looked up before it is sent.
     `sent_at` is when the last call went out that must not be done twice: as long as the tool may be
     at it, a look-up that finds nothing proves nothing.
-    `attempts` counts the answers that spoke against the write itself, `waits` how often in all it
+    `attempts` counts the answers that spoke against the write itself, and the workers that were
+    lost at it; `waits` how often in all it
     was put off, the last time at `put_off_at`. These moments are the database's.
 
     `before` is the remote record as it was before the write, None where nothing was there or the

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,12 +11,14 @@ import pytest
 
 from config.settings import load_settings
 from connectors.models import Stream
-from sync.store import past_runs, schedules
+from sync.store import past_runs, runs, schedules
+from sync.store.runs import Worker
 from sync.store.schedules import Timing
 from sync.tables.connections import Connection
 from sync.tables.runs import Mode, Run, Trigger
 from sync.vault import new_key
 from workers.app import App, open_app
+from workers.clock import FixedClock
 from workers.scheduler import Scheduler
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -105,3 +108,45 @@ def test_a_reconcile_reads_everything_again_by_schedule(apps: list[App]) -> None
     found = all_runs(apps[0])
     assert {(run.mode, run.trigger) for run in found} == {(Mode.FULL, Trigger.SCHEDULE)}
     assert len(found) == len(STREAMS)
+
+
+@pytest.mark.promise("G15")
+@pytest.mark.parametrize("begun", [False, True], ids=["never taken", "lost"])
+def test_a_schedule_whose_run_no_worker_takes_did_not_run(
+    apps: list[App], begun: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, queued_at = apps[0], apps[0].database.now()
+    connect(app)
+    ticks = ((QUARTER.every or timedelta()) * n for n in range(5))
+    for after in ticks:
+        monkeypatch.setattr(app.database, "now", lambda at=queued_at + after: at)
+        Scheduler(replace(app, clock=FixedClock(NOW + after))).tick()
+        if begun and not after:
+            take_all(app, queued_at)
+    assert len(all_runs(app)) == len(STREAMS)
+    with app.database.reading() as session:
+        late = schedules.overdue(session, NOW + timedelta(hours=1))
+        assert {row.stream for row in late} == set(STREAMS)
+        assert schedules.overdue(session, NOW + timedelta(minutes=40)) == []
+
+
+def take_all(app: App, at: datetime) -> None:
+    with app.database.writing() as session:
+        for run in past_runs.recent_runs(session):
+            assert run.id is not None
+            assert runs.take_run(session, run.id, Worker("boris", 2), at)
+
+
+def test_a_schedule_that_was_given_back_is_not_met_at_every_tick(
+    apps: list[App],
+) -> None:
+    app = apps[0]
+    connect(app)
+    Scheduler(app).tick()
+    met = []
+    for seconds in range(900, 960):
+        moment = NOW + timedelta(seconds=seconds)
+        with app.database.reading() as session:
+            met += [seconds] * schedules.any_due(session, moment)
+        Scheduler(replace(app, clock=FixedClock(moment))).tick()
+    assert met == [900, 901, 912, 923, 934, 945, 956]

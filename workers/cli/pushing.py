@@ -9,6 +9,7 @@ from sync.store import audit, by_hand, connections, outbox
 from sync.store.agreements import all_conflicts
 from sync.store.undone import states_of
 from sync.tables.connections import Connection
+from sync.tables.outbox import OutboxState
 from sync.tables.runs import RunStatus
 from workers import rehearsing
 from workers.app import App
@@ -126,18 +127,21 @@ def undo_command(run_id: int, as_json: bool) -> Status:
 
 
 @click.command("outbox")
-@click.argument("action", required=False, type=click.Choice(["retry"]))
+@click.argument("action", required=False, type=click.Choice(["retry", "drop"]))
 @click.argument("key", required=False)
 @click.option("--all", "every", is_flag=True, help="With retry: every refused or dead write.")
 @json_option
 def outbox_command(action: str | None, key: str | None, every: bool, as_json: bool) -> Status:
-    """Intended writes, their state and why; `retry KEY` sends a refused one again."""
+    """Intended writes, their state and why; `retry KEY` sends a refused one again, `drop KEY` lets
+    it go."""
     output = Output(as_json)
-    if (key is not None) + every != (action == "retry"):
-        raise click.UsageError("retry takes the key of a write, or --all")
+    if (key is not None) + every != (action is not None) or (every and action == "drop"):
+        raise click.UsageError("retry takes the key of a write, or --all; drop takes a key")
     with opened() as app:
         if action == "retry":
             _retry(app, key)
+        if action == "drop" and key is not None:
+            _drop(app, key)
         with app.database.reading() as session:
             names = {row.id: row.name for row in connections.all_connections(session)}
             shown = [
@@ -163,11 +167,24 @@ def _retry(app: App, key: str | None) -> None:
         else:
             state = outbox.state_of(session, key)
             if state is None or not by_hand.retry(session, key):
-                raise NotThere(f"No refused or dead write has the key {key!r}.")
+                raise _not_there(key)
             before = {key: state}
         after = {each: outbox.state_of(session, each) for each in before}
         hand = this_hand()
         audit.note(session, hand, "outbox retry", key or "all", before=before, after=after)
+
+
+def _drop(app: App, key: str) -> None:
+    with app.database.writing() as session:
+        before = by_hand.drop(session, key)
+        if before is None:
+            raise _not_there(key)
+        after = {key: OutboxState.DROPPED}
+        audit.note(session, this_hand(), "outbox drop", key, before={key: before}, after=after)
+
+
+def _not_there(key: str) -> NotThere:
+    return NotThere(f"No refused or dead write has the key {key!r}.")
 
 
 def _why(row: dict[str, object]) -> str:

@@ -47,6 +47,13 @@ def test_plan_dry_run_push_and_undo_say_the_same(retro: Retro, tmp_path: Path) -
         assert reasons[f"task:{task['key']}"] == "Somebody changed it since: title."
         assert retro("undo", str(run["run"]), "--json").document == undone.document
         assert "Somebody changed it since: title. Settle it" in retro("outbox").out
+        # Who leaves it as it is lets the write go, and is not asked about it any more.
+        rows = retro("outbox", "--json").document
+        for refused in (row["key"] for row in rows if row["state"] == "refused"):
+            assert retro("outbox", "drop", refused).status == 0
+            assert retro("outbox", "drop", refused).status == 1
+        assert retro("outbox").status == 0
+        assert retro("audit", "--json").document[0]["action"] == "outbox drop"
 
 
 def test_a_pull_cannot_be_taken_back(retro: Retro) -> None:
