@@ -22,6 +22,7 @@ from connectors.models import (
     Stage,
     StageChange,
     Stream,
+    TargetForm,
     Task,
 )
 from connectors.port import HookEvent, Page, Partition, Presence, RemoteField, Window
@@ -187,6 +188,14 @@ class WritesTargets(Protocol):
 
 
 @runtime_checkable
+class ForetellsTargets(WritesTargets, Protocol):
+    """Which of its `target_forms` a target takes, without a call. Where it has been written, its
+    `remote_id` tells."""
+
+    def target_as(self, target: KpiTarget, remote_id: str | None = None) -> TargetForm: ...
+
+
+@runtime_checkable
 class RehearsesWrites(Protocol):
     """A dry run of writes: the stand-in answers in the tool's place."""
 
@@ -221,6 +230,7 @@ CAPABILITIES: Mapping[str, type] = {
     "delete tasks": DeletesTasks,
     "comment on tasks": CommentsOnTasks,
     "write KPI targets": WritesTargets,
+    "foretell KPI targets": ForetellsTargets,
     "dry run of writes": RehearsesWrites,
     "webhooks": ReceivesHooks,
 }

@@ -255,6 +255,25 @@ class KpiTarget(Struct, frozen=True, kw_only=True):
     outcome: str | None = None
 
 
+class Words(Struct, frozen=True):
+    """A text for people, in both languages."""
+
+    en: str
+    fr: str
+
+
+class TargetForm(Struct, frozen=True):
+    """What a KPI target is in a tool: an object of the tool's own for it, or a fallback, and
+    `why`."""
+
+    name: Words
+    why: Words | None = None
+
+    @property
+    def is_fallback(self) -> bool:
+        return self.why is not None
+
+
 RECORDS: dict[Stream, type[Record]] = {
     Stream.PEOPLE: Account,
     Stream.PIPELINES: Stage,

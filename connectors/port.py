@@ -21,7 +21,7 @@ from connectors.budget import Budget, unpublished
 from connectors.errors import ConnectorError
 from connectors.hosts import is_loopback
 from connectors.http import ApiClient, Wire, refusal
-from connectors.models import ActionStatus, Record, Stream, TaskStatus
+from connectors.models import ActionStatus, Record, Stream, TargetForm, TaskStatus
 from connectors.redaction import Redactor, clean, redacting
 
 R = TypeVar("R", bound=Record, covariant=True)
@@ -152,6 +152,8 @@ class Connector(Generic[C]):
     scopes: ClassVar[Mapping[str, str]] = {}
     limits: ClassVar[Sequence[str]] = ()
     quirks: ClassVar[Sequence[str]] = ()
+    # What a KPI target can become there.
+    target_forms: ClassVar[Sequence[TargetForm]] = ()
     lag: ClassVar[timedelta] = timedelta(0)
     overlap: ClassVar[timedelta] = timedelta(minutes=10)
     longest_call: ClassVar[timedelta] = timedelta(minutes=2)
@@ -240,7 +242,10 @@ class Connector(Generic[C]):
 
 # What a connector tells about itself: no call to the tool, and so no text of the tool's.
 INNER = frozenset(
-    {"auth", "base_url", "budget", "close", "is_sandbox", "moved", "pacing", "refusal", "secrets"},
+    {
+        *("auth", "base_url", "budget", "close", "is_sandbox", "moved", "pacing", "refusal"),
+        *("secrets", "target_as"),
+    },
 )
 
 

@@ -7,8 +7,15 @@ from rules.plan import Action, Because, Notice, Plan, PlannedRecheck, PlannedTar
 TARGET_DIGITS = 6
 
 
-def plan_json(plan: Plan, *, connection: str, api_calls: Mapping[str, int]) -> dict[str, object]:
-    """`connection` is where actions go; `api_calls`, by connection, is for who knows the tool.
+def plan_json(
+    plan: Plan,
+    *,
+    connection: str,
+    api_calls: Mapping[str, int],
+    becomes: Mapping[str, object] | None = None,
+) -> dict[str, object]:
+    """`connection` is where actions go; `api_calls`, by connection, is for who knows the tool, and
+    so is what its targets become there, by their key.
 
     Actions, targets, refusals and calls are always there, other parts only where there are any.
     """
@@ -51,7 +58,9 @@ def plan_json(plan: Plan, *, connection: str, api_calls: Mapping[str, int]) -> d
     }
     return {
         "actions": [_action(action, connection) for action in plan.actions],
-        "targets": [_target(target) for target in plan.targets],
+        "targets": [
+            _target(each, connection, (becomes or {}).get(each.key)) for each in plan.targets
+        ],
         "refused": [_refusal(refusal) for refusal in plan.refused],
         "api_calls": dict(api_calls),
         **{part: entries for part, entries in others.items() if entries},
@@ -70,7 +79,7 @@ def _action(action: Action, connection: str) -> dict[str, object]:
     }
 
 
-def _target(planned: PlannedTarget) -> dict[str, object]:
+def _target(planned: PlannedTarget, connection: str, becomes: object) -> dict[str, object]:
     baseline = planned.target.baseline
     return {
         "key": planned.key,
@@ -81,6 +90,8 @@ def _target(planned: PlannedTarget) -> dict[str, object]:
         },
         "target_value": round(planned.target.target_value, TARGET_DIGITS),
         "recheck_on": planned.recheck_on.isoformat(),
+        "connection": connection,
+        "becomes": becomes,
         "because": _because(planned.because),
     }
 

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 from sqlmodel import Session
 
+from connectors.capabilities import ForetellsTargets
+from connectors.models import KpiTarget, TargetForm
 from connectors.port import Connector
 from connectors.rehearsal import Call, Rehearsal
 from sync import images
@@ -50,6 +53,8 @@ class Promise:
     superseded_by: str | None
     changes: Sequence[Change]
     error: Mapping[str, Any] | None
+    # What a new KPI target is in the tool.
+    becomes: TargetForm | None = None
 
 
 @dataclass(frozen=True)
@@ -106,10 +111,10 @@ def _rehearsed(
         new = [after[key] for key in after.keys() - {row.key for row in known}]
         bases |= {row.key: _base(session, row) for row in new}
     promises = [
-        _promise(after[row.key], bases[row.key]) if row.key in after else _not_sent(row)
+        _promise(after[row.key], bases[row.key], connector) if row.key in after else _not_sent(row)
         for row in waiting
     ]
-    promises += [_promise(row, bases[row.key]) for row in new]
+    promises += [_promise(row, bases[row.key], connector) for row in new]
     return DryRun(ended.status, ended.error, promises, wire.calls, wire.stand_in.made)
 
 
@@ -132,7 +137,7 @@ def _not_sent(row: Outbox) -> Promise:
     )
 
 
-def _promise(row: Outbox, base: Mapping[str, Any]) -> Promise:
+def _promise(row: Outbox, base: Mapping[str, Any], connector: Connector[Any]) -> Promise:
     return Promise(
         key=row.key,
         operation=row.operation.value,
@@ -142,7 +147,14 @@ def _promise(row: Outbox, base: Mapping[str, Any]) -> Promise:
         superseded_by=row.superseded_by,
         changes=() if row.state is OutboxState.SUPERSEDED else _changes(row, base),
         error=row.error,
+        becomes=_becomes(row, connector),
     )
+
+
+def _becomes(row: Outbox, connector: Connector[Any]) -> TargetForm | None:
+    if row.operation is not Operation.CREATE_TARGET or not isinstance(connector, ForetellsTargets):
+        return None
+    return connector.target_as(msgspec.convert(row.payload, KpiTarget, strict=False))
 
 
 def _changes(row: Outbox, base: Mapping[str, Any]) -> list[Change]:

@@ -1,9 +1,12 @@
 """The parts of README.md that follow from the code; `python -m tests.readme` writes them anew."""
 
+from typing import Any
+
 from pydantic_core import PydanticUndefined
 
 from config.settings import PREFIX, Settings
 from connectors.capabilities import CAPABILITIES
+from connectors.port import Connector
 from connectors.registry import shipped_tools
 from tests.conftest import ROOT
 
@@ -16,6 +19,7 @@ def capability_table() -> str:
         [name, *("yes" if issubclass(tool, protocol) else "" for tool in kinds.values())]
         for name, protocol in CAPABILITIES.items()
     ]
+    rows.append(["KPI targets become", *(_forms(tool) for tool in kinds.values())])
     return _table(["", *(f"{tool.label} (`{kind}`)" for kind, tool in kinds.items())], rows)
 
 
@@ -41,6 +45,14 @@ def written_anew(text: str) -> str:
         _, after = rest.split(_end(name), 1)
         text = f"{before}{_start(name)}\n{table()}\n{_end(name)}{after}"
     return text
+
+
+def _forms(tool: type[Connector[Any]]) -> str:
+    """Fallbacks are marked."""
+    return "; ".join(
+        f"{form.name.en} (fallback)" if form.is_fallback else form.name.en
+        for form in tool.target_forms
+    )
 
 
 def _start(name: str) -> str:

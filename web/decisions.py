@@ -6,10 +6,12 @@ from datetime import date, datetime
 
 from sqlmodel import Session
 
-from connectors.models import ActionStatus
+from connectors.models import ActionStatus, TargetForm
 from rules.words import DecisionStatus
 from sync.store import retros
+from sync.tables.connections import Connection
 from sync.tables.retros import UNFINISHED, Action, Check, Decision, Target
+from workers.target_forms import TargetForms
 
 FINISHED = (
     DecisionStatus.DONE_AWAITING_MEASURE,
@@ -43,7 +45,8 @@ class CheckView:
 @dataclass(frozen=True)
 class TargetView:
     """`baseline` and `value` are shares; None when the baseline counted nothing. `complete` is
-    whether its data were."""
+    whether its data were. `form` is what it is in its tool, whose connection is `place`; None where
+    that is not known."""
 
     kpi: str
     slice: Mapping[str, str]
@@ -56,6 +59,8 @@ class TargetView:
     status: str
     recheck_on: date | None
     last_check: CheckView | None
+    form: TargetForm | None
+    place: str | None
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,7 @@ def to_decision(
     persons: Mapping[str, str],
     now: datetime | None,
     today: date | None,
+    forms: TargetForms,
 ) -> DecisionView:
     """`now` and `today` are business time, None when it is unknown: then nothing is overdue."""
     return DecisionView(
@@ -96,7 +102,7 @@ def to_decision(
         overdue=today is not None and row.due_on < today and row.status not in FINISHED,
         status=row.status,
         tasks=[_task(action, persons, now) for action in retros.actions(session, row.id)],
-        targets=[_target(session, target) for target in retros.targets(session, row.id)],
+        targets=[_target(session, target, forms) for target in retros.targets(session, row.id)],
     )
 
 
@@ -111,8 +117,9 @@ def _task(action: Action, persons: Mapping[str, str], now: datetime | None) -> T
     )
 
 
-def _target(session: Session, row: Target) -> TargetView:
+def _target(session: Session, row: Target, forms: TargetForms) -> TargetView:
     checks = retros.checks_of(session, row.key)
+    place = session.get(Connection, row.connection_id) if row.connection_id else None
     counted = row.baseline_denominator
     return TargetView(
         kpi=row.kpi,
@@ -126,6 +133,8 @@ def _target(session: Session, row: Target) -> TargetView:
         status=row.status,
         recheck_on=row.recheck_on,
         last_check=_check(checks[-1]) if checks else None,
+        form=forms.of_row(session, row),
+        place=place.name if place else None,
     )
 
 

@@ -18,6 +18,7 @@ from web.decisions import DecisionView, to_decision
 from web.runs import RunView, to_run
 from web.trouble import Trouble, to_trouble
 from workers.agreements import conflict_reports
+from workers.target_forms import TargetForms
 
 MOST_RUNS = 50
 LATEST_DECISIONS = 50
@@ -109,14 +110,16 @@ class Overview:
         return sum(each.late for each in self.decisions)
 
 
-def read_decision(session: Session, moments: Moments, decision_id: str) -> DecisionView | None:
+def read_decision(
+    session: Session, moments: Moments, forms: TargetForms, decision_id: str
+) -> DecisionView | None:
     row = retros.decision(session, decision_id)
     if row is None:
         return None
-    return to_decision(session, row, _names(session), moments.business, _today(moments))
+    return to_decision(session, row, _names(session), moments.business, _today(moments), forms)
 
 
-def read_overview(session: Session, moments: Moments) -> Overview:
+def read_overview(session: Session, moments: Moments, forms: TargetForms) -> Overview:
     rows = connections_with_freshness(session)
     names = {row.id: row.name for row, _ in rows}
     recent = past_runs.latest_by_stream(session, MOST_RUNS)
@@ -126,7 +129,7 @@ def read_overview(session: Session, moments: Moments) -> Overview:
         connections=[_connection(row, fresh_at) for row, fresh_at in rows],
         runs=[to_run(run, names[run.connection_id], moments.machine) for run in recent],
         decisions=[
-            to_decision(session, row, persons, moments.business, today)
+            to_decision(session, row, persons, moments.business, today, forms)
             for row in decisions[:LATEST_DECISIONS]
         ],
         earlier=max(0, len(decisions) - LATEST_DECISIONS),

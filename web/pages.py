@@ -26,6 +26,7 @@ from web.tones import tone
 from workers import library
 from workers.app import App
 from workers.clock import ClockUnreachable, machine_now
+from workers.target_forms import TargetForms
 
 TEMPLATES = Path(__file__).with_name("templates")
 LANGUAGES: dict[str, Language] = {"en": "en", "fr": "fr"}
@@ -64,7 +65,7 @@ def pages_router(app: App) -> APIRouter:
             "decision.html",
             here,
             lang,
-            lambda session, moments: read_decision(session, moments, decision_id),
+            lambda session, moments, forms: read_decision(session, moments, forms, decision_id),
         )
 
     return router
@@ -77,7 +78,11 @@ class Pages:
     kpis: Mapping[str, KpiDefinition]
 
     def show(
-        self, name: str, here: str, lang: str, read: Callable[[Session, Moments], Any]
+        self,
+        name: str,
+        here: str,
+        lang: str,
+        read: Callable[[Session, Moments, TargetForms], Any],
     ) -> HTMLResponse:
         """The page `name` of what `read` finds; `here` is its own path. 404 for nothing found."""
         app, language = self.app, LANGUAGES.get(lang, self.app.settings.lang)
@@ -89,8 +94,8 @@ class Pages:
             "here": here,
         }
         try:
-            with app.database.reading() as session:
-                seen = read(session, moments)
+            with app.database.reading() as session, TargetForms(app) as forms:
+                seen = read(session, moments, forms)
         except DATABASE_DOWN as error:
             log.error("The page could not be read from the database: %s", type(error).__name__)
             page = self.templates.get_template("unavailable.html").render(shared)

@@ -94,13 +94,18 @@ def _target(
         recheck_on=planned.recheck_on,
     )
     return Intention(
-        f"target:{planned.key}",
+        target_write(planned.key),
         connection_id,
         Operation.CREATE_TARGET,
         planned.key,
         msgspec.to_builtins(target),
         because_rows(planned.because),
     )
+
+
+def target_write(key: str) -> str:
+    """The key of the write that makes a target."""
+    return f"target:{key}"
 
 
 def _comment(notice: Notice, space: Workspace, connection_id: int) -> Intention:

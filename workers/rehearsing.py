@@ -19,6 +19,7 @@ from sync.vault import SecretsUnreadable
 from workers.app import App
 from workers.errors import CannotRun
 from workers.planning import Planned
+from workers.target_forms import form_json
 
 LONGEST_WAIT = 5.0
 WOULD_END = (RunStatus.SUCCEEDED, RunStatus.INCOMPLETE)
@@ -63,7 +64,7 @@ def document(connection: str, told: DryRun) -> dict[str, Any]:
         "connection": connection,
         "status": told.status.value,
         "error": told.error,
-        "writes": [asdict(each) for each in told.promises],
+        "writes": [{**asdict(each), "becomes": form_json(each.becomes)} for each in told.promises],
         "calls": [asdict(each) for each in told.calls],
         "ids": {str(number): stands_for for number, stands_for in told.made.items()},
         "api_calls": len(told.calls),

@@ -19,7 +19,7 @@ from connectors.bitrix24.oauth import Renewal, oauth
 from connectors.bitrix24.pipelines import pipelines
 from connectors.bitrix24.reading import Reading
 from connectors.bitrix24.rehearsal import PortalStandIn
-from connectors.bitrix24.targets import Targets
+from connectors.bitrix24.targets import FORMS, Targets
 from connectors.bitrix24.tasks import Tasks
 from connectors.bitrix24.wire import OperatingTime, Portal
 from connectors.budget import Budget
@@ -37,6 +37,7 @@ from connectors.models import (
     Stage,
     StageChange,
     Stream,
+    TargetForm,
     Task,
 )
 from connectors.port import Connector, HookEvent, Page, Partition, Presence, RemoteField, Window
@@ -53,6 +54,7 @@ class Bitrix24(Connector[Bitrix24Config]):
     scopes = about.SCOPES
     limits = about.LIMITS
     quirks = about.QUIRKS
+    target_forms = FORMS
     shaping = frozenset({"qualified_stages", "fields"})
 
     def __init__(self, config: Bitrix24Config, wire: Wire) -> None:
@@ -199,6 +201,9 @@ class Bitrix24(Connector[Bitrix24Config]):
 
     def update_target(self, remote_id: str, target: KpiTarget) -> None:
         self._targets.update(remote_id, target)
+
+    def target_as(self, target: KpiTarget, remote_id: str | None = None) -> TargetForm:
+        return self._targets.form(target, remote_id)
 
     def rehearsal(self) -> StandIn:
         return PortalStandIn(httpx.URL(self.base_url()).host)

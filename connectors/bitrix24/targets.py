@@ -13,9 +13,14 @@ from msgspec import Raw, Struct
 from connectors.bitrix24.fields import ItemsAnswer, shown_names
 from connectors.bitrix24.wire import Portal
 from connectors.errors import BadResponse, NotPermitted, Rejected
-from connectors.models import KpiTarget
+from connectors.models import KpiTarget, TargetForm, Words
 
 TITLE = "Retro ROI KPI targets"
+FORMS = (
+    TargetForm(
+        Words(f"item of the smart process {TITLE!r}", f"élément du processus intelligent {TITLE!r}")
+    ),
+)
 FIRST_TYPE = 1038
 TRIES = 5
 # Rates need more than the two decimals a number field keeps by default.
@@ -139,6 +144,9 @@ class Targets:
             repeatable=True,
         )
         _check_kept(fields, answer.item, remote_id)
+
+    def form(self, _target: KpiTarget, _remote_id: str | None) -> TargetForm:
+        return FORMS[0]
 
     def _values(self, target: KpiTarget) -> dict[str, Any]:
         values = {

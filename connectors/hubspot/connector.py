@@ -20,7 +20,7 @@ from connectors.hubspot.mapping import DEALS, LEADS
 from connectors.hubspot.oauth import Renewal
 from connectors.hubspot.reading import Reading
 from connectors.hubspot.rehearsal import HubStandIn
-from connectors.hubspot.targets import Targets
+from connectors.hubspot.targets import FORMS, Targets
 from connectors.hubspot.tasks import Tasks
 from connectors.hubspot.wire import Hub
 from connectors.models import (
@@ -35,6 +35,7 @@ from connectors.models import (
     Stage,
     StageChange,
     Stream,
+    TargetForm,
     Task,
 )
 from connectors.port import Connector, HookEvent, Page, Partition, Presence, RemoteField, Window
@@ -49,6 +50,7 @@ class HubSpot(Connector[HubSpotConfig]):
     scopes = about.SCOPES
     limits = about.LIMITS
     quirks = about.QUIRKS
+    target_forms = FORMS
     # A search shows what is new and changed "after a few moments".
     lag = timedelta(minutes=2)
     overlap = timedelta(minutes=5)
@@ -192,6 +194,9 @@ class HubSpot(Connector[HubSpotConfig]):
 
     def update_target(self, remote_id: str, target: KpiTarget) -> None:
         self._targets.update(remote_id, target)
+
+    def target_as(self, target: KpiTarget, remote_id: str | None = None) -> TargetForm:
+        return self._targets.form(target, remote_id)
 
     def rehearsal(self) -> StandIn:
         return HubStandIn(httpx.URL(self.base_url()).host)

@@ -22,7 +22,7 @@ from connectors.hubspot.reading import END, ids_of, in_order, moved
 from connectors.hubspot.rows import Values
 from connectors.hubspot.tasks import DONE, STATUS, TARGET_KEY, Tasks, moment_text
 from connectors.hubspot.wire import LIST_PAGE, Envelope, Hub
-from connectors.models import KpiTarget
+from connectors.models import KpiTarget, TargetForm, Words
 
 GOALS = "goal_targets"
 TASK, GOAL = "task:", "goal:"
@@ -34,6 +34,15 @@ COPIED = (
     *("hs_kpi_unit_type", "hs_kpi_metric_type", "hs_kpi_object_type_id"),
     *("hs_kpi_property_name", "hs_template_id"),
 )
+AS_GOAL = TargetForm(Words("goal", "objectif"))
+AS_TASK = TargetForm(
+    Words("task due on the day of the re-check", "tâche à échéance du jour de la vérification"),
+    why=Words(
+        "goal_template names no goal to copy for it",
+        "goal_template n'indique aucun objectif à copier pour elle",
+    ),
+)
+FORMS = (AS_GOAL, AS_TASK)
 OURS = uuid.UUID("6a0c8f0e-6f0b-4c2b-9a53-6f1f4f7f2a10")
 # How the lines of a task begin that are ours after it was made.
 RESULTS = ("Actual: ", "Outcome: ")
@@ -124,6 +133,11 @@ class Targets:
         words = {"hs_task_body": self._tasks.body(text, key), **self._tasks.key_field(key)}
         ended = {} if target.outcome is None else {STATUS: DONE}
         self._tasks.write(number, {**words, **ended})
+
+    def form(self, target: KpiTarget, remote_id: str | None) -> TargetForm:
+        if remote_id is not None:
+            return AS_GOAL if remote_id.startswith(GOAL) else AS_TASK
+        return AS_GOAL if target.kpi in self._ids and not target.segment else AS_TASK
 
     def _words(self, target: KpiTarget) -> Mapping[str, Any]:
         lines = [*_planned(target), f"Decision: {target.decision}", *_results(target)]

@@ -28,6 +28,7 @@ from connectors.models import (
     Stage,
     StageChange,
     Stream,
+    TargetForm,
     Task,
 )
 from connectors.pipedrive import about, checks, fields, hooks, wire
@@ -36,7 +37,7 @@ from connectors.pipedrive.lookups import Lookups
 from connectors.pipedrive.oauth import Renewal
 from connectors.pipedrive.reading import Reading
 from connectors.pipedrive.rehearsal import CompanyStandIn
-from connectors.pipedrive.targets import Targets
+from connectors.pipedrive.targets import FORMS, Targets
 from connectors.pipedrive.tasks import Tasks
 from connectors.pipedrive.wire import Company
 from connectors.port import Connector, HookEvent, Page, Partition, Presence, RemoteField, Window
@@ -67,6 +68,7 @@ class Pipedrive(Connector[PipedriveConfig]):
     scopes = about.SCOPES
     limits = about.LIMITS
     quirks = about.QUIRKS
+    target_forms = FORMS
     lag = timedelta(minutes=1)
     overlap = timedelta(minutes=2)
     shaping = frozenset({"qualified_labels", "fields", "stage_history"})
@@ -191,6 +193,9 @@ class Pipedrive(Connector[PipedriveConfig]):
 
     def update_target(self, remote_id: str, target: KpiTarget) -> None:
         self._targets.update(remote_id, target)
+
+    def target_as(self, target: KpiTarget, remote_id: str | None = None) -> TargetForm:
+        return self._targets.form(target, remote_id)
 
     def rehearsal(self) -> StandIn:
         return CompanyStandIn(httpx.URL(self.base_url()).host)

@@ -14,7 +14,7 @@ from msgspec import Struct
 from connectors.errors import Rejected
 from connectors.figures import plain
 from connectors.markers import marked
-from connectors.models import KpiTarget
+from connectors.models import KpiTarget, TargetForm, Words
 from connectors.pipedrive.notes import TARGET, from_note, key_in, to_note
 from connectors.pipedrive.tasks import GET, WRITE, Made, recent
 from connectors.pipedrive.wire import Company
@@ -29,6 +29,18 @@ RESULTS = ("Actual: ", "Outcome: ")
 COUNT = "count"
 # What a goal counts without more than a person and a span of time: moves need a stage.
 KINDS = ("deals_won", "deals_started", "activities_added", "activities_completed")
+AS_GOAL = TargetForm(Words("goal", "objectif"))
+AS_ACTIVITY = TargetForm(
+    Words(
+        "activity due on the day of the re-check", "activité à échéance du jour de la vérification"
+    ),
+    why=Words(
+        "Pipedrive's goals count deals or activities as a whole, and goals maps none to this KPI",
+        "Pipedrive n'a d'objectifs que sur l'ensemble des affaires et des activités, et goals "
+        "n'en associe aucun à ce KPI",
+    ),
+)
+FORMS = (AS_GOAL, AS_ACTIVITY)
 
 
 class Expected(Struct, frozen=True):
@@ -125,6 +137,10 @@ class Targets:
         if target.outcome is not None:
             body["done"] = True
         self._company.patch(path, body, WRITE)
+
+    def form(self, target: KpiTarget, remote_id: str | None) -> TargetForm:
+        is_goal = self._is_goal(target) if remote_id is None else _is_goal_id(remote_id)
+        return AS_GOAL if is_goal else AS_ACTIVITY
 
     def _is_goal(self, target: KpiTarget) -> bool:
         return target.kpi in self._goals and target.segment is None and target.unit == COUNT

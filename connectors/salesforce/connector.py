@@ -24,6 +24,7 @@ from connectors.models import (
     Stage,
     StageChange,
     Stream,
+    TargetForm,
     Task,
 )
 from connectors.port import Connector, Page, Partition, Presence, RemoteField, Window
@@ -42,7 +43,7 @@ from connectors.salesforce.reading import Reading
 from connectors.salesforce.refusals import name_refusal
 from connectors.salesforce.rehearsal import OrgStandIn
 from connectors.salesforce.streams import Streams
-from connectors.salesforce.targets import Targets
+from connectors.salesforce.targets import FORMS, Targets
 from connectors.salesforce.tasks import Tasks
 from connectors.salesforce.wire import Org
 
@@ -67,6 +68,7 @@ class Salesforce(Connector[SalesforceConfig]):
     scopes = about.SCOPES
     limits = about.LIMITS
     quirks = about.QUIRKS
+    target_forms = FORMS
     # A record is stamped when it is touched; it can be seen once its transaction has ended.
     lag = timedelta(minutes=2)
     overlap = timedelta(minutes=10)
@@ -209,6 +211,9 @@ class Salesforce(Connector[SalesforceConfig]):
 
     def update_target(self, remote_id: str, target: KpiTarget) -> None:
         self._targets.update(remote_id, target)
+
+    def target_as(self, target: KpiTarget, remote_id: str | None = None) -> TargetForm:
+        return self._targets.form(target, remote_id)
 
     def rehearsal(self) -> StandIn:
         return OrgStandIn()

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from connectors.errors import NotPermitted, Rejected
-from connectors.models import KpiTarget
+from connectors.models import KpiTarget, TargetForm, Words
 from connectors.salesforce.config import SalesforceConfig
 from connectors.salesforce.facts import Facts
 from connectors.salesforce.wire import Org, quoted, select
@@ -20,6 +20,11 @@ RESULTS = ("Actual__c", "Outcome__c")
 LONGEST_NAME, LONGEST_TEXT = 80, 255
 DIGITS = 6
 MONEY, SHARE = "money", "share"
+AS_RECORD = TargetForm(
+    Words("record of the KPI target object", "enregistrement de l'objet des cibles KPI")
+)
+AS_QUOTA = TargetForm(Words("quota of a forecast", "quota d'une prévision"))
+FORMS = (AS_RECORD, AS_QUOTA)
 PLANNED = "Set it to the planned figures or delete it, then retry the write."
 
 
@@ -43,9 +48,7 @@ class Targets:
             self.prepare_object()
 
     def create(self, target: KpiTarget) -> str:
-        # A quota is money or pieces of an owner: it knows neither shares nor segments.
-        is_quota = target.kpi in self._types and target.unit != SHARE and target.segment is None
-        if is_quota and target.owner is not None:
+        if target.owner is not None and self._is_quota(target):
             return f"{QUOTA}{self._create_quota(target, target.owner)}"
         self.prepare_object()
         return self._org.upsert(self._object, self._key, target.key, self._values(target))
@@ -76,6 +79,16 @@ class Targets:
         values = {name: value for name, value in self._values(target).items() if name in RESULTS}
         if values:
             self._org.update(self._object, remote_id, values)
+
+    def form(self, target: KpiTarget, remote_id: str | None) -> TargetForm:
+        if remote_id is not None:
+            return AS_QUOTA if remote_id.startswith(QUOTA) else AS_RECORD
+        return AS_QUOTA if self._is_quota(target) else AS_RECORD
+
+    def _is_quota(self, target: KpiTarget) -> bool:
+        """A quota is money or pieces of an owner: it knows neither shares nor segments."""
+        known = target.kpi in self._types and target.owner is not None
+        return known and target.unit != SHARE and target.segment is None
 
     def prepare_object(self) -> None:
         row = self._facts.fields(self._object).get(self._key)

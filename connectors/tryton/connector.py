@@ -23,6 +23,7 @@ from connectors.models import (
     Stage,
     StageChange,
     Stream,
+    TargetForm,
     Task,
 )
 from connectors.port import Connector, Page, Partition, Presence, Window
@@ -31,7 +32,7 @@ from connectors.tryton import about, checks, lookups, reading, wire
 from connectors.tryton.config import TrytonConfig
 from connectors.tryton.reading import Listing
 from connectors.tryton.rehearsal import TrytonStandIn
-from connectors.tryton.targets import Targets
+from connectors.tryton.targets import FORMS, Targets
 from connectors.tryton.tasks import Tasks
 from connectors.tryton.wire import Domain, Server
 
@@ -44,6 +45,7 @@ class Tryton(Connector[TrytonConfig]):
     scopes = about.SCOPES
     limits = about.LIMITS
     quirks = about.QUIRKS
+    target_forms = FORMS
 
     def base_url(self) -> str:
         return f"{self.config.server}/{self.config.database}/rest/model/"
@@ -142,6 +144,9 @@ class Tryton(Connector[TrytonConfig]):
 
     def update_target(self, remote_id: str, target: KpiTarget) -> None:
         self._targets.update(remote_id, target)
+
+    def target_as(self, target: KpiTarget, remote_id: str | None = None) -> TargetForm:
+        return self._targets.form(target, remote_id)
 
     def rehearsal(self) -> StandIn:
         return TrytonStandIn(httpx.URL(self.base_url()))

@@ -8,12 +8,20 @@ from datetime import UTC, datetime, time
 
 from connectors.errors import Rejected
 from connectors.figures import plain
-from connectors.models import KpiTarget
+from connectors.models import KpiTarget, TargetForm, Words
 from connectors.tryton.mapping import marked, parted
 from connectors.tryton.tasks import Tasks
 
 MARK = "[retro-roi-target:"
 EVENING = time(17, 0)
+FORMS = (
+    TargetForm(
+        Words("task due on the day of the re-check", "tâche à échéance du jour de la vérification"),
+        why=Words(
+            "Tryton has no object for KPI targets", "Tryton n'a pas d'objet pour les cibles KPI"
+        ),
+    ),
+)
 
 
 class Targets:
@@ -43,6 +51,9 @@ class Targets:
         self._tasks.write(remote_id, {"comment": marked(_text(target), target.key, MARK)})
         if target.outcome is not None:
             self._tasks.complete(remote_id)
+
+    def form(self, _target: KpiTarget, _remote_id: str | None) -> TargetForm:
+        return FORMS[0]
 
 
 def _text(target: KpiTarget) -> str:

@@ -18,6 +18,7 @@ from workers.cli.context import json_option, opened
 from workers.cli.output import Output
 from workers.connecting import BadSettings, secret_names
 from workers.hand import this_hand
+from workers.target_forms import form_json
 
 
 @click.command("tools")
@@ -44,6 +45,7 @@ def _one_tool(output: Output, tool_class: type[Connector[Any]]) -> None:
             "scopes": tool_class.scopes,
             "limits": tool_class.limits,
             "quirks": tool_class.quirks,
+            "target_forms": [form_json(form) for form in tool_class.target_forms],
         }
         output.document([{**shown, **notes, "card": card_of(tool_class).as_json()}])
         return
@@ -52,6 +54,8 @@ def _one_tool(output: Output, tool_class: type[Connector[Any]]) -> None:
     output.table("", ("setting", "", ""), rows)
     if tool_class.scopes:
         output.table("", ("scope", "what it is for"), tool_class.scopes.items())
+    if tool_class.target_forms:
+        output.table("", ("KPI targets", "written as", "because"), _forms(tool_class))
     for title, items in (("Limits", tool_class.limits), ("Quirks", tool_class.quirks)):
         if items:
             output.text(f"{title}:")
@@ -60,6 +64,13 @@ def _one_tool(output: Output, tool_class: type[Connector[Any]]) -> None:
     card = card_of(tool_class)
     lines = [(line.result, f"{line.says} {line.why or ''}".strip()) for line in card.lines]
     output.table(f"Conformance: {card.summary}", ("result", "row"), lines)
+
+
+def _forms(tool_class: type[Connector[Any]]) -> list[tuple[str, str, str]]:
+    return [
+        ("fallback" if form.why else "native", form.name.en, form.why.en if form.why else "")
+        for form in tool_class.target_forms
+    ]
 
 
 def _line(shown: dict[str, Any]) -> str:

@@ -2,10 +2,12 @@
 
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import click
 
+from connectors.models import TargetForm
 from rules.condition_text import facts_in_words
 from rules.figure_words import percent
 from rules.language import Language
@@ -17,9 +19,27 @@ from workers.doorbell import ring_for_pushes
 from workers.hand import this_hand
 from workers.planning import Planned, apply_plan, plan_decisions
 from workers.rehearsing import calls_of
+from workers.target_forms import form_json, forms_of, in_words
 
 # More writes than this at once are asked about first.
 BLAST_LIMIT = 50
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A plan, with the calls it takes by connection, and what its targets become by their key."""
+
+    planned: Planned
+    calls: Mapping[str, int]
+    forms: Mapping[str, TargetForm | None]
+
+    def document(self) -> dict[str, Any]:
+        return plan_json(
+            self.planned.plan,
+            connection=self.planned.connection.name,
+            api_calls=self.calls,
+            becomes={key: form_json(form) for key, form in self.forms.items()},
+        )
 
 
 @click.command("plan")
@@ -31,8 +51,8 @@ def plan_command(name: str | None, as_json: bool) -> Status:
     with opened() as app:
         language = app.settings.lang
         planned = plan_decisions(app, name)
-        calls = calls_of(app, planned)
-    _show(output, planned, calls, language)
+        shown = Shown(planned, calls_of(app, planned), forms_of(app, planned))
+    _show(output, shown, language)
     return Status.WAITS_FOR_A_PERSON if planned.plan.refused else Status.DONE
 
 
@@ -45,7 +65,7 @@ def apply_command(name: str | None, yes: bool, as_json: bool) -> Status:
     output = Output(as_json)
     with opened() as app:
         planned = plan_decisions(app, name)
-        calls = calls_of(app, planned)
+        shown = Shown(planned, calls_of(app, planned), forms_of(app, planned))
         writes = len(planned.intentions)
         if writes > BLAST_LIMIT and not yes:
             waits = (
@@ -54,7 +74,7 @@ def apply_command(name: str | None, yes: bool, as_json: bool) -> Status:
             )
             sys.stderr.write(f"retro: {waits}\n")
             if as_json:
-                output.document({**_document(planned, calls), "applied": False, "waits": waits})
+                output.document({**shown.document(), "applied": False, "waits": waits})
             return Status.WAITS_FOR_A_PERSON
         with app.database.writing() as session:
             new = apply_plan(session, planned, app.clock.now())
@@ -63,20 +83,17 @@ def apply_command(name: str | None, yes: bool, as_json: bool) -> Status:
         ring_for_pushes(app)
         language = app.settings.lang
     if as_json:
-        output.document({**_document(planned, calls), "applied": True})
+        output.document({**shown.document(), "applied": True})
     else:
-        _show(output, planned, calls, language)
+        _show(output, shown, language)
     return Status.WAITS_FOR_A_PERSON if planned.plan.refused else Status.DONE
 
 
-def _document(planned: Planned, calls: Mapping[str, int]) -> dict[str, Any]:
-    return plan_json(planned.plan, connection=planned.connection.name, api_calls=calls)
-
-
-def _show(output: Output, planned: Planned, calls: Mapping[str, int], language: Language) -> None:
+def _show(output: Output, shown: Shown, language: Language) -> None:
     if output.json:
-        output.document(_document(planned, calls))
+        output.document(shown.document())
         return
+    planned = shown.planned
     names = {rule.id: rule.name for rule in planned.rules}
     for action in planned.plan.actions:
         output.text(f"task    {action.owner:<8} {action.due_at:%Y-%m-%d}  {action.title}")
@@ -91,9 +108,12 @@ def _show(output: Output, planned: Planned, calls: Mapping[str, int], language: 
             f"{percent(target.target_value, language, digits=2)}, "
             f"checked on {planned_target.recheck_on}"
         )
+        if form := shown.forms.get(planned_target.key):
+            place = planned.places.of(planned_target.decision) or planned.connection
+            output.text(f"        in {place.name}: {in_words(form, language)}")
     for refusal in planned.plan.refused:
         output.text(f"refused {refusal.about}: {refusal.reason}")
-    for connection, count in calls.items():
+    for connection, count in shown.calls.items():
         output.text(f"{count} API calls to {connection}")
     if not (planned.plan.actions or planned.plan.targets or planned.plan.refused):
         output.text("Nothing is waiting to be planned.")

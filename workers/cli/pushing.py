@@ -20,6 +20,7 @@ from workers.errors import NotThere
 from workers.hand import this_hand
 from workers.pulling import push_now
 from workers.reports import run_report, write_report
+from workers.target_forms import in_words
 from workers.undoing import undo_now
 
 
@@ -75,6 +76,8 @@ def _show_dry_runs(app: App, output: Output, rows: Sequence[Connection]) -> Stat
     for name, each in told if not output.json else ():
         for promise in each.promises:
             output.text(f"{promise.operation:<14} {promise.subject}  {_outlook(promise)}")
+            if promise.becomes:
+                output.text(f"    in {name}: {in_words(promise.becomes, app.settings.lang)}")
             for change in promise.changes:
                 output.text(f"    {change.field}: {_text(change.before)} → {_text(change.after)}")
         output.text(f"{len(each.calls)} API calls to {name}")

@@ -29,6 +29,7 @@ from workers.demo.words import LANGUAGES
 from workers.errors import CannotRun
 from workers.planning import Planned
 from workers.retros import Imported
+from workers.target_forms import form_json, forms_of
 
 Report = dict[str, Any]
 DELIVERED_WITHIN = 15.0
@@ -104,7 +105,10 @@ def decision(
         owners = _by_account(session, planned.connection.id)
     there = {task["key"]: task for task in portal_tasks if task["key"]}
     document = plan_json(
-        planned.plan, connection=planned.connection.name, api_calls=planned.api_calls
+        planned.plan,
+        connection=planned.connection.name,
+        api_calls=planned.api_calls,
+        becomes={key: form_json(form) for key, form in forms_of(app, planned).items()},
     )
     read_back = [there[action.key] for action in actions if action.key in there]
     return {

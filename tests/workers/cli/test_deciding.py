@@ -141,6 +141,7 @@ def test_a_plan_is_told_in_words(retro: Retro, file: Path) -> None:
         assert f"{rule}the type of the decision is improve_kpi and the relative target" in plan
         assert "the relative target is +15 %" in plan
         assert "2.50 % → 2.87 %, checked on" in plan
+        assert "        in portal: item of the smart process 'Retro ROI KPI targets'\n" in plan
         people = retro("people").out
         assert "portal: " in people
         assert "{" not in plan + people

@@ -24,6 +24,12 @@ def test_plan_dry_run_push_and_undo_say_the_same(retro: Retro, tmp_path: Path) -
         text = retro("push", "--dry-run").out
         assert f"{told['api_calls']} API calls to portal" in text
         assert "owner: – →" in text
+        (target,) = planned["targets"]
+        becomes = {each["key"]: each["becomes"] for each in told["writes"]}
+        assert becomes.pop(f"target:{target['key']}") == target["becomes"]
+        assert target["becomes"]["fallback"] is False
+        assert set(becomes.values()) == {None}
+        assert f"    in portal: {target['becomes']['name']['en']}\n" in text
         assert portal.records("tasks") == []
         before = portal.requests()
         (run,) = retro("push", "--json").document["runs"]

@@ -196,6 +196,16 @@ def test_the_tools_tell_what_they_can_do_and_which_settings_are_secret(retro: Re
     assert {name: alone[name] for name in portal} == portal
 
 
+def test_a_tool_marks_which_kpi_targets_are_fallbacks(retro: Retro) -> None:
+    (tool,) = retro("tools", "hubspot", "--json").document
+    native, fallback = tool["target_forms"]
+    assert (native["fallback"], native["why"], native["name"]["fr"]) == (False, None, "objectif")
+    assert (fallback["fallback"], set(fallback["why"])) == (True, {"en", "fr"})
+    rows = [line.split() for line in retro("tools", "hubspot").out.splitlines()]
+    assert ["native", "goal"] in rows
+    assert any(row[:2] == ["fallback", "task"] and "goal_template" in row for row in rows)
+
+
 def test_a_tool_shows_its_score_card_row_by_row(retro: Retro) -> None:
     (portal,) = retro("tools", "bitrix24", "--json").document
     card = portal["card"]
