@@ -64,6 +64,14 @@ class Shape:
             for each in document.values():
                 yield from self.rows(each)
 
+    def widths(self, document: Any) -> Iterator[int]:
+        """How many records each list in an answer has."""
+        if isinstance(document, list):
+            yield sum(1 for each in document if any(row is each for row in self.rows(each)))
+        values = document.values() if isinstance(document, dict) else document
+        for each in values if isinstance(document, dict | list) else ():
+            yield from self.widths(each)
+
     def fields(self, row: Json) -> Json:
         held: Json = row[self.inside] if self.inside else row
         return held
@@ -132,9 +140,20 @@ class Consent:
     renewal: str
 
 
+@dataclass(frozen=True)
+class Limit:
+    """A limit beside that of all requests: the most of those that `counts` tells, by their entries
+    in the account's log, within so many seconds."""
+
+    name: str
+    counts: Callable[[Json], bool]
+    allows: Callable[[float], float]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """`cap` is the most rows that one search or request gives, `page` the most of a page.
+    """`cap` is the most rows that one search or request gives, `page` the most of a page;
+    `delta_page` that of a read of what changed, where it is another.
 
     `real`: it is opened on software that no one here wrote. `not_applicable` says of a row, by its
     id, why it cannot apply to this tool.
@@ -148,6 +167,7 @@ class Case:
     signed_in: Callable[[Account], Token] | None = None
     page: int = 0
     cap: int = 0
+    delta_page: int = 0
     stream: Stream = Stream.DEALS
     new: Callable[[str], Json] = lambda title: {"title": title}
     shape: Shape | None = None
@@ -157,6 +177,9 @@ class Case:
     query: str = ""
     # The most requests that the tool takes within so many seconds.
     allows: Callable[[float], float] | None = None
+    # Which of them that limit counts, where it is not all.
+    counts: Callable[[Json], bool] = lambda _entry: True
+    limits: Sequence[Limit] = ()
     consent: Consent | None = None
     archive: Json | None = None
     away_and_back: tuple[Json, Json] | None = None
@@ -165,6 +188,11 @@ class Case:
     hooks: Hooks | None = None
     # What is wrong with a request by the tool's own documents, where there are such.
     faults: Callable[[httpx.Request], Sequence[str]] | None = None
+
+    @property
+    def most_changed(self) -> int:
+        """Of a page of what changed."""
+        return self.delta_page or self.page
 
     @property
     def kind(self) -> str:

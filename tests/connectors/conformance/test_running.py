@@ -1,24 +1,27 @@
 """Pauses, budgets and tokens: the tool is asked no more than it allows."""
 
 from bisect import bisect_right
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 
 import httpx
 
+from connectors.budget import Budget
 from connectors.http import Wire
-from connectors.port import Connector
+from connectors.port import Window
 from sync.store.connections import StoredToken
 from sync.store.database import Database
 from sync.tables.runs import RunStatus
 from sync.vault import Vault, new_key
 from tests.connectors.conformance.bench import Bench
+from tests.connectors.conformance.case import Limit
+from tests.connectors.conformance.renewing import GOOD, workers
 from tests.connectors.conformance.rows import RUNNING, row
 from tests.connectors.conformance.tampering import Tampering, once
+from tests.connectors.conformance.test_listings import pages
 from workers.clock import machine_now
 from workers.limits import MemoryLimiter
 
@@ -27,7 +30,7 @@ SPREAD = 25.0
 SLEPT_THROUGH = 60.0
 HOUR = 3600.0
 LIFE = 90
-CHECKS = 60
+CHECKS, READS = 60, 30
 
 
 def too_many(bench: Bench, **headers: str) -> None:
@@ -92,49 +95,70 @@ def test_no_window_holds_more_than_the_tool_allows(bench: Bench) -> None:
     def seconds() -> float:
         return (bench.clock.moment - began).total_seconds()
 
-    # Two clients that share a count, one of them in bulk: what each may use of it differs.
-    first = bench.connector()
-    limiter = MemoryLimiter(first.pacing(), seconds)
-    wire = Wire(lambda _budget: limiter, lambda s: bench.go_on(seconds=s), transport=bench.wires)
+    # Two clients that share each count, one of them in bulk: what each may use of it differs.
+    limiters: dict[str, MemoryLimiter] = {}
+
+    def limiter(budget: Budget) -> MemoryLimiter:
+        return limiters.setdefault(budget.account, MemoryLimiter(budget, seconds))
+
+    wire = Wire(limiter, lambda s: bench.go_on(seconds=s), transport=bench.wires)
     pair = [bench.connector(wire), bench.connector(replace(wire, bulk=True))]
     for number in range(CHECKS):
         bench.wires.sent.clear()
         pair[number % 2].check()
-    times = sorted(
-        (datetime.fromisoformat(one["time"]) - began).total_seconds() for one in bench.account.log()
-    )
-    assert len(times) > allows(0), "too few requests to use the budget up"
+    # What a check does not ask for: the changes of the last moments.
+    for number in range(READS if bench.case.limits else 0):
+        bench.wires.sent.clear()
+        pages(bench, Window(bench.clock.moment), pair[number % 2])
+    log = bench.account.log()
+    assert not any(one.get("refused") for one in log), "the tool refused a request as too much"
+    for limit in (Limit("requests", bench.case.counts, allows), *bench.case.limits):
+        times = [datetime.fromisoformat(one["time"]) for one in log if limit.counts(one)]
+        within_every_window(sorted((each - began).total_seconds() for each in times), limit)
+
+
+def within_every_window(times: Sequence[float], limit: Limit) -> None:
+    """Every window that begins and ends with a request; no other one holds more."""
+    assert len(times) > limit.allows(0), f"too few {limit.name} to use it up: {len(times)}"
     for index, start in enumerate(times):
         for end in times[index:]:
             within = bisect_right(times, end) - index
-            assert within <= allows(end - start) + 1e-6, f"{within} in {end - start} seconds"
+            if within > limit.allows(end - start) + 1e-6:
+                raise AssertionError(f"{within} {limit.name} in {end - start} seconds")
 
 
 @row("token-of-90-s", RUNNING, "Tokens of 90 seconds are renewed once each, and no call fails.")
 def test_tokens_that_live_for_90_seconds(bench: Bench) -> None:
     consent = bench.case.consent
     assert consent is not None
-    with as_apps(bench, 1) as (apps, renewals):
+    with as_app(bench) as (key, renewals):
+        tokens = stored(bench.database, key, bench.connection_id)
+        client = bench.connector(replace(bench.hands.wire(bench.wires), tokens=tokens))
         for _ in range(20):
             bench.go_on(seconds=30)
-            assert apps[0].check()
+            assert client.check()
         assert 0 < renewals() <= 20 * 30 / LIFE
 
 
 @row(
-    "rotating-refresh", RUNNING, "Workers whose token ran out at once spend its refresh token once."
+    "rotating-refresh",
+    RUNNING,
+    "Two processes whose token ran out at once spend its refresh token once.",
 )
 def test_workers_renew_a_rotating_token_once(bench: Bench) -> None:
-    with as_apps(bench, 2) as (apps, renewals), ThreadPoolExecutor(len(apps)) as pool:
-        for renewed in (1, 2, 3):
-            bench.go_on(seconds=LIFE + 1)
-            assert all(pool.map(lambda app: app.check(), apps))
-            assert renewals() == renewed
+    assert bench.case.consent is not None
+    with as_app(bench) as (key, renewals):
+        path = bench.case.consent.renewal
+        with workers(bench, key, path, count=2) as pair:
+            for renewed in (1, 2, 3):
+                bench.go_on(seconds=LIFE + 1)
+                assert pair.check_at_once() == [GOOD, GOOD]
+                assert renewals() == renewed
 
 
 @contextmanager
-def as_apps(bench: Bench, count: int) -> Iterator[tuple[list[Connector[object]], "Renewals"]]:
-    """Clients that know of each other by the database alone, as processes do."""
+def as_app(bench: Bench) -> Iterator[tuple[str, "Renewals"]]:
+    """The account as one that was consented to, and the key under which its token is stored."""
     consent = bench.case.consent
     assert consent is not None
     connection_id = bench.connection_id
@@ -144,19 +168,13 @@ def as_apps(bench: Bench, count: int) -> Iterator[tuple[list[Connector[object]],
     bench.settings = bench.account.settings
     bench.wires = Tampering(bench.account.transport)
     key = new_key()
-    databases = [Database(bench.database.url) for _ in range(count)]
-    stores = [
-        StoredToken(one, Vault([key]), connection_id, machine_now, lambda _seconds: None)
-        for one in databases
-    ]
-    stores[0].save(token)
-    plain = bench.hands.wire(bench.wires)
-    renewals = Renewals(bench, consent.renewal)
-    try:
-        yield [bench.connector(replace(plain, tokens=store)) for store in stores], renewals
-    finally:
-        for each in databases:
-            each.close()
+    with closing(Database(bench.database.url)) as database:
+        stored(database, key, connection_id).save(token)
+    yield key, Renewals(bench, consent.renewal)
+
+
+def stored(database: Database, key: str, connection_id: int) -> StoredToken:
+    return StoredToken(database, Vault([key]), connection_id, machine_now, lambda _seconds: None)
 
 
 class Renewals:

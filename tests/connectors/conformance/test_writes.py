@@ -1,5 +1,7 @@
 """Tasks out: each once, whatever becomes of the answers, and none comes back as a change."""
 
+import re
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import httpx
@@ -22,6 +24,10 @@ from tests.connectors.conformance.tampering import Forward, read, rewriting
 
 ONE, TWO, THREE = "D-1:designer", "D-1:copywriter", "D-1:marketer"
 ROUNDS = 5
+# More than any tool takes to make one task.
+MOST_REQUESTS = 12
+# Of an id or a key in a path.
+NUMBER = re.compile(r"\d+|before|after")
 
 
 @row("lost-answer", WRITING, "A create whose answer is lost after its effect makes no second task.")
@@ -44,21 +50,65 @@ def test_a_lost_answer_makes_no_second_task(bench: Bench) -> None:
     assert len(every_task(bench)) == 1
 
 
-@row("lost-request", WRITING, "A write that never reached the tool is sent again and made once.")
-def test_a_lost_request_is_sent_again(bench: Bench) -> None:
-    plan(bench, ONE)
-    lost: list[httpx.Request] = []
+@row(
+    "lost-request",
+    WRITING,
+    "Each write of a push, lost before it reaches the tool or after its effect, is made once.",
+)
+def test_each_request_that_is_lost_is_made_once(bench: Bench) -> None:
+    for reaches in (False, True):
+        lost = list(lost_in_turn(bench, reaches))
+        assert any(each.was_create for each in lost), "no create was among what was lost"
 
-    def tamper(request: httpx.Request, forward: Forward) -> httpx.Response:
-        if request.method != "GET" and len(lost) < 1:
-            lost.append(request)
+
+def lost_in_turn(bench: Bench, reaches: bool) -> Iterator["Losing"]:
+    """A push for each kind of request but reads by GET; a push loses the first that none before it
+    has lost."""
+    known: set[str] = set()
+    for number in range(MOST_REQUESTS):
+        key = f"D-1:{'after' if reaches else 'before'}-{number}"
+        plan(bench, key)
+        losing = Losing(bench, known, reaches)
+        bench.tamper(losing)
+        assert push(bench).status is RunStatus.SUCCEEDED, key
+        assert [task["id"] for task in tasks_of(bench, key)] == [remote_id(bench, key)]
+        if losing.lost is None:
+            # Also what bears no key: each push made one task.
+            made = [row for row in every_task(bench) if row.get("title") == TITLE]
+            assert len(made) == len(states(bench))
+            return
+        known.add(losing.lost)
+        yield losing
+    raise AssertionError("a push of one task does not end")
+
+
+class Losing:
+    """Loses one request whose name is not known: before it `reaches` the tool, or the answer that
+    comes back."""
+
+    def __init__(self, bench: Bench, known: Collection[str], reaches: bool) -> None:
+        self._bench, self._known, self._reaches = bench, known, reaches
+        self.lost: str | None = None
+        self._created: str | None = None
+
+    def __call__(self, request: httpx.Request, forward: Forward) -> httpx.Response:
+        name = f"{request.method} {NUMBER.sub('#', request.url.path)}"
+        loses = request.method != "GET" and self.lost is None and name not in self._known
+        if loses:
+            self.lost = name
+        if loses and not self._reaches:
             raise httpx.ReadTimeout("nothing came back", request=request)
-        return forward(request)
+        before = len(every_task(self._bench))
+        response = read(forward(request))
+        if self._created is None and len(every_task(self._bench)) > before:
+            self._created = name
+        if loses:
+            raise httpx.ReadTimeout("nothing came back", request=request)
+        return response
 
-    bench.tamper(tamper)
-    assert push(bench).status is RunStatus.SUCCEEDED
-    assert lost
-    assert [task["id"] for task in tasks_of(bench, ONE)] == [remote_id(bench, ONE)]
+    @property
+    def was_create(self) -> bool:
+        return self.lost is not None and self.lost == self._created
 
 
 @row(

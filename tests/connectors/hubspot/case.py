@@ -13,6 +13,7 @@ from connectors.auth import Token
 from connectors.hubspot.connector import HubSpot
 from connectors.hubspot.hooks import SIGNATURE, TIMESTAMP, signature
 from connectors.hubspot.sandbox import SandboxOptions, app_settings, create_app, settings
+from connectors.hubspot.wire import SEARCH_PAGE
 from connectors.models import Stream
 from tests.connectors.conformance.case import (
     Account,
@@ -21,6 +22,7 @@ from tests.connectors.conformance.case import (
     Custom,
     Hooks,
     Json,
+    Limit,
     Links,
     Post,
     Shape,
@@ -102,11 +104,17 @@ def opened_as_app(seconds: int) -> tuple[Account, Token]:
     return account, Token(pair["access_token"], pair["refresh_token"], epoch)
 
 
+def is_search(entry: Json) -> bool:
+    return str(entry["path"]).endswith("/search")
+
+
 CASE = Case(
     tool=HubSpot,
     opened=opened,
     page=100,
     cap=SEARCH_CAP,
+    # What changed is read by searches.
+    delta_page=SEARCH_PAGE,
     new=new,
     shape=Shape(
         keys=KEYS, inside="properties", title="dealname", moment="updatedAt", needed="dealstage"
@@ -114,7 +122,12 @@ CASE = Case(
     links=Links(rows=["results"], next=["paging", "next", "after"]),
     custom=Custom(FIELD, FIELD, mapped),
     error_body={"status": "error", "message": "internal error", "category": "INTERNAL_ERROR"},
+    # Searches are counted by a limit of their own.
     allows=lambda seconds: 100 * (seconds // 10 + 1),
+    counts=lambda entry: not is_search(entry),
+    limits=[
+        Limit("searches", lambda entry: is_search(entry), lambda seconds: 5 * (seconds // 1 + 1))
+    ],
     consent=Consent(opened_as_app, "/oauth/"),
     archive={"delete": True},
     away_and_back=({"delete": True}, {"restore": True}),

@@ -15,6 +15,7 @@ from tests.connectors.conformance.case import (
     Consent,
     Custom,
     Hooks,
+    Limit,
     Links,
     Post,
     Shape,
@@ -22,7 +23,7 @@ from tests.connectors.conformance.case import (
 )
 from tests.connectors.conformance.sandboxed import Sandboxed, sandboxed
 from tests.connectors.conformance.toy.connector import Toy, signature
-from tests.connectors.conformance.toy.sandbox import BURST, CAP, PAGE, RATE, ToyCrm, make
+from tests.connectors.conformance.toy.sandbox import BURST, CAP, PAGE, RATE, SEARCHES, ToyCrm, make
 from tests.faults.in_process import NOWHERE
 
 SHAPE = Shape(keys=frozenset({"fields"}), inside="fields", moment="changed", needed="stage")
@@ -48,6 +49,10 @@ def opened_as_app(seconds: int) -> tuple[Account, Token]:
     return account, Token(*crm.granted(), datetime.fromtimestamp(0, UTC))
 
 
+def is_search(entry: Mapping[str, Any]) -> bool:
+    return str(entry["path"]).endswith("/search")
+
+
 CASE = Case(
     tool=Toy,
     opened=sandboxed(make),
@@ -58,6 +63,7 @@ CASE = Case(
     custom=Custom("size", "size", mapped),
     error_body={"error": "out_of_order", "now": "2026-11-23T09:00:00+00:00"},
     allows=lambda seconds: BURST + RATE * seconds,
+    limits=[Limit("searches", is_search, lambda seconds: SEARCHES * (seconds // 1 + 1))],
     consent=Consent(opened_as_app, "/token"),
     archive={"set": {"archived": True}},
     away_and_back=({"delete": True}, {"restore": True}),

@@ -158,7 +158,9 @@ class Toy(Connector[ToyConfig]):
 
     def _search(self, kind: str, **wanted: Any) -> Found:
         asked = {"fields": [*self.config.fields.values()]} if self.config.fields else {}
-        return self.api.search(f"/{kind}/search", {**asked, **wanted}).decode(Found)
+        limited = Budget(f"toy-search:{self.config.base}", 1, 1.0) if self.config.limited else None
+        path = f"/{kind}/search"
+        return self.api.search(path, {**asked, **wanted}, budget=limited).decode(Found)
 
     def _label(self, pairs: Sequence[tuple[str, Task]]) -> None:
         wanted = [{"id": id_, "labels": ["retro", *task.tags]} for id_, task in pairs]

@@ -25,6 +25,8 @@ from connectors.sandbox.requestlog import RequestLog
 PAGE, CAP = 10, 25
 LAG = timedelta(seconds=5)
 BURST, RATE = 20.0, 5.0
+# In a second, of all that the account's apps send.
+SEARCHES = 2
 KEY, HOOK_SECRET, OWNERS = "toy-key", "toy-hook-secret", ("7", "8")
 Row = dict[str, Any]
 
