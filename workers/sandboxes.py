@@ -3,7 +3,6 @@ packages bring (see docs/new-connector.md)."""
 
 import errno
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -13,7 +12,7 @@ from connectors.pipedrive import sandbox as pipedrive
 from connectors.salesforce import sandbox as salesforce
 from connectors.sandbox.asgi import App
 from connectors.sandbox.knobs import Knobs
-from connectors.sandbox.runner import free_port, serve
+from connectors.sandbox.runner import serve
 from workers.errors import CannotRun
 
 HOST = "127.0.0.1"
@@ -31,32 +30,25 @@ _MAKERS: Mapping[str, Make] = {
 }
 
 
-@dataclass(frozen=True)
-class Served:
-    """`description` tells a client how to connect. `serve` calls what it is given once the port is
-    ours, and returns when it is stopped; it raises CannotRun when the port is somebody else's."""
-
-    description: dict[str, Any]
-    serve: Callable[[Callable[[], None]], None]
-
-
-def sandbox(kind: str, knobs: Knobs, port: int = 0) -> Served:
-    """On a free port when none is given. Raises CannotRun for a tool without a sandbox."""
+def serve_sandbox(
+    kind: str, knobs: Knobs, port: int, tell: Callable[[dict[str, Any]], None]
+) -> None:
+    """Until it is stopped; on a free port where none is given. `tell` gets what tells a client how
+    to connect, once the port is ours. Raises CannotRun for a tool without a sandbox, and for a port
+    that is somebody else's."""
     make = _maker(kind)
-    port = port or free_port()
-    app, description = make(knobs, f"http://{HOST}:{port}")
 
-    def served(tell: Callable[[], None]) -> None:
-        try:
-            serve(app, HOST, port, announce=lambda _base: tell())
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
-            raise CannotRun(
-                f"Port {port} is taken; leave out --port, or name another one."
-            ) from error
+    def made(base: str) -> App:
+        app, description = make(knobs, base)
+        tell(description)
+        return app
 
-    return Served(description, served)
+    try:
+        serve(made, HOST, port)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise CannotRun(f"Port {port} is taken; leave out --port, or name another one.") from error
 
 
 def _maker(kind: str) -> Make:

@@ -12,15 +12,14 @@ from connectors.sandbox.asgi import App
 STOP_SECONDS = 10
 
 
-def serve(app: App, host: str, port: int, announce: Callable[[str], None] | None = None) -> None:
-    """Serve until interrupted. Prints nothing; `announce` gets the address once it is taken.
+def serve(made: Callable[[str], App], host: str, port: int) -> None:
+    """Serve what is `made` for the address, once that is taken, until interrupted. Who connects
+    meanwhile waits until it is served.
 
     Port 0 takes a free one. Raises OSError when the port is taken.
     """
     with _listener(host, port) as listener:
-        base = _base(listener)
-        if announce is not None:
-            announce(base)
+        app = made(_base(listener))
         # The server hands the interrupt on after it has closed down.
         with suppress(KeyboardInterrupt):
             uvicorn.Server(_config(app)).run(sockets=[listener])

@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -10,7 +11,7 @@ from connectors.sandbox.faults import parse_fault
 from connectors.sandbox.knobs import Knobs
 from workers.cli.context import json_option
 from workers.errors import CannotRun
-from workers.sandboxes import sandbox
+from workers.sandboxes import serve_sandbox
 
 
 @click.command("sandbox")
@@ -69,21 +70,20 @@ def sandbox_command(
         limit=limit,
         faults=_plan(faults),
     )
-    served = sandbox(kind, knobs, port)
 
-    def tell() -> None:
+    def tell(description: dict[str, Any]) -> None:
         if as_json:
-            sys.stdout.write(json.dumps(served.description) + "\n")
+            sys.stdout.write(json.dumps(description) + "\n")
         else:
-            settings = served.description["settings"]
+            settings = description["settings"]
             given = " ".join(f"--set {key}={value}" for key, value in settings.items())
             sys.stdout.write(
                 f"A sandbox of {kind} serves until Ctrl-C. In another terminal:\n"
-                f"  RETRO_ALLOW_PRIVATE_HOSTS=1 retro connect {kind} portal {given}\n"
+                f"  RETRO_ALLOW_PRIVATE_HOSTS=1 retro connect {kind} {kind} {given}\n"
             )
         sys.stdout.flush()
 
-    served.serve(tell)
+    serve_sandbox(kind, knobs, port, tell)
 
 
 def _plan(file: Path | None) -> list[dict[str, object]]:

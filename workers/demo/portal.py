@@ -32,7 +32,7 @@ def main() -> None:
     app = create_app(options)
     sys.stdout.write(json.dumps(describe(options, f"http://{HOST}:{given.port}")) + "\n")
     sys.stdout.flush()
-    serve(app, HOST, given.port)
+    serve(lambda _base: app, HOST, given.port)
 
 
 if __name__ == "__main__":

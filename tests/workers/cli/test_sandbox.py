@@ -20,11 +20,30 @@ def test_the_process_prints_one_line_and_serves_until_it_is_stopped() -> None:
             line = json.loads(process.stdout.readline())
             assert (line["kind"], set(line)) == ("bitrix24", {"kind", "settings", "control"})
             address = line["settings"]["webhook"] + "server.time"
-            # The line comes just before the port is served.
-            with httpx.Client(trust_env=False, transport=httpx.HTTPTransport(retries=8)) as client:
+            with httpx.Client(trust_env=False, timeout=20) as client:
                 assert client.post(address, json={}).status_code == 200
                 truth = client.get(f"{line['control']}/records/deals").text
             assert len(truth.splitlines()) == 10
+        finally:
+            process.terminate()
+
+
+def test_the_line_in_words_connects_at_once_and_is_named_after_the_tool() -> None:
+    command = [sys.executable, "-m", "workers", "sandbox", "hubspot", "--records", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            words = process.stdout.readline().split()
+            assert words[:5] == [
+                "RETRO_ALLOW_PRIVATE_HOSTS=1",
+                *("retro", "connect", "hubspot", "hubspot"),
+            ]
+            (address,) = [word for word in words if word.startswith("base_url=")]
+            # Without a second try: the port was taken before the line was said.
+            with httpx.Client(trust_env=False, timeout=20) as client:
+                base = address.removeprefix("base_url=")
+                assert client.get(f"{base}/_sandbox/log/summary").json()["requests"] == 0
         finally:
             process.terminate()
 
