@@ -13,7 +13,7 @@ from connectors.models import KpiTarget, TargetForm, Words
 from connectors.port import Connector
 from connectors.registry import UnknownTool
 from rules.language import Language
-from sync.store import outbox
+from sync.store import links
 from sync.store.connections import SettingsOutdated
 from sync.tables.connections import Connection
 from sync.tables.outbox import LinkKind, Operation, Outbox
@@ -57,7 +57,7 @@ class TargetForms(ExitStack):
         write = session.get(Outbox, target_write(row.key))
         if write is None or row.connection_id is None:
             return None
-        there = outbox.linked_id(session, row.connection_id, LinkKind.TARGET, row.key)
+        there = links.linked_id(session, row.connection_id, LinkKind.TARGET, row.key)
         return self.of(session.get_one(Connection, row.connection_id), write.payload, there)
 
     def _connector(self, connection: Connection) -> Connector[Any] | None:
