@@ -15,20 +15,23 @@ SECONDS_FRESH = 5.0
 
 @dataclass
 class Ahead:
-    """Answers to the first queries of reads that follow at once, by their addresses."""
+    """Answers to queries that follow at once, by their addresses."""
 
     clock: Callable[[], float] = time.monotonic
-    answers: dict[str, Answer] = field(default_factory=dict)
-    until: float = 0.0
+    answers: dict[str, tuple[Answer, float]] = field(default_factory=dict)
 
     def keep(self, answers: Mapping[str, Answer]) -> None:
-        self.answers = dict(answers)
-        self.until = self.clock() + SECONDS_FRESH
+        """Beside those that are still fresh."""
+        now = self.clock()
+        self.answers = {url: kept for url, kept in self.answers.items() if now < kept[1]}
+        self.answers |= {url: (answer, now + SECONDS_FRESH) for url, answer in answers.items()}
 
     def take(self, url: str) -> Answer | None:
         """Once, and while it is fresh."""
-        answer = self.answers.pop(url, None)
-        return answer if self.clock() < self.until else None
+        if url not in self.answers:
+            return None
+        answer, until = self.answers.pop(url)
+        return answer if self.clock() < until else None
 
 
 def several(api: ApiClient, path: str, urls: Sequence[str]) -> Mapping[str, Answer]:

@@ -26,8 +26,8 @@ SHORT = 15
 @dataclass(frozen=True)
 class Listing:
     """One object and how its rows are read. `to` makes a record of a row and its custom `values`,
-    raising one of UNREADABLE; None leaves it out. `about` is asked of a page of rows first.
-    `everything` reads archived tasks too.
+    raising one of UNREADABLE; None leaves it out. `about` is asked of a page of rows first, by
+    the queries of `asks`. `everything` reads archived tasks too.
     """
 
     kind: str
@@ -35,6 +35,7 @@ class Listing:
     row: type[Row]
     to: Callable[[Any, Mapping[str, Any]], Record | None]
     about: Callable[[Sequence[Any]], None] = lambda _rows: None
+    asks: Callable[[Sequence[Any]], Sequence[str]] = lambda _rows: ()
     conditions: Sequence[str] = ()
     has_values: bool = False
     everything: bool = False

@@ -6,14 +6,17 @@ rows goes by Bulk API instead.
 """
 
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from connectors.errors import BadResponse, NotFound, Rejected
 from connectors.http import Answer, remote_now
 from connectors.models import Record
 from connectors.port import Page, RefusedRecord
+from connectors.salesforce.ahead import MOST_QUERIES
 from connectors.salesforce.bulk import AGAIN, Bulk, is_bulk
 from connectors.salesforce.listing import (
     UNREADABLE,
@@ -47,6 +50,7 @@ class Reading:
                 return
             position = last
             rows = self._rows(listing, envelope)
+            self._ask_ahead(listing, rows, envelope)
             yield self.page(listing, rows, position, remote_now(answer))
 
     def answers(
@@ -99,6 +103,15 @@ class Reading:
             else:
                 records += [] if record is None else [record]
         return Page(records, position, refused, now, self._org.spent())
+
+    def _ask_ahead(self, listing: Listing, rows: Rows, envelope: Envelope) -> None:
+        """What is to be known of a page comes with the next one, in one request."""
+        queries = listing.asks([row for row, _ in rows.good])
+        if queries and envelope.next is not None and not envelope.done:
+            urls = [self._org.query_url(soql) for soql in queries]
+            # What cannot be had so is asked for alone, and tells then what is wrong.
+            with suppress(BadResponse, NotFound, Rejected):
+                self._org.ask_ahead([envelope.next, *urls][:MOST_QUERIES])
 
     def _bulk_pages(self, listing: Listing, position: str) -> Generator[Page[Any], None, str]:
         """Where they end."""

@@ -58,31 +58,37 @@ class Streams:
             DealRow,
             lambda row, values: mapping.to_deal(row, values, with_links),
             about=about,
+            asks=lambda rows: [leads_of([row.id for row in rows])] if rows else [],
             has_values=_has_values(known),
         )
 
     def _leads_of(self, ids: Sequence[str]) -> dict[str, str]:
-        """By opportunity, the lead that was converted to it. Many ids fit in no address: they are
-        asked for as a range, which a page in order of ids is."""
-        if not ids:
-            return {}
+        """By opportunity, the lead that was converted to it."""
         if len(ids) > MOST_READ:
             # A page of a Bulk job has no order, and its range would be most of them each time.
-            self._all_leads = self._all_leads or self._converted(f"{CONVERTED} != null")
+            self._all_leads = self._all_leads or self._converted(converted(f"{CONVERTED} != null"))
             return self._all_leads
-        if len(ids) <= IDS_A_QUERY:
-            return self._converted(among(CONVERTED, ids))
-        low, high = quoted(min(ids)), quoted(max(ids))
-        return self._converted(f"{CONVERTED} >= {low} AND {CONVERTED} <= {high}")
+        return self._converted(leads_of(ids)) if ids else {}
 
-    def _converted(self, condition: str) -> dict[str, str]:
-        asked = select(("Id", CONVERTED), LEAD, ["IsConverted = true", condition])
+    def _converted(self, asked: str) -> dict[str, str]:
         rows = self._org.all(asked, ConvertedRow)
         return {row.converted_opportunity_id: row.id for row in reversed(rows)}
 
     def _fields(self, kind: str, known: Known) -> list[str]:
         mapped = [*known.utm.values(), *known.custom.values()]
         return list(dict.fromkeys([*self._facts.readable(kind), *mapped]))
+
+
+def leads_of(ids: Sequence[str]) -> str:
+    """Many ids fit in no address: a page, which is in order of ids, is asked for as their range."""
+    if len(ids) <= IDS_A_QUERY:
+        return converted(among(CONVERTED, ids))
+    low, high = quoted(min(ids)), quoted(max(ids))
+    return converted(f"{CONVERTED} >= {low} AND {CONVERTED} <= {high}")
+
+
+def converted(condition: str) -> str:
+    return select(("Id", CONVERTED), LEAD, ["IsConverted = true", condition])
 
 
 def _has_values(known: Known) -> bool:

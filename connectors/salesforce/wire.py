@@ -79,7 +79,7 @@ class Org:
             raise BadResponse("A page that is not the last names no next one.")
         if envelope.next == before:
             raise BadResponse("The pages of a query do not move on.")
-        return self.api.get(envelope.next)
+        return self._ahead.take(envelope.next) or self.api.get(envelope.next)
 
     def all(self, soql: str, kind: type[T], *, everything: bool = False) -> list[T]:
         """All rows of a query whose rows are few."""

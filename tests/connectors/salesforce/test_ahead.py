@@ -81,3 +81,37 @@ def test_an_answer_is_taken_once_and_while_it_is_fresh() -> None:
     assert ahead.take("a") is None
     now[0] += 5.0
     assert ahead.take("b") is None
+
+
+def test_what_is_kept_later_leaves_what_is_still_fresh() -> None:
+    now = [100.0]
+    ahead = Ahead(clock=lambda: now[0])
+    answers = {name: Answer(name.encode(), {}) for name in "abc"}
+    ahead.keep({"a": answers["a"], "b": answers["b"]})
+    now[0] += 3.0
+    ahead.keep({"c": answers["c"]})
+    assert ahead.take("a") is answers["a"]
+    now[0] += 3.0
+    assert ahead.take("b") is None
+    assert ahead.take("c") is answers["c"]
+
+
+def test_the_leads_of_a_page_come_with_the_next_one() -> None:
+    """Five pages: the first and the leads of the last are asked for alone."""
+    with sandbox(records=100, page_rows=20) as own:
+        connector = own.connector()
+        assert len(everything(connector, Stream.DEALS)) == 100
+        methods = own.methods()
+        found = {one.id: plain(one)["lead"] for one in everything(connector, Stream.DEALS)}
+        truth = own.truth("deals")
+    assert methods["composite"] == 4
+    assert "query_more" not in methods
+    assert found == {id_: one["lead"] for id_, one in truth.items()}
+    assert any(found.values())
+
+
+def test_pages_that_no_composite_call_brings_are_read_alone() -> None:
+    with sandbox(records=100, page_rows=20) as own:
+        own.faults({"on": {"method": "composite"}, "do": "wrong_json"})
+        assert len(everything(own.connector(), Stream.DEALS)) == 100
+        assert own.methods()["query_more"] == 4
