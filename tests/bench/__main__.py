@@ -1,228 +1,141 @@
-"""`make bench`: pulls and pushes against a sandbox without limits, beside the ceiling of this run.
+"""`make bench`: what the service costs and how fast it is, against sandboxes, with a threshold
+beside each figure.
 
-The ceiling is the same bytes, already fetched: typed decode, and hashed and written in bulk. It is
-what a pull could reach if the portal answered at once and nothing else had to be done.
+Each measure has a process, a database and a connection of its own, and a sandbox beside it. All of
+them are made, one after the other, as often as `--repeat` says, and medians are shown; those that
+take minutes are made once. The end is 0 when all thresholds are met, else 1. `--only` makes some
+of them, whole families by the first word: `--only pull "limit hubspot"`.
 """
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
-import httpx
-import msgspec
 from rich.console import Console
-from rich.table import Table
 
-from config.settings import load_settings
-from connectors.models import Stream, Task
-from sync.store import connections, mirror, outbox
-from sync.store.outbox import Intention
-from sync.tables.outbox import Operation
-from sync.tables.runs import Run
-from sync.vault import new_key
-from tests.bench.ceiling import answers, decode_and_save, empty_mirror
-from tests.conftest import ROOT
-from tests.postgres import postgres
-from workers.app import App, open_app
-from workers.clock import machine_now
-from workers.connecting import connect
-from workers.pulling import pull_now, push_now
-
-Row = dict[str, Any]
+from tests.bench import report
+from tests.bench.plan import PLAN, ROOT, Described, Planned, Sizes
+from tests.bench.portals import Portals
+from tests.bench.targets import Row, Verdict, judged
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench")
-    parser.add_argument("--records", type=int, default=100_000)
-    parser.add_argument("--tasks", type=int, default=1_000)
-    parser.add_argument("--repeat", type=int, default=5)
-    given = parser.parse_args()
-    rows = [each for _ in range(given.repeat) for each in one_round(given.records, given.tasks)]
-    medians = [_median(name, rows) for name in dict.fromkeys(row["name"] for row in rows)]
-    _show(medians)
-    folder = ROOT / "var" / "bench"
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S}.json"
-    file.write_text(json.dumps(medians, indent=2) + "\n")
-    Console().print(f"The figures are in {file}.")
+def main() -> int:
+    given = _parser().parse_args()
+    sizes = Sizes(given.records, given.many, given.tasks, given.requests)
+    console = Console()
+    found, failed = measured(chosen(given.only), sizes, given.repeat)
+    rows = medians(found)
+    verdicts = judged({row["name"]: row for row in rows})
+    report.show(rows, verdicts, console)
+    file = report.keep(rows, verdicts, sizes)
+    if sizes != Sizes():
+        console.print("The thresholds are for other sizes than these.")
+    for line in outcome(verdicts, failed):
+        console.print(line)
+    console.print(f"The figures are in {file}.", soft_wrap=True)
+    return 1 if failed or any(not verdict.met for verdict in verdicts) else 0
 
 
-def one_round(records: int, tasks: int) -> list[Row]:
-    """Each round has portals and databases of its own."""
-    rows = []
-    with portal(records) as described:
-        with connected(described) as (app, home):
-            rows.append(measured("full pull", lambda: _pull(app)))
-            rows.append(measured("pull without change", lambda: _pull(app)))
-            _pull_all(app)
-            rows.append(measured("pull of all streams without change", lambda: _pull_all(app)))
-            changed = max(1, records // 100)
-            _edit(described["control"], app, changed)
-            rows.append(measured("pull of 1 % changes", lambda: _pull(app)))
-            rows.append(measured(f"push of {tasks} tasks", lambda: _push(app, tasks)))
-            rows.append(_ceiling(app, home))
-        with (
-            postgres() as server,
-            connected(described, RETRO_DATABASE_URL=server.new_database().url) as (app, _),
-        ):
-            rows.append(measured("full pull into PostgreSQL", lambda: _pull(app)))
-    with portal(records, "--latency", "50") as slow, connected(slow) as (app, _):
-        rows.append(measured("full pull at 50 ms", lambda: _pull(app)))
-    return rows
+def chosen(wanted: Sequence[str]) -> list[Planned]:
+    """In the order of the plan. Ends the command for a name that is not in it."""
+    names = {planned.name for planned in PLAN}
+    families = {name.split()[0] for name in names}
+    for name in wanted:
+        if name not in names | families:
+            raise SystemExit(f"There is no measure {name!r}; there are: {', '.join(sorted(names))}")
+    return [one for one in PLAN if not wanted or {one.name, one.name.split()[0]} & set(wanted)]
 
 
-@contextmanager
-def connected(described: Row, **environ: str) -> Iterator[tuple[App, Path]]:
-    """An installation of its own, connected to the portal, and its home."""
-    with tempfile.TemporaryDirectory() as home, opened(home, environ) as app:
-        connect(app, "bitrix24", "portal", described["settings"])
-        yield app, Path(home)
+def measured(plan: Sequence[Planned], sizes: Sizes, repeat: int) -> tuple[list[Row], list[str]]:
+    """The figures of all rounds, and the names of measures that could not be made."""
+    rows: list[Row] = []
+    failed: list[str] = []
+    with Portals(sizes) as portals:
+        for number in range(1, repeat + 1):
+            for planned in plan:
+                if planned.name in failed or (planned.once and number > 1):
+                    continue
+                _say(f"{number}/{repeat} {planned.name}")
+                with portals.of(planned) as described:
+                    row = _one(planned, described, sizes)
+                if row is None:
+                    failed.append(planned.name)
+                else:
+                    rows.append({**row, "once": planned.once})
+    return rows, failed
 
 
-@contextmanager
-def portal(records: int, *options: str) -> Iterator[Row]:
-    command = [sys.executable, "-m", "workers", "sandbox", "bitrix24", "--limit", "off", "--json"]
-    command += options
-    process = subprocess.Popen(
-        [*command, "--records", str(records)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+def _one(planned: Planned, described: Described, sizes: Sizes) -> Row | None:
+    command = [sys.executable, "-m", "tests.bench.one", planned.name]
+    done = subprocess.run(
+        [*command, str(sizes.records), str(sizes.tasks)],
+        input=json.dumps(described),
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        check=False,
     )
-    try:
-        assert process.stdout is not None
-        described: Row = json.loads(process.stdout.readline())
-        _wait_for(f"{described['control']}/clock")
-        yield described
-    finally:
-        process.terminate()
-        process.wait()
+    if done.returncode:
+        return None
+    row: Row = json.loads(done.stdout)
+    return row
 
 
-def _wait_for(url: str) -> None:
-    while True:
-        try:
-            httpx.get(url, timeout=60).raise_for_status()
-            return
-        except httpx.TransportError:
-            time.sleep(0.1)
+def medians(rows: Sequence[Row]) -> list[Row]:
+    return [_median(name, rows) for name in dict.fromkeys(row["name"] for row in rows)]
 
 
-@contextmanager
-def opened(home: str, environ: Mapping[str, str]) -> Iterator[App]:
-    own = {
-        "RETRO_HOME": home,
-        "RETRO_ALLOW_PRIVATE_HOSTS": "1",
-        "RETRO_SECRET_KEYS": new_key(),
-        **environ,
-    }
-    with closing(open_app(load_settings(own))) as app:
-        yield app
-
-
-def measured(name: str, work: Callable[[], Sequence[Run]]) -> Row:
-    """CPU seconds and peak memory are those of this process, threads included; the peak is the
-    highest since it began."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    runs_done = work()
-    seconds = time.perf_counter() - wall
-    read_in_all = sum(run.read for run in runs_done)
-    return {
-        "name": name,
-        "records": read_in_all,
-        "requests": sum(run.requests for run in runs_done),
-        "seconds": seconds,
-        "cpu_seconds": time.process_time() - cpu,
-        "per_second": read_in_all / seconds,
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-    }
-
-
-def _pull(app: App) -> Sequence[Run]:
-    return pull_now(app, "portal", [Stream.DEALS])
-
-
-def _pull_all(app: App) -> Sequence[Run]:
-    return pull_now(app, "portal")
-
-
-def _edit(control: str, app: App, count: int) -> None:
-    with app.database.reading() as session, httpx.Client(base_url=control) as portal:
-        for row in mirror.iterate_rows(session, Stream.DEALS, limit=count):
-            body = {"set": {"title": f"{row.title} (edited)"}}
-            portal.post(f"/records/deals/{row.id}", json=body).raise_for_status()
-
-
-def _push(app: App, count: int) -> Sequence[Run]:
-    with app.database.writing() as session:
-        row = connections.connection_named(session, "portal")
-        assert row.id is not None
-        outbox.intend(session, [_task(row.id, number) for number in range(count)], machine_now())
-    return [push_now(app, row.id)]
-
-
-def _task(connection_id: int, number: int) -> Intention:
-    key = f"bench:{number}"
-    task = Task(
-        key=key,
-        title=f"Task {number}",
-        description="One of many.",
-        owner="1",
-        due_at=machine_now() + timedelta(days=7),
-    )
-    payload = msgspec.to_builtins(task)
-    return Intention(f"task:{key}", connection_id, Operation.CREATE_TASK, key, payload, [])
-
-
-def _ceiling(app: App, home: Path) -> Row:
-    kept = answers(app)
-    target, feed, run_id = empty_mirror(home)
-    wall, cpu = time.perf_counter(), time.process_time()
-    count = decode_and_save(kept, target, feed, run_id)
-    seconds = time.perf_counter() - wall
-    target.close()
-    return {
-        "name": "ceiling: decode and upsert",
-        "records": count,
-        "requests": 0,
-        "seconds": seconds,
-        "cpu_seconds": time.process_time() - cpu,
-        "per_second": count / seconds,
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-    }
-
-
-def _median(name: str, rows: list[Row]) -> Row:
+def _median(name: str, rows: Sequence[Row]) -> Row:
     same = [row for row in rows if row["name"] == name]
-    return {
-        key: name if key == "name" else statistics.median(row[key] for row in same)
-        for key in same[0]
+    numbers = {
+        column: None if None in (values := [row[column] for row in same]) else _middle(values)
+        for column in same[0]
+        if column not in ("name", "once")
     }
+    return {"name": name, **numbers, "once": same[0]["once"], "repeats": len(same)}
 
 
-def _show(rows: list[Row]) -> None:
-    table = Table(box=None)
-    for column in ("", "records", "requests", "seconds", "CPU s", "records/s", "peak MB"):
-        table.add_column(column, justify="left" if not column else "right")
-    for row in rows:
-        table.add_row(
-            row["name"],
-            f"{row['records']:,.0f}",
-            f"{row['requests']:,.0f}",
-            f"{row['seconds']:.2f}",
-            f"{row['cpu_seconds']:.2f}",
-            f"{row['per_second']:,.0f}",
-            f"{row['peak_mb']:.0f}",
-        )
-    Console().print(table)
+def _middle(values: Sequence[float]) -> float:
+    return statistics.median(values)
+
+
+def outcome(verdicts: Sequence[Verdict], failed: Sequence[str]) -> list[str]:
+    """What is to be done about, and else that all is well."""
+    lines = [f"It could not be measured: {name}" for name in failed]
+    for verdict in verdicts:
+        if not verdict.met:
+            target = verdict.target
+            least = "at least" if target.at_least else "at most"
+            told = f"{verdict.figure:,.3f} {target.words}, {least} {verdict.bound:,.3f} asked for"
+            lines.append(f"Missed: {target.measure}: {told}")
+    return lines or [f"All {len(verdicts)} thresholds are met."]
+
+
+def _say(text: str) -> None:
+    """Where it stands, for whoever waits."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _parser() -> argparse.ArgumentParser:
+    sizes = Sizes()
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench",
+        description="The benchmarks; ends with 1 when a threshold is missed.",
+    )
+    add = parser.add_argument
+    add("--records", type=int, default=sizes.records, help="deals of a pull")
+    add("--many", type=int, default=sizes.many, help="deals of the long pull")
+    add("--tasks", type=int, default=sizes.tasks, help="tasks that are pushed")
+    worth = "how many requests' worth of deals is pulled at the published limits"
+    add("--requests", type=int, default=sizes.requests, help=worth)
+    add("--repeat", type=int, default=5, help="rounds, of which medians are shown")
+    named = ", ".join(planned.name for planned in PLAN)
+    add("--only", nargs="+", default=[], metavar="NAME", help=f"of these alone: {named}")
+    return parser
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

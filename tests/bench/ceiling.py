@@ -18,7 +18,7 @@ from sync.store.database import Database
 from sync.store.mirror import Feed
 from sync.tables.connections import Connection
 from sync.tables.runs import Mode, Trigger
-from tests.connectors.bitrix24.kit import Hands
+from tests.connectors.hands import Hands
 from workers.app import App
 from workers.clock import machine_now
 
