@@ -36,6 +36,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "salesforce": {"base_url": "https://acme.my.salesforce.com", **APP},
     "tryton": {"server": SERVER, "database": "retro", "key": "secret-of-the-tests"},
 }
+RECORD = "record of the KPI target object"
 WRITERS = [kind for kind, tool in shipped_tools().items() if issubclass(tool, WritesTargets)]
 
 
@@ -69,10 +70,11 @@ def test_every_tool_that_takes_targets_tells_their_form_in_both_languages(kind: 
     ("kind", "target", "settings", "name"),
     [
         ("bitrix24", TARGET, {}, "item of the smart process 'Retro ROI KPI targets'"),
-        ("hubspot", TARGET, {"goal_template": "31"}, "goal"),
-        ("pipedrive", WON, {}, "goal"),
-        ("salesforce", TARGET, {}, "record of the KPI target object"),
-        ("salesforce", TARGET, {"quotas": {"click_rate": "0Db1"}}, "quota of a forecast"),
+        ("hubspot", TARGET, {"goal_template": {"click_rate": "31"}}, "goal"),
+        ("pipedrive", WON, {"goals": {"deals_won": "deals_won"}}, "goal"),
+        ("salesforce", TARGET, {}, RECORD),
+        ("salesforce", TARGET, {"quotas": {"click_rate": "0Db1"}}, RECORD),
+        ("salesforce", WON, {"quotas": {"deals_won": "0Db1"}}, "quota of a forecast"),
     ],
 )
 def test_a_tool_with_an_object_for_it_has_no_fallback(
@@ -86,7 +88,7 @@ def test_a_tool_with_an_object_for_it_has_no_fallback(
     ("kind", "target", "why"),
     [
         ("hubspot", TARGET, "goal_template"),
-        ("pipedrive", TARGET, "Pipedrive has goals for deals and activities"),
+        ("pipedrive", TARGET, "Pipedrive's goals count deals or activities"),
         ("pipedrive", msgspec.structs.replace(WON, segment="source=web"), "as a whole"),
         ("tryton", TARGET, "no object"),
     ],
@@ -99,7 +101,7 @@ def test_one_without_falls_back_and_says_why(kind: str, target: KpiTarget, why: 
 
 def test_what_was_written_is_told_by_its_id_whatever_is_set_now() -> None:
     assert form("hubspot", TARGET, "goal:9").name.en == "goal"
-    assert form("hubspot", TARGET, "task:9", goal_template="31").is_fallback
+    assert form("hubspot", TARGET, "task:9", goal_template={"click_rate": "31"}).is_fallback
     assert form("pipedrive", TARGET, "0" * 24).name.en == "goal"
     assert form("pipedrive", WON, "17").is_fallback
     assert form("salesforce", TARGET, "quota:0J9").name.en == "quota of a forecast"

@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from connectors.tryton.config import TrytonConfig
-from sync.store import connections, outbox
+from sync.store import connections, links, outbox
 from sync.store.outbox import Intention
 from sync.tables.connections import Connection
 from sync.tables.outbox import LinkKind, Operation
@@ -72,7 +72,7 @@ def test_an_object_of_the_tool_is_named_and_no_fallback(app: App, client: httpx.
     save_decision(app, portal)
     intend_target(app, portal)
     with app.database.writing() as session:
-        outbox.link(session, portal, LinkKind.TARGET, TARGET.key, "12", base={}, at=NOW)
+        links.link(session, portal, LinkKind.TARGET, TARGET.key, "12", base={}, at=NOW)
     text = Reader(client.get("/decisions/D-1").text).text
     assert "In portal: item of the smart process 'Retro ROI KPI targets'" in text
     assert "fallback" not in text
