@@ -26,6 +26,8 @@ def main() -> int:
     given = _parser().parse_args()
     sizes = Sizes(given.records, given.many, given.tasks, given.requests)
     console = Console()
+    # Also where nobody looks at a terminal: a cut number is none.
+    console.width = max(console.width, 110)
     found, failed = measured(chosen(given.only), sizes, given.repeat)
     rows = medians(found)
     verdicts = judged({row["name"]: row for row in rows})

@@ -17,7 +17,7 @@ from sync.store import connections, mirror, outbox
 from sync.store.outbox import Intention
 from sync.tables.outbox import Operation
 from sync.tables.runs import Run
-from tests.bench.measuring import NAME, Portal, Row, figures, installed, measured
+from tests.bench.measuring import NAME, Row, figures, installed, measured
 from tests.bench.plan import BURST, FASTER, PAGES, RATES, Described, Sizes
 from workers.app import App
 from workers.clock import machine_now
@@ -101,37 +101,45 @@ class FastLimiters(MemoryLimiters):
 
 
 def limited(described: Described, _sizes: Sizes) -> Row:
-    """A first pull at the published limit. `share` is how much of it the pull used: the records
-    that came, of those that full pages at the published rate would have brought in the same time.
+    """A first pull at the published limit, once the requests of connecting have drained. `share` is
+    how much of the limit it used while the limit held it: the records that came from the first page
+    to the last, of those that full pages at the published rate bring in that time.
 
-    Bitrix24 takes 50 requests at once before its rate counts; so the share is that of the time
-    after the 50th, and those 50 are taken for full. HubSpot and Pipedrive count in windows of 10
-    and 2 seconds, which a steady pace fills. Salesforce counts the requests of a day alone, and
-    what it can bring in a day is so many full pages: the share is that of the requests used,
-    whatever the time. There the client is bound by its own speed.
+    Bitrix24 takes 50 requests at once before its rate counts; so there it is from when as many full
+    pages have come. HubSpot and Pipedrive count in windows of 10 and 2 seconds, which a steady pace
+    fills. Salesforce counts the requests of a day alone, and what it can bring in a day is so many
+    full pages: its share is that of the requests used, whatever the time. There the client is bound
+    by its own speed.
     """
+    kind, pages = described["kind"], list[tuple[float, int]]()
     with installed(described) as own:
-        before, _ = own.portal.counted()
-        row = measured(own.portal, lambda: _deals(own.app))
-        return {**row, "share": _share(described["kind"], row, own.portal, before)}
+        asked, _ = own.portal.counted()
+        if kind in RATES:
+            time.sleep(asked / RATES[kind])
+        begun = time.perf_counter()
+
+        def note(read: int) -> None:
+            pages.append((time.perf_counter() - begun, read))
+
+        row = measured(own.portal, lambda: _deals(own.app, note))
+    return {**row, "share": share(kind, row, pages)}
 
 
-def _share(kind: str, row: Row, portal: Portal, before: int) -> float | None:
-    """None where the burst alone brought it all."""
-    records, seconds, page = row["records"], row["seconds"], PAGES[kind]
+def share(kind: str, row: Row, pages: Sequence[tuple[float, int]]) -> float | None:
+    """None where the burst alone brought it all. `pages` are moments and the records until then."""
+    page = PAGES[kind]
     if kind not in RATES:
-        return float(records / (row["requests"] * page))
-    if kind == "bitrix24":
-        moments = [entry["seconds"] for entry in portal.log(before)]
-        if len(moments) <= BURST:
-            return None
-        records -= BURST * page
-        seconds -= moments[BURST - 1] - moments[0]
-    return float(records / (RATES[kind] * seconds * page))
+        return float(row["records"] / (row["requests"] * page))
+    at_once = BURST * page if kind == "bitrix24" else 0
+    bound = [one for one in pages if one[1] >= at_once]
+    if len(bound) < 2:
+        return None
+    seconds, records = (last - first for first, last in zip(bound[0], bound[-1], strict=True))
+    return float(records / (seconds * RATES[kind] * page))
 
 
-def _deals(app: App) -> Sequence[Run]:
-    return pull_now(app, NAME, [Stream.DEALS])
+def _deals(app: App, on_page: Callable[[int], None] = lambda _read: None) -> Sequence[Run]:
+    return pull_now(app, NAME, [Stream.DEALS], on_page=on_page)
 
 
 def _intend(app: App, count: int) -> int:

@@ -1,6 +1,5 @@
 """An installation of its own on a sandbox, and what a piece of work costs there."""
 
-import json
 import resource
 import tempfile
 import time
@@ -33,9 +32,6 @@ class Portal:
         """Requests so far, and how many of them were refused, by its own log."""
         summary = self._get("log/summary").json()
         return int(summary["requests"]), int(summary["refused"])
-
-    def log(self, since: int) -> list[Row]:
-        return [json.loads(line) for line in self._get(f"log?since={since}").text.splitlines()]
 
     def edit(self, stream: str, id_: str, values: Row) -> None:
         url = f"{self.control}/records/{stream}/{id_}"

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from tests.bench import report
 from tests.bench.__main__ import chosen, medians, outcome
-from tests.bench.measures import MEASURES
+from tests.bench.measures import MEASURES, share
 from tests.bench.plan import PAGES, PLAN, Sizes
 from tests.bench.targets import TARGETS, Target, judged, requests_per_1000
 
@@ -100,6 +100,14 @@ def test_what_was_not_measured_is_not_judged() -> None:
     assert "of the published limit" not in {
         one.target.words for one in judged(rows) if one.target.measure == "limit bitrix24"
     }
+
+
+def test_the_share_of_a_limit_is_that_of_the_time_in_which_it_holds() -> None:
+    pages = [(1.0, 10_000), (5.0, 125_000), (6.0, 129_900), (15.0, 174_000)]
+    assert share("bitrix24", row("x"), pages) == pytest.approx(49_000 / (10 * 2 * 2500))
+    assert share("bitrix24", row("x"), pages[:2]) is None
+    assert share("hubspot", row("x"), [(1.0, 100), (11.0, 10_000)]) == pytest.approx(0.99)
+    assert share("salesforce", row("x", requests=52), []) == pytest.approx(100 / 104)
 
 
 def test_an_aim_beyond_the_threshold_is_told_and_no_miss() -> None:
