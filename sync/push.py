@@ -147,9 +147,8 @@ def _settle(
 
 def _is_dead(failure: Failure, claimed: Claimed) -> bool:
     """Only answers to the write itself count: an outage or a dead key must not use it up."""
-    if isinstance(failure.error, LosesItsWorkers):
-        return True
-    return isinstance(failure.error, BadResponse) and claimed.attempts + 1 >= MOST_ATTEMPTS
+    error, attempts = failure.error, claimed.attempts + 1
+    return isinstance(error, BadResponse | LosesItsWorkers) and attempts >= MOST_ATTEMPTS
 
 
 def _give_up(push: Push, meter: Meter, claimed: Claimed, failure: Failure) -> None:
@@ -172,9 +171,8 @@ def _give_up(push: Push, meter: Meter, claimed: Claimed, failure: Failure) -> No
 def _put_off(push: Push, meter: Meter, claimed: Claimed, failure: Failure) -> datetime:
     """Commit that it goes out later; returns when anything may be asked of the tool again."""
     error, now, waits = failure.error, push.now(), claimed.waits
-    again = now + min(FIRST_PAUSE * 2 ** min(waits, 16), outbox.LONGEST_PAUSE)
-    if isinstance(error, UnderWay):
-        again = error.until
+    pause = min(FIRST_PAUSE * 2 ** min(waits, 16), outbox.LONGEST_PAUSE)
+    again = error.until if isinstance(error, UnderWay) else now + pause
     # The whole connection waits for its budget or its key, and this write no longer than that.
     for_all = isinstance(error, RateLimited | ConnectionBroken)
     with push.database.writing() as session:

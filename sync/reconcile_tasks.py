@@ -120,7 +120,6 @@ class Reconciler:
         theirs = self._theirs(link, task, base)
         explained = {n: v for n, v in theirs.values.items() if is_attempt(link, n, v)}
         forget_attempts(link, theirs.values, self.settled)
-        self.session.add(link)
         if not (unsent or conflicts or back) and ours.values == theirs.values == base:
             return []
         # What a write of ours that may have gone out explains of what they have.

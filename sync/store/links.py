@@ -67,10 +67,11 @@ def note_attempt(
     if row is None:
         return
     known = row.attempted or {}
-    noted = {
-        column: [*known.get(column, []), {"value": value, "at": at.isoformat()}]
-        for column, value in written.items()
-    }
+    noted = {}
+    for column, value in written.items():
+        # Tried again and again in an outage, it is kept once.
+        others = [each for each in known.get(column, []) if each["value"] != value]
+        noted[column] = [*others, {"value": value, "at": at.isoformat()}]
     row.attempted = {**known, **noted}
     session.add(row)
 

@@ -7,7 +7,9 @@ from functools import cached_property
 from typing import Any, Generic, Self, TypeVar
 
 import httpx
+import pytest
 
+from connectors.errors import Unavailable
 from connectors.models import Record, Stream
 from connectors.port import Connector, Page, Window, read
 from tests.connectors.hands import Hands, Tokens
@@ -97,3 +99,10 @@ def everything(
         assert not page.refused, page.refused[0].reason
         found += page.records
     return found
+
+
+def unavailable(connector: Connector[Any]) -> Unavailable:
+    """What a check of the connection ends with, where the tool cannot be reached."""
+    with pytest.raises(Unavailable) as refused:
+        connector.check()
+    return refused.value

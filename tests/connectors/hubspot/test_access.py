@@ -10,7 +10,6 @@ from connectors.errors import (
     AuthFailed,
     NotPermitted,
     Rejected,
-    Unavailable,
 )
 from connectors.hubspot.config import HubSpotConfig
 from connectors.hubspot.connector import HubSpot
@@ -19,7 +18,7 @@ from connectors.hubspot.sandbox import app_settings
 from connectors.models import Stream
 from tests.connectors.hands import Tokens
 from tests.connectors.hubspot.kit import Sandbox, sandbox
-from tests.connectors.running import everything
+from tests.connectors.running import everything, unavailable
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
@@ -159,14 +158,11 @@ def test_an_app_without_consent_says_so(account: Sandbox) -> None:
 
 
 def test_an_address_where_nothing_answers_is_told_and_nobody_waits_for_it(own: Sandbox) -> None:
-    told = r"HubSpot at 127\.0\.0\.1:9 does not answer: nothing listens"
-    with pytest.raises(Unavailable, match=told) as refused:
-        own.connector(base_url="http://127.0.0.1:9").check()
-    assert refused.value.next_step.startswith("Check the address")
+    error = unavailable(own.connector(base_url="http://127.0.0.1:9"))
+    assert "HubSpot at 127.0.0.1:9 does not answer: nothing listens" in error.message
+    assert error.next_step.startswith("Check the address")
 
 
 def test_a_tool_that_is_down_is_waited_for(own: Sandbox) -> None:
     own.faults({"do": "503"})
-    with pytest.raises(Unavailable) as refused:
-        own.connector().check()
-    assert refused.value.next_step.startswith("Wait")
+    assert unavailable(own.connector()).next_step.startswith("Wait")

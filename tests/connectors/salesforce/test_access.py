@@ -20,7 +20,6 @@ from connectors.errors import (
     ConnectorError,
     NotPermitted,
     RateLimited,
-    Unavailable,
 )
 from connectors.models import Stream
 from connectors.salesforce.config import SalesforceConfig
@@ -28,7 +27,7 @@ from connectors.salesforce.oauth import NEVER
 from connectors.salesforce.portal.company import OLD_QUOTA_TYPE, QUOTA_TYPE
 from connectors.salesforce.sandbox import USERNAME, secret_of
 from tests.connectors.hands import Tokens
-from tests.connectors.running import everything
+from tests.connectors.running import everything, unavailable
 from tests.connectors.salesforce.kit import Rewriting, Sandbox, sandbox
 
 APP = {"client_id": "key", "client_secret": "s3cret"}
@@ -301,14 +300,11 @@ def test_fields_tell_what_can_be_mapped(org: Sandbox) -> None:
 
 
 def test_an_address_where_nothing_answers_is_told_and_nobody_waits_for_it(own: Sandbox) -> None:
-    told = r"Salesforce at 127\.0\.0\.1:9 does not answer: nothing listens"
-    with pytest.raises(Unavailable, match=told) as refused:
-        own.connector(base_url="http://127.0.0.1:9").check()
-    assert refused.value.next_step.startswith("Check the address")
+    error = unavailable(own.connector(base_url="http://127.0.0.1:9"))
+    assert "Salesforce at 127.0.0.1:9 does not answer: nothing listens" in error.message
+    assert error.next_step.startswith("Check the address")
 
 
 def test_a_tool_that_is_down_is_waited_for(own: Sandbox) -> None:
     own.faults({"do": "503"})
-    with pytest.raises(Unavailable) as refused:
-        own.connector().check()
-    assert refused.value.next_step.startswith("Wait")
+    assert unavailable(own.connector()).next_step.startswith("Wait")
