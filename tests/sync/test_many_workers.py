@@ -2,7 +2,7 @@
 asked for by name on PostgreSQL."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from datetime import timedelta
@@ -11,8 +11,7 @@ from typing import TypeVar
 
 import pytest
 from sqlalchemy import func, text
-from sqlalchemy.exc import OperationalError
-from sqlmodel import Session, select
+from sqlmodel import select
 
 from connectors.bitrix24.connector import Bitrix24
 from connectors.models import Deal, Record, StageChange, StageKind, Stream
@@ -22,7 +21,7 @@ from sync import pull
 from sync.pull import Pull
 from sync.store import cursors, hooks, outbox, runs, schedules
 from sync.store.connections import save_connection
-from sync.store.database import Database, again_after_conflict
+from sync.store.database import Database
 from sync.store.intake import take_in
 from sync.store.mirror import Feed
 from sync.store.outbox import Intention
@@ -31,7 +30,7 @@ from sync.store.schedules import Timing
 from sync.tables.connections import Connection, Schedule
 from sync.tables.mirror import DealRow
 from sync.tables.outbox import Operation, Outbox
-from sync.tables.runs import PUSH, HookEvent, Mode, Run, Trigger
+from sync.tables.runs import PUSH, HookEvent, Mode, Trigger
 from sync.vault import Vault, new_key
 from tests.connectors.bitrix24.kit import WEBHOOK, Hands
 from tests.postgres import Postgres
@@ -313,96 +312,9 @@ def test_a_deal_and_its_closing_move_that_are_committed_at_once_find_each_other(
         assert session.exec(select(DealRow.final_at)).all() == [ended]
 
 
-def test_a_reader_sees_one_state_however_many_queries_it_makes(
-    database: Database, connection_id: int
-) -> None:
-    def count(session: Session) -> int:
-        return session.exec(select(func.count()).select_from(Run)).one()
-
-    with database.reading() as session:
-        before = count(session)
-        queue(database, connection_id, "deals", Mode.FULL)
-        assert count(session) == before
-    with database.reading() as session:
-        assert count(session) == before + 1
-
-
-def test_units_of_work_that_block_each_other_both_come_through(
-    postgres_server: Postgres,
-) -> None:
-    with closing(postgres_server.new_database()) as database:
-        with database.writing() as session:
-            for name in ("a", "b"):
-                session.add(
-                    Connection(name=name, kind="x", settings={}, secrets=b"", created_at=NOW)
-                )
-        crossed = Barrier(2)
-
-        def touch(names: Sequence[str]) -> int:
-            tries = 0
-
-            def work() -> None:
-                nonlocal tries
-                tries += 1
-                with database.writing() as session:
-                    for name in names:
-                        row = session.exec(select(Connection).where(Connection.name == name)).one()
-                        row.account = "".join(names)
-                        session.add(row)
-                        session.flush()
-                        if tries == 1 and name == names[0]:
-                            crossed.wait(PATIENCE)
-
-            again_after_conflict(work)
-            return tries
-
-        with ThreadPoolExecutor(2) as pool:
-            tries = list(pool.map(touch, (("a", "b"), ("b", "a"))))
-        assert max(tries) > 1
-
-
 def test_processes_that_start_at_once_upgrade_an_empty_database_once(
     postgres_server: Postgres,
 ) -> None:
     with closing(postgres_server.empty_database()) as database:
         all_at_once(database, lambda own, _number: own.upgrade())
         assert database.revision() is not None
-
-
-def test_a_server_that_goes_away_while_it_is_given_rows_is_known_as_one_that_is_away(
-    postgres_server: Postgres,
-) -> None:
-    with closing(postgres_server.new_database()) as database:
-        with database.writing() as session:
-            row = Connection(name="p", kind="x", settings={}, secrets=b"", created_at=NOW)
-            session.add(row)
-            session.flush()
-            feed = Feed(row.id or 0, Stream.DEALS)
-        run_id = queue(database, feed.connection_id, "deals", Mode.FULL)
-
-        def save() -> None:
-            with database.writing() as session:
-                pid = session.execute(text("SELECT pg_backend_pid()")).scalar_one()
-                postgres_server.execute(f"SELECT pg_terminate_backend({pid})")
-                take_in(session, feed, [deal("1")], (), run_id=run_id, at=NOW)
-
-        with pytest.raises(OperationalError):
-            save()
-
-
-def test_a_text_that_postgresql_cannot_hold_is_set_aside(
-    database: Database, connection_id: int, deals: Feed
-) -> None:
-    run_id = queue(database, connection_id, "deals", Mode.FULL)
-    with database.writing() as session:
-        taken = take_in(
-            session, deals, [deal("1", title="a\0b"), deal("2")], (), run_id=run_id, at=NOW
-        )
-    if database.engine.dialect.name == "postgresql":
-        assert (taken.created, taken.set_aside) == (1, 1)
-        with database.reading() as session:
-            assert [each.reason for each in cursors.all_set_aside(session)] == [
-                "title: it holds a NUL character"
-            ]
-    else:
-        assert taken.created == 2

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from tests.workers.two_way import TwoWay, two_way
 from workers.embedded import embedded_redis
 from workers.program import Program
 
@@ -34,6 +35,13 @@ def redis_address(home: Path) -> Iterator[str]:
 def redis(redis_address: str) -> Iterator[Redis]:
     with closing(Redis.from_url(redis_address)) as client:
         yield client
+
+
+@pytest.fixture
+def sides(home: Path) -> Iterator[TwoWay]:
+    """One decision with two tasks in a portal, read back once."""
+    with two_way(home) as made:
+        yield made
 
 
 StartPython = Callable[..., Program]

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -19,12 +18,6 @@ from workers.undoing import undo_now
 UPDATES = "tasks.task.update"
 # A read of ours is repeated as often, and so is a write that may be.
 TRIES = 5
-
-
-@pytest.fixture
-def sides(tmp_path: Path) -> Iterator[TwoWay]:
-    with building.two_way(tmp_path / "home") as sides:
-        yield sides
 
 
 def push_in_vain(sides: TwoWay, fault: str) -> None:

@@ -1,24 +1,15 @@
 """A push that meets what somebody changed in the tool meanwhile, and the dry run of it."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from tests.faults.push_case import DESIGNER
-from tests.workers import two_way as building
 from tests.workers.two_way import TwoWay
 from workers.rehearsing import dry_run
 from workers.undoing import undo_now
 
 LATER = datetime(2026, 12, 21, 17, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def sides(tmp_path: Path) -> Iterator[TwoWay]:
-    with building.two_way(tmp_path / "home") as made:
-        yield made
 
 
 @pytest.mark.promise("G6")

@@ -1,8 +1,6 @@
 """Edits on both sides of a task meet: in the portal and here, by poll and by webhook."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -13,24 +11,15 @@ from sync.store import outbox
 from sync.store.outbox import Intention
 from sync.tables.agreements import Outcome, Reason
 from sync.tables.outbox import Operation, OutboxState
-from sync.tables.people import Person
 from sync.tables.retros import Target
 from tests.faults.push_case import COPYWRITER, DESIGNER
-from tests.workers import two_way as building
 from tests.workers.two_way import LEO, NADIA, STRANGER, TwoWay
 from workers.actions import settle_conflict
 from workers.errors import CannotRun
 from workers.followup import settle_decisions
-from workers.leavers import hand_over
 
 DUE = datetime(2026, 12, 14, 17, 0, tzinfo=UTC)
 LATER = datetime(2026, 12, 21, 17, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def sides(tmp_path: Path) -> Iterator[TwoWay]:
-    with building.two_way(tmp_path / "home") as made:
-        yield made
 
 
 @pytest.mark.promise("G7")
@@ -321,32 +310,3 @@ def target(sides: TwoWay) -> Target:
         frozen_at=sides.now,
         because=[],
     )
-
-
-@pytest.mark.promise("G6")
-def test_the_work_of_a_leaver_goes_to_who_is_there_and_an_admin_is_told(sides: TwoWay) -> None:
-    """T13."""
-    sides.edit_there(COPYWRITER, STATUS=5)
-    sides.sync()
-    with sides.app.database.writing() as session:
-        session.get_one(Person, "p_mkt").active = False
-    sides.pass_time()
-    assert hand_over(sides.app, sides.now) == []
-    sides.sync()
-    assert (sides.action().owner, sides.task()["responsibleId"]) == ("p_des", LEO)
-    assert "Nadia Exemple" in sides.action().owner_reason
-    # What was done stays with who did it.
-    assert sides.action(COPYWRITER).owner == "p_mkt"
-    assert hand_over(sides.app, sides.now) == []
-    with sides.app.database.reading() as session:
-        told = [r for r in outbox.outbox_rows(session) if r.operation is Operation.COMMENT]
-    assert [(row.payload["to"], row.subject) for row in told] == [("admin", DESIGNER)]
-
-
-def test_without_anybody_to_take_over_an_admin_reads_what_to_do(sides: TwoWay) -> None:
-    with sides.app.database.writing() as session:
-        for person in ("p_mkt", "p_des"):
-            session.get_one(Person, person).active = False
-    problems = hand_over(sides.app, sides.now)
-    assert [each.about for each in problems] == [COPYWRITER, DESIGNER]
-    assert "retro action" in problems[0].message

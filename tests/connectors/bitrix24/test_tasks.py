@@ -13,7 +13,6 @@ from connectors.errors import (
     NotFound,
     OutcomeUnknown,
     Rejected,
-    Unavailable,
 )
 from connectors.models import KpiTarget, RemoteTask, Stream, Task, TaskStatus
 from connectors.port import Partition, Window
@@ -194,80 +193,6 @@ def test_a_key_that_a_header_cannot_carry_is_hashed(key: str) -> None:
     assert hashed.isascii()
     assert len(hashed) == 64
     assert header_key("D-1:x") == "D-1:x"
-
-
-def rows(*found: Mapping[str, Any]) -> dict[str, Any]:
-    return {"tasks": [{"id": "1", "title": "x", "status": "2", **row} for row in found]}
-
-
-@pytest.mark.quirk(29)
-def test_a_filter_that_is_ignored_adopts_no_foreign_task() -> None:
-    foreign = rows({"id": "8", "ufRetroKey": "other"}, {"id": "9", "xmlId": "foreign"})
-    script = Script(lambda call: batched(dict.fromkeys(call.commands, foreign)))
-    assert script.connector().find_task("D-1") == []
-
-
-@pytest.mark.quirk(29)
-def test_an_unstamped_task_is_found_by_documented_filters_alone() -> None:
-    def answer(call: Call) -> Mapping[str, Any]:
-        if "stamp" in call.commands:
-            refused = {"error": "INVALID_ARG_VALUE", "error_description": "x"}
-            return batched({}, {"stamp": refused, "xml": refused})
-        ours = "filter[CREATED_BY]=1" in call.commands["c00"]
-        return batched({"c00": rows({"id": "8", "xmlId": "D-1"}) if ours else rows()})
-
-    script = Script(answer)
-    assert script.connector().find_task("D-1") == ["8"]
-    lately = script.calls[-1].commands["c00"]
-    assert "filter[%3E%3DCREATED_DATE]=2026-07-21T" in lately
-
-
-def test_a_search_that_fails_is_no_proof_of_absence() -> None:
-    failed = {"error": "INTERNAL_SERVER_ERROR", "error_description": "x"}
-    script = Script(lambda _: batched({"xml": rows()}, {"stamp": failed}))
-    with pytest.raises(Unavailable):
-        script.connector().find_task("D-1")
-
-
-@pytest.mark.quirk(29)
-@pytest.mark.parametrize("task_filters", ["documented", "any"])
-def test_two_tasks_with_one_key_are_both_told(task_filters: str) -> None:
-    """Also where one of them is on the first page of a listing whose filter was ignored."""
-    with sandbox(seed=11, records=20, task_filters=task_filters) as portal:
-        connector = portal.connector()
-
-        def add(key: str) -> str:
-            fields = {"TITLE": "x", "RESPONSIBLE_ID": 7, "XML_ID": key}
-            return str(portal.call("tasks.task.add", {"fields": fields})["task"]["id"])
-
-        first = add("D-1")
-        for number in range(60):
-            add(f"other-{number}")
-        assert connector.find_task("D-1") == [first]
-        second = add("D-1")
-        assert connector.find_task("D-1") == [first, second]
-
-
-@pytest.mark.quirk(29)
-@pytest.mark.parametrize("task_filters", ["documented", "any"])
-def test_a_stamped_task_is_found_whatever_the_portal_filters_by(task_filters: str) -> None:
-    with sandbox(seed=11, records=20, task_filters=task_filters) as portal:
-        connector = portal.connector()
-        made = connector.create_task(task())
-        assert connector.find_task(task().key) == [made]
-        connector.stamp_task(made, task())
-        assert connector.find_task(task().key) == [made]
-        assert connector.find_task("another") == []
-
-
-def test_without_an_administrator_xml_id_and_tag_are_the_stamp() -> None:
-    with sandbox(records=20, user_id=7) as portal:
-        connector = portal.connector()
-        task_id = connector.create_task(task())
-        connector.stamp_task(task_id, task())
-        assert connector.find_task(task().key) == [task_id]
-        (page,) = connector.tasks(Window(), Partition())
-        assert [(one.id, one.key) for one in page.records] == [(task_id, task().key)]
 
 
 def test_an_update_changes_what_is_ours_and_leaves_the_teams_tags(own_portal: Sandbox) -> None:
