@@ -6,14 +6,19 @@ import sys
 import time
 
 from connectors.bitrix24.sandbox import SandboxOptions, create_app, describe
+from connectors.sandbox.asgi import App
 from connectors.sandbox.runner import serve
 
 
 def main(records: int, faster: float) -> None:
     options = SandboxOptions(records=records)
-    app = create_app(options, lambda: time.monotonic() * faster)
-    tell = lambda base: print(json.dumps(describe(options, base)), flush=True)  # noqa: E731, T201
-    serve(app, "127.0.0.1", 0, announce=tell)
+
+    def made(base: str) -> App:
+        app = create_app(options, lambda: time.monotonic() * faster)
+        print(json.dumps(describe(options, base)), flush=True)  # noqa: T201  # read by the bench
+        return app
+
+    serve(made, "127.0.0.1", 0)
 
 
 if __name__ == "__main__":

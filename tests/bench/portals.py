@@ -11,6 +11,8 @@ import httpx
 
 from tests.bench.plan import ROOT, Described, Planned, Sizes, Wanted
 
+ENDED = "The sandbox has ended."
+
 
 class Portals:
     """`kept` ones are begun once and serve until the end."""
@@ -41,15 +43,18 @@ class Portals:
 @contextmanager
 def served(wanted: Wanted, sizes: Sizes) -> Iterator[Described]:
     """What `retro sandbox KIND --json` prints of it, once it answers."""
-    process = subprocess.Popen(_command(wanted, sizes), stdout=subprocess.PIPE, text=True, cwd=ROOT)
-    try:
+    command = _command(wanted, sizes)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
-        described: Described = json.loads(process.stdout.readline())
-        _wait_for(f"{described['control']}/clock", process)
-        yield described
-    finally:
-        process.terminate()
-        process.wait()
+        try:
+            line = process.stdout.readline()
+            if not line:
+                raise RuntimeError(ENDED)
+            described: Described = json.loads(line)
+            _wait_for(f"{described['control']}/clock", process)
+            yield described
+        finally:
+            process.terminate()
 
 
 def _command(wanted: Wanted, sizes: Sizes) -> list[str]:
@@ -68,4 +73,4 @@ def _wait_for(url: str, process: "subprocess.Popen[str]") -> None:
             return
         except httpx.TransportError:
             time.sleep(0.1)
-    raise RuntimeError("The sandbox has ended.")
+    raise RuntimeError(ENDED)

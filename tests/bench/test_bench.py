@@ -1,16 +1,19 @@
 """The bench's own parts: what is chosen, how figures are judged, and what is said at the end."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from rich.console import Console
 
-from tests.bench import report
+from tests.bench import portals, report
 from tests.bench.__main__ import chosen, medians, outcome
 from tests.bench.measures import MEASURES, share
 from tests.bench.plan import PAGES, PLAN, Sizes
+from tests.bench.portals import served
 from tests.bench.targets import TARGETS, Target, judged, requests_per_1000
 
 
@@ -162,3 +165,22 @@ def test_figures_and_verdicts_are_shown_and_kept(tmp_path: Path) -> None:
     kept = json.loads(report.keep(rows, verdicts, Sizes(), tmp_path).read_text())
     assert kept["figures"][0]["requests"] == 2000
     assert [one["met"] for one in kept["targets"]] == [False, True]
+
+
+def test_a_portal_with_faster_buckets_is_served() -> None:
+    wanted = next(planned.wanted for planned in PLAN if planned.wanted.faster != 1.0)
+    with served(wanted, Sizes(records=5, many=5, tasks=1)) as described:
+        assert described["kind"] == "bitrix24"
+        clock = httpx.get(f"{described['control']}/clock")
+        assert clock.status_code == httpx.codes.OK
+
+
+def test_a_sandbox_that_cannot_be_served_is_said_to_have_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(portals, "_command", lambda *_: [sys.executable, "-c", ""])
+    with (
+        pytest.raises(RuntimeError, match="The sandbox has ended"),
+        served(PLAN[0].wanted, Sizes()),
+    ):
+        pass
