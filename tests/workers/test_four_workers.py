@@ -136,7 +136,12 @@ class Interrupted:
 
 
 def _lives(run: Run) -> bool:
-    return run.pid is not None and Path(f"/proc/{run.pid}").exists()
+    """One that was killed and that nobody has asked after yet lives no more."""
+    try:
+        told = Path(f"/proc/{run.pid}/stat").read_text(encoding="utf-8")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return told.rpartition(")")[2].split()[0] != "Z"
 
 
 def assert_no_window_was_exceeded(portal: Sandbox) -> None:
@@ -217,6 +222,8 @@ def work_until_quiet(
         assert time.monotonic() - begun < DONE_WITHIN, under_way
         if time.monotonic() - last_kill >= KILL_EVERY:
             workers.kill_one(choose)
+            # A horse goes with its worker, though not in that very moment.
+            time.sleep(0.5)
             interrupted.note(under_way)
             last_kill = time.monotonic()
         interrupted.look()
