@@ -67,6 +67,8 @@ def cluster(tmp_path: Path) -> Iterator[tuple[Cluster, Database, str]]:
             "RETRO_PORT": str(free_port()),
             "RETRO_WORKERS": "2",
             "LAB_LEASE": "2",
+            # Nothing here is about limits: the portals have none.
+            "LAB_BUCKET": "20",
         }
         running = Cluster(home, server, environ)
         try:
