@@ -15,9 +15,6 @@ from tests.conftest import ROOT
 
 PACKAGES = ("connectors", "sync", "rules", "workers", "config", "web")
 LONGEST = 350
-LONGER: dict[str, str] = {}
-# Written by a generator and never edited again.
-GENERATED = ("sync/migrations/versions/",)
 # Standard output belongs to the command line, and to a program that is started by itself.
 PRINTERS = ("workers/cli/", "workers/demo/portal.py")
 # The architecture names it; imports are absolute, so nothing is hidden.
@@ -68,20 +65,10 @@ def test_there_are_files_to_look_at() -> None:
     assert len(sources(*PACKAGES)) > 200
 
 
-@pytest.mark.parametrize("folder", PACKAGES)
+@pytest.mark.parametrize("folder", [*PACKAGES, "tests"])
 def test_no_file_is_longer_than_one_job_needs(folder: str) -> None:
-    long = {
-        name(path): lines
-        for path in sources(folder)
-        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > LONGEST
-        and not name(path).startswith(GENERATED)
-    }
-    assert set(long) - set(LONGER) == set(), long
-
-
-def test_an_exception_is_still_one() -> None:
-    lengths = {path: len((ROOT / path).read_text().splitlines()) for path in LONGER}
-    assert [path for path, lines in lengths.items() if lines <= LONGEST] == []
+    lengths = {name(path): len(path.read_text("utf-8").splitlines()) for path in sources(folder)}
+    assert {path: lines for path, lines in lengths.items() if lines > LONGEST} == {}
 
 
 def test_every_module_says_what_it_is() -> None:
