@@ -1,8 +1,8 @@
 """The product with shorter waits, for tests that count kills and not the minutes each may cost.
 
 LAB_LEASE: seconds of a lease (20 in the product); then the reconciler comes every second and pauses
-after a failure are short, and a create that was cut off may be looked for soon: the sandbox ends its
-calls at once. LAB_BUCKET: how many times faster the bucket of an account drains.
+after a failure are short, and a create that was cut off may be looked for soon: the sandbox ends
+its calls at once. LAB_BUCKET: how many times faster the bucket of an account drains.
 
 `python -m tests.faults.quick run`, and what that starts: `worker …`, `schedule-loop`.
 """
