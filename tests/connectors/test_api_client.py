@@ -86,6 +86,7 @@ def test_the_repetitions_of_a_call_share_one_minute_of_waiting() -> None:
 NOON = "Mon, 23 Nov 2026 12:00:00 GMT"
 
 
+@pytest.mark.promise("G8")
 @pytest.mark.parametrize(
     ("headers", "seconds"),
     [

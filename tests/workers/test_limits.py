@@ -39,6 +39,7 @@ def test_after_a_refusal_everyone_waits_as_long_as_the_tool_asked(slow_limiter: 
     assert slow_limiter.acquire() == pytest.approx(50_000, abs=60)
 
 
+@pytest.mark.promise("G8")
 def test_two_limiters_of_one_account_share_its_budget(redis: Redis) -> None:
     first, second = RedisLimiter(redis, SLOW), RedisLimiter(redis, SLOW)
     assert [first.acquire() for _ in range(AT_ONCE)] == [0.0] * AT_ONCE
