@@ -1,6 +1,5 @@
 """The world of one process: a portal without sockets, and workers that die by an exception."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -24,6 +23,7 @@ from sync.reconcile_tasks import Now, reconcile_tasks
 from sync.store import hooks, outbox, runs
 from sync.store.database import Database
 from sync.store.runs import LEASE
+from sync.tables.agreements import Outcome
 from sync.tables.runs import PUSH, HookEvent, Mode, Run, RunStatus
 from tests.connectors.bitrix24.kit import Hands, Sandbox
 from tests.faults.fuse import Fuse, FusedDatabase, FusedTransport, Killed
@@ -114,7 +114,6 @@ class WorldInProcess(World):
         begun = shelf.world(portal, f"{seed} {rest} {pulled}", pulled=pulled)
         super().__init__(shelf.database, portal, begun)
         self.sides.agree(contracts)
-        self.met = Counter[str]()
 
     def end(self) -> None:
         self.met.update(f"fault {each['fault']}" for each in self.portal.log() if each["fault"])
@@ -132,6 +131,25 @@ class WorldInProcess(World):
         if not here:
             self.wait(timedelta(seconds=1))
         super().edit_a_task(number, name, here=here)
+
+    def clash_over_a_task(self, number: int, name: TaskField, outcome: Outcome | None) -> None:
+        """Both sides change a field and learn of each other; somebody settles it, or not yet."""
+        if not self.keys:
+            return
+        key = self.keys[number % len(self.keys)]
+        self.sides.edit_here(key, name, number, self.clock.now())
+        self.wait(timedelta(seconds=1))
+        self.sides.edit_there(key, name, number + 1)
+        self.work(Stream.TASKS, Mode.INCREMENTAL, None)
+        if outcome is not None:
+            self.settle_a_conflict(number, outcome)
+
+    def undo(self, number: int, *, anew: bool) -> None:
+        """Taken back by the next push; `anew`: at once, and then something is tried again."""
+        self.undo_a_push(number)
+        if anew:
+            self.push()
+            self.retry_a_write(number)
 
     def pass_time(self, minutes: int) -> None:
         self.wait(timedelta(minutes=minutes))

@@ -19,6 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from connectors.models import Stream
 from sync.merge import Contract, TaskField
+from sync.tables.agreements import Outcome
 from tests.faults.lab import WorldInProcess
 
 pytestmark = pytest.mark.lab
@@ -37,6 +38,7 @@ NUMBERS = st.integers(0, 50)
 KILLED = st.none() | st.integers(1, 40)
 STREAMS = st.sampled_from([Stream.DEALS, Stream.TASKS])
 FIELDS = st.sampled_from(TaskField)
+SETTLED_AS = (Outcome.OURS, Outcome.THEIRS)
 CONTRACTS = st.fixed_dictionaries({name: st.sampled_from(Contract) for name in TaskField})
 METHODS = (None, None, None, "batch", "tasks.task.add", "tasks.task.update", "task.commentitem.add")
 # What can go wrong; a pause may be short, end the slice, or outlast what waits for it, and a slow
@@ -70,7 +72,20 @@ HAPPENS = st.one_of(
     step("plan_a_task"),
     step("comment_on_a_task", number=NUMBERS),
     *(step("edit_a_task", number=NUMBERS, name=FIELDS, here=st.booleans()) for _ in range(5)),
+    *(
+        step(
+            "clash_over_a_task",
+            number=NUMBERS,
+            name=FIELDS,
+            outcome=st.none() | st.sampled_from(SETTLED_AS),
+        )
+        for _ in range(2)
+    ),
     step("delete_a_task", number=NUMBERS),
+    step("change_a_contract", name=FIELDS, contract=st.sampled_from(Contract)),
+    step("settle_a_conflict", number=NUMBERS, outcome=st.sampled_from(SETTLED_AS)),
+    step("undo", number=NUMBERS, anew=st.booleans()),
+    step("retry_a_write", number=NUMBERS),
     step("pass_time", minutes=st.integers(1, 90)),
     *(
         step("pull", stream=STREAMS, full=st.booleans(), plan=PLAN, killed_at=KILLED)

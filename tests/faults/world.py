@@ -2,24 +2,32 @@
 faults stop and clean runs follow."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import msgspec
+from sqlmodel import col, select
 
 from connectors.models import Stream, Task
-from sync.merge import TaskField
-from sync.store import outbox
+from sync.merge import Contract, TaskField
+from sync.reconcile_tasks import Now
+from sync.settling import CannotSettle, settle
+from sync.store import agreements, by_hand, outbox, undone
 from sync.store.database import Database
 from sync.store.outbox import Intention
-from sync.tables.outbox import Operation, OutboxState
+from sync.tables.agreements import WHOLE_TASK, Outcome
+from sync.tables.outbox import Operation, Outbox, OutboxState
+from sync.tables.runs import PUSH, Run
+from sync.undoing import plan_undo
 from tests.connectors.bitrix24.kit import Sandbox
 from tests.faults.two_sides import DUE, TEXT, TwoSides
-from tests.portal import Clock, Mirrored
+from tests.portal import ENDED, Clock, Mirrored
 
 DEALS = 12
+UNSENT = (OutboxState.PLANNED, OutboxState.SENDING, OutboxState.STAMPING)
 # Of Bitrix24: one portal with both ways of making a task, one that has only the older.
 SCOPES = {
     3: ("crm", "task", "tasks", "user_brief", "userfieldconfig", "im"),
@@ -29,7 +37,8 @@ SCOPES = {
 
 @dataclass
 class World:
-    """`name` tells what it puts into a database that it shares with others."""
+    """`name` tells what it puts into a database that it shares with others. `redone` are tasks of
+    which a write was taken back, tried again, or made again: comments of them may be gone."""
 
     database: Database
     portal: Sandbox
@@ -38,6 +47,8 @@ class World:
     clock: Clock = field(default_factory=Clock)
     keys: list[str] = field(default_factory=list)
     comments: Counter[str] = field(default_factory=Counter)
+    redone: set[str] = field(default_factory=set)
+    met: Counter[str] = field(default_factory=Counter)
 
     @cached_property
     def mirrored(self) -> Mirrored:
@@ -103,6 +114,57 @@ class World:
         with self.database.writing() as session:
             outbox.intend(session, [write], self.clock.now())
 
+    def change_a_contract(self, name: TaskField, contract: Contract) -> None:
+        self.sides.agree({name: contract})
+
+    def settle_a_conflict(self, number: int, outcome: Outcome) -> None:
+        """One of those that wait for a person; some have to be read first."""
+        with self.database.reading() as session:
+            waiting = agreements.all_conflicts(session, self.connection_id)
+        if waiting:
+            chosen = waiting[number % len(waiting)]
+            assert chosen.id is not None
+            now, meaning = Now(self.clock.now(), self.clock.now()), self.sides.meaning
+            with suppress(CannotSettle), self.database.writing() as session:
+                settle(session, chosen.id, outcome, meaning, now)
+                self.met["conflicts settled"] += 1
+                if chosen.field == WHOLE_TASK and outcome is Outcome.OURS:
+                    self._made_again(chosen.action_key)
+
+    def undo_a_push(self, number: int) -> None:
+        """What one of the pushes that ended wrote is to be taken back by the next one."""
+        with self.database.writing() as session:
+            ended = select(Run.id).where(
+                Run.connection_id == self.connection_id,
+                Run.stream == PUSH,
+                col(Run.status).in_(ENDED),
+            )
+            pushes = session.exec(ended.order_by(col(Run.id))).all()
+            if pushes:
+                run_id = pushes[number % len(pushes)]
+                assert run_id is not None
+                wanted, _ = plan_undo(undone.done_in(session, run_id), run_id)
+                outbox.intend(session, wanted, self.clock.now())
+                self.redone.update(each.subject for each in wanted)
+                self.met["writes to undo"] += len(wanted)
+
+    def retry_a_write(self, number: int) -> None:
+        """One that was refused, or one that was taken back."""
+        with self.database.writing() as session:
+            rows = outbox.outbox_rows(session, self.connection_id)
+            settled = [row for row in rows if row.state in (*outbox.FAILED, OutboxState.UNDONE)]
+            if settled:
+                row = settled[number % len(settled)]
+                self.redone.add(row.subject)
+                if (row.state, row.operation) == (OutboxState.UNDONE, Operation.CREATE_TASK):
+                    self._made_again(row.subject)
+                by_hand.retry(session, row.key)
+                self.met["writes tried again"] += 1
+
+    def _made_again(self, key: str) -> None:
+        self.redone.add(key)
+        self.sides.deleted.discard(key)
+
     # What must be true in the end.
 
     def check(self) -> None:
@@ -115,17 +177,20 @@ class World:
             ]
         with self.database.reading() as session:
             rows = outbox.outbox_rows(session, self.connection_id)
-        stuck = [row for row in rows if row.state not in (OutboxState.DONE, OutboxState.SUPERSEDED)]
-        assert {row.subject for row in stuck} <= self.sides.deleted, _told(stuck)
+        stuck = [row for row in rows if row.state in outbox.FAILED or row.state in UNSENT]
+        assert {row.subject for row in stuck} <= self.sides.deleted | self.redone, _told(stuck)
+        taken_back = _taken_back(rows)
+        gone = self.sides.deleted | taken_back
         wanted = {"start": -1, "select": ["ID", "XML_ID", "CHAT_ID"]}
         tasks = self.portal.call("tasks.task.list", wanted)["tasks"]
-        assert sorted(task["xmlId"] for task in tasks) == sorted({*self.keys} - self.sides.deleted)
+        assert sorted(map(_subject, tasks)) == sorted({*self.keys} - gone), _told(rows)
         for task in tasks:
-            assert self._notes(task["id"]) == {
-                f"[rr:{task['xmlId']}:note-{number}]": 1
-                for number in range(1, self.comments[task["xmlId"]] + 1)
-            }
-        self.sides.check(self.keys)
+            subject, notes = _subject(task), self._notes(task["id"])
+            assert set(notes.values()) <= {1}
+            if subject not in self.redone:
+                wanted_notes = range(1, self.comments[subject] + 1)
+                assert set(notes) == {f"[rr:{subject}:note-{number}]" for number in wanted_notes}
+        self.sides.check([key for key in self.keys if key not in taken_back], self.redone)
 
     def _notes(self, task_id: str) -> Mapping[str, int]:
         wanted = {"taskId": task_id, "select": ["ID", "CHAT_ID"]}
@@ -133,6 +198,19 @@ class World:
         said = self.portal.call("im.dialog.messages.get", {"DIALOG_ID": f"chat{chat}", "LIMIT": 50})
         last = (one["text"].splitlines()[-1] for one in said["messages"] if one["text"])
         return Counter(line for line in last if line.startswith("[rr:"))
+
+
+def _subject(task: Any) -> str:
+    """One that was made again has another key, of the same stem."""
+    key: str = task["xmlId"]
+    return key.partition("~")[0]
+
+
+def _taken_back(rows: Sequence[Outbox]) -> set[str]:
+    """Objects whose record was undone, and not made again since."""
+    made = [row for row in rows if row.operation is Operation.CREATE_TASK]
+    left = {row.subject for row in made if row.state is not OutboxState.UNDONE}
+    return {row.subject for row in made} - left
 
 
 def _told(rows: Any) -> list[tuple[str, str, Any]]:
