@@ -1,8 +1,9 @@
 """The key ring of this installation: from the environment, else a file made at first start."""
 
+import fcntl
 import os
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from config.settings import Settings
@@ -43,30 +44,47 @@ def rotate_keys(settings: Settings, database: Database, hand: Hand) -> int:
     the ring opens what is stored.
 
     A ring in the environment is yours to lengthen; one that has several keys is taken as that
-    having been done. Raises RingIsGiven, SecretsUnreadable.
+    having been done. Whoever else changes the ring is waited for. Raises RingIsGiven,
+    SecretsUnreadable.
     """
+    action = "keys rotate"
     if not settings.secret_keys:
-        write_keys(settings.keys_file, [new_key(), *_keys_in(settings.keys_file)])
-    elif len(settings.secret_keys) == 1:
+        with _alone_with(settings.keys_file) as path:
+            write_keys(path, [new_key(), *_keys_in(path)])
+            return _seal_again(settings, database, hand, action)
+    if len(settings.secret_keys) == 1:
         raise RingIsGiven(
             "The keys are given in RETRO_SECRET_KEYS: make a new one with "
             f"{MAKES_A_KEY} and put it there in front of the old one, with a comma between, for "
             "every process; restart them, then run this again."
         )
-    return _seal_again(settings, database, hand, "keys rotate")
+    return _seal_again(settings, database, hand, action)
 
 
 def drop_old_keys(settings: Settings, database: Database, hand: Hand) -> int:
     """Only the newest key is kept, when everything is encrypted with it; returns of how many
-    connections. Raises RingIsGiven, SecretsUnreadable."""
+    connections. Whoever else changes the ring is waited for. Raises RingIsGiven,
+    SecretsUnreadable."""
     if settings.secret_keys:
         raise RingIsGiven(
             "The keys are given in RETRO_SECRET_KEYS: run retro keys rotate, then take all but the "
             "first out of it and restart every process."
         )
-    count = _seal_again(settings, database, hand, "keys drop old")
-    write_keys(settings.keys_file, _keys_in(settings.keys_file)[:1])
+    with _alone_with(settings.keys_file) as path:
+        count = _seal_again(settings, database, hand, "keys drop old")
+        write_keys(path, _keys_in(path)[:1])
     return count
+
+
+@contextmanager
+def _alone_with(path: Path) -> Iterator[Path]:
+    """Nobody else changes the ring from its reading to the end of the block: of two that had read
+    the same one, the later would write over the key with which the other has just encrypted."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Not the ring itself, whose file is another one each time. The lock goes with its process.
+    with path.with_name(f".{path.name}.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield path
 
 
 def _seal_again(settings: Settings, database: Database, hand: Hand, action: str) -> int:
