@@ -7,6 +7,7 @@ how many rows there are; each table is a file of JSON lines, a row each. The key
 import base64
 import json
 import os
+import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,9 @@ from sync.tables.runs import RunStatus
 FORMAT = 1
 HEADER = "backup.json"
 AT_ONCE = 1000
+VERSIONS = "alembic_version"
+# Of any version of ours, also of one that is newer than this; other programs use other names.
+OUR_REVISION = re.compile(r"\d{4}")
 # By the word in the file: the type by which a column is read and written.
 KINDS: Mapping[str, Callable[[], sa.types.TypeEngine[Any]]] = {
     "text": sa.Text,
@@ -54,6 +58,10 @@ class NotABackup(Exception):
 
 class StillAtWork(Exception):
     """A worker would go on in the tables that were put in place of its own."""
+
+
+class NotAlone(Exception):
+    """The database holds tables of another program, which a restore must not touch."""
 
 
 class TableOfFile(msgspec.Struct, frozen=True):
@@ -91,7 +99,7 @@ def write_backup(database: Database, file: IO[bytes], at: datetime) -> Header:
     tables = []
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive, database.reading() as session:
         connection = session.connection()
-        revision = connection.execute(sa.text("SELECT version_num FROM alembic_version"))
+        revision = connection.execute(_REVISION)
         for table in metadata.sorted_tables:
             kinds = [(str(column.name), _kind(column.type)) for column in table.columns]
             count = 0
@@ -138,8 +146,15 @@ def read_header(path: Path) -> Header:
     return header
 
 
+def refuse_beside_others(database: Database) -> None:
+    """Raises NotAlone."""
+    with database.reading() as session:
+        _refuse_beside_others(session.connection())
+
+
 def is_empty(database: Database) -> bool:
-    """Whether a restore would overwrite nothing that was connected, imported or done."""
+    """Whether a restore would overwrite nothing that was connected, imported or done. To be asked
+    of a database that is ours alone."""
     if database.revision() is None:
         return True
     with database.reading() as session:
@@ -172,15 +187,17 @@ def restore_backup(database: Database, path: Path, now: datetime) -> Restored:
     Writes that were still to be sent may have been sent since, and so may those that are planned
     again: they are looked up first (G5).
 
-    Raises NotABackup, StillAtWork; then, and after a crash, what was there is still there.
+    Raises NotABackup, NotAlone, StillAtWork; then, and after a crash, what was there is still
+    there.
     """
     header = read_header(path)
     with database.engine.connect() as connection, zipfile.ZipFile(path) as archive:
         connection = connection.execution_options(retro_writes=True)
         with connection.begin():
             take_time(connection)
+            _refuse_beside_others(connection)
             _refuse_beside_workers(connection, now)
-            _drop_everything(connection)
+            _drop_ours(connection)
             upgrade_tables(connection, header.revision)
             for each in header.tables:
                 _fill(connection, each, archive)
@@ -193,6 +210,32 @@ def restore_backup(database: Database, path: Path, now: datetime) -> Restored:
             done = {"restored_at": now, "made_at": header.made_at}
             connection.execute(sa.insert(table_of(Restore)).values(done))
     return Restored(header.revision, header.made_at, header.rows)
+
+
+def _refuse_beside_others(connection: Connection) -> None:
+    if others := _tables(connection) - _ours(connection):
+        raise NotAlone(
+            "This database holds tables that are not Retro ROI's, or not of this version: "
+            f"{', '.join(sorted(others))}. Nothing was changed. Make a database of its "
+            "own, name it in RETRO_DATABASE_URL, and restore into that."
+        )
+
+
+def _tables(connection: Connection) -> set[str]:
+    return set(sa.inspect(connection).get_table_names())
+
+
+def _ours(connection: Connection) -> set[str]:
+    """The names of our tables where they are ours: another program may have a table of persons."""
+    if not connection.dialect.has_table(connection, VERSIONS):
+        return set()
+    revision = connection.execute(_REVISION).scalar()
+    if revision is None:
+        return {VERSIONS}
+    return {VERSIONS, *metadata.tables} if OUR_REVISION.fullmatch(revision) else set()
+
+
+_REVISION = sa.text(f"SELECT version_num FROM {VERSIONS}")  # noqa: S608  # the name is ours
 
 
 def _refuse_beside_workers(connection: Connection, now: datetime) -> None:
@@ -212,9 +255,10 @@ def _refuse_beside_workers(connection: Connection, now: datetime) -> None:
         )
 
 
-def _drop_everything(connection: Connection) -> None:
+def _drop_ours(connection: Connection) -> None:
     there = sa.MetaData()
-    there.reflect(connection)
+    # As they are there, of whatever revision: the order of dropping goes by their foreign keys.
+    there.reflect(connection, only=sorted(_tables(connection) & _ours(connection)))
     there.drop_all(connection)
 
 

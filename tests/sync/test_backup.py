@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlmodel import Session
 
 from connectors.models import Stream
@@ -18,6 +18,7 @@ from sync.store import outbox, runs
 from sync.store.backup import (
     HEADER,
     NotABackup,
+    NotAlone,
     StillAtWork,
     is_empty,
     restore_backup,
@@ -33,6 +34,7 @@ from sync.tables.connections import Connection
 from sync.tables.mirror import CampaignStatsRow
 from sync.tables.outbox import Operation
 from sync.tables.runs import Mode, Trigger
+from tests.portal import new_database
 from tests.sync.conftest import NOW
 from tests.sync.test_many_workers import deal
 from tests.waiting import eventually
@@ -193,6 +195,55 @@ def test_nothing_is_put_in_place_beside_a_worker_until_its_lease_has_run_out(
     restore_backup(database, path, NOW + LEASE * 1.5)
     with database.reading() as session:
         assert _count(session, "deal") == 5
+
+
+# By what another program left in the database: what a refusal names.
+OTHERS = {
+    "a table": (["CREATE TABLE invoices (id INTEGER)"], "invoices"),
+    "a table named like one of ours": (["CREATE TABLE person (id INTEGER)"], "person"),
+    "tables that its own migrations made": (
+        [
+            "CREATE TABLE alembic_version (version_num VARCHAR(32))",
+            "INSERT INTO alembic_version VALUES ('ae1027a6acf0')",
+            "CREATE TABLE person (id INTEGER)",
+        ],
+        "alembic_version, person",
+    ),
+}
+
+
+@pytest.mark.parametrize("left", OTHERS)
+def test_tables_of_another_program_are_not_dropped(
+    other: Database, tmp_path: Path, left: str
+) -> None:
+    statements, named = OTHERS[left]
+    with closing(new_database(tmp_path / "retro.db")) as source:
+        path = backed_up(source, tmp_path / "b.zip")
+    with other.writing() as session:
+        for statement in statements:
+            session.execute(text(statement))
+    with pytest.raises(NotAlone, match=f"not Retro ROI's.*: {named}\\. .* a database of its own"):
+        restore_backup(other, path, NOW)
+    with other.reading() as session:
+        for table in named.split(", "):
+            session.execute(text(f"SELECT * FROM {table}"))
+
+
+def test_a_table_of_another_program_between_ours_is_not_dropped_either(
+    empty_database: Database, tmp_path: Path
+) -> None:
+    empty_database.upgrade()
+    fill(empty_database)
+    path = backed_up(empty_database, tmp_path / "b.zip")
+    before = content(empty_database)
+    with empty_database.writing() as session:
+        session.execute(text("CREATE TABLE invoices (id INTEGER)"))
+    with pytest.raises(NotAlone, match="invoices"):
+        restore_backup(empty_database, path, NOW)
+    assert content(empty_database) == before
+    with empty_database.writing() as session:
+        session.execute(text("DROP TABLE invoices"))
+    restore_backup(empty_database, path, NOW)
 
 
 def _harm(path: Path, harm: str) -> None:

@@ -113,6 +113,7 @@ def restore_command(file: Path, yes: bool, as_json: bool) -> Status:
 
 
 def _refuse(settings: Settings, database: Database, yes: bool) -> None:
+    backup.refuse_beside_others(database)
     if not yes and not backup.is_empty(database):
         raise CannotRun("There is data in this database; to replace all of it: retro restore --yes")
     if others := backup.others_at_work(database):

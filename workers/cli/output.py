@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 from connectors.errors import ConnectorError
 from connectors.registry import UnknownTool
 from rules.yaml_file import FileProblem
-from sync.store.backup import NotABackup, StillAtWork
+from sync.store.backup import NotABackup, NotAlone, StillAtWork
 from sync.store.connections import OtherAccount, SettingsOutdated, StillNeeded, UnknownConnection
 from sync.store.database import NewerTables
 from sync.vault import SecretsUnreadable
@@ -94,6 +94,7 @@ ON_PURPOSE = (
     FileProblem,
     NewerTables,
     NotABackup,
+    NotAlone,
     StillAtWork,
     OtherAccount,
     SecretsUnreadable,

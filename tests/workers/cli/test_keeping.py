@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import sqlite3
 import stat
 from contextlib import closing
 from pathlib import Path
@@ -123,6 +124,22 @@ def test_a_restore_over_data_asks_for_a_yes(retro: Retro, portal: Sandbox, tmp_p
     assert retro("restore", str(file), "--yes").status == 0
     assert retro("schedules", "--json").document == []
     assert retro("check", "portal").status == 0
+
+
+def test_a_restore_beside_tables_of_another_program_is_refused_whoever_says_yes(
+    retro: Retro, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, shared = tmp_path / "retro.zip", tmp_path / "shared.db"
+    retro("backup", str(file))
+    monkeypatch.setenv("RETRO_DATABASE_URL", f"sqlite:///{shared}")
+    with closing(sqlite3.connect(shared)) as database:
+        database.execute("CREATE TABLE invoices (id INTEGER)")
+        for words in ([], ["--yes"]):
+            refused = retro("restore", str(file), *words)
+            assert refused.status == 1
+            assert "invoices" in refused.sentence
+            assert "RETRO_DATABASE_URL" in refused.sentence
+        assert database.execute("SELECT * FROM invoices").fetchall() == []
 
 
 def test_the_audit_tells_who_changed_what_and_no_secret(
