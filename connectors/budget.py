@@ -168,6 +168,12 @@ def _as_of(bucket: Bucket, now: float) -> Bucket:
     )
 
 
+def taken_up(bucket: Bucket, now: float) -> Bucket:
+    """An old bucket from which the count goes on: what went out since it was kept is not known, so
+    nothing of its level has drained."""
+    return replace(_as_of(bucket, now), at=now)
+
+
 def _brim(budget: Budget, careful: bool, urgent: bool) -> float:
     if careful:
         return CAREFUL_URGENT_BRIM if urgent else CAREFUL_BRIM

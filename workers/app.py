@@ -23,6 +23,7 @@ from sync.tables.connections import Connection
 from sync.vault import Vault
 from workers.clock import BusinessClock, business_clock
 from workers.errors import CannotRun
+from workers.kept_budgets import KeptInDatabase
 from workers.keyring import open_vault
 from workers.limits import MemoryLimiters, RedisLimiter, RedisMeter, SharedPauses
 
@@ -81,7 +82,7 @@ class App:
         here = self.memory.limiter(budget)
         if self.redis is None:
             return here
-        shared = RedisLimiter(self.redis, budget)
+        shared = RedisLimiter(self.redis, budget, KeptInDatabase(self.database))
         return shared if budget.is_published else SharedPauses(shared, here)
 
     def meter(self, account: str) -> Meter:

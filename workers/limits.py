@@ -5,6 +5,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -25,7 +26,9 @@ from connectors.budget import (
     refuse,
     still_used,
     take,
+    taken_up,
 )
+from workers.kept_budgets import Kept, KeptHere
 
 T = TypeVar("T")
 
@@ -33,6 +36,13 @@ T = TypeVar("T")
 FORGET_AFTER = 60.0
 # A Redis that did not answer is left alone for so many seconds, where it can be done without.
 SILENT_FOR = 30.0
+# Is there for good: a Redis without it was emptied, or is a new one.
+FILLED = "retro:budgets-filled"
+# No pause and no day that was kept matters for longer, unless the tool asked for it.
+TAKEN_UP_FOR = (HOURS_A_DAY + 2) * HOUR
+# What is used of a day is kept so many times until it is used up: the rest is far more than what an
+# emptied Redis may lose of it.
+DAY_STEPS = 100
 
 
 class MemoryLimiter:
@@ -75,11 +85,17 @@ class MemoryLimiters:
 
 class RedisLimiter:
     """Safe between threads, processes and machines: the clock is the one of Redis, and whoever
-    was overtaken while counting counts again."""
+    was overtaken while counting counts again.
 
-    def __init__(self, redis: Redis, budget: Budget) -> None:
+    A bucket that is not there is empty: its account was idle, or never used. In a Redis that was
+    emptied those that are `kept` take its place first, and drain before anything goes out.
+    """
+
+    def __init__(self, redis: Redis, budget: Budget, kept: Kept | None = None) -> None:
         self._redis = redis
         self._budget = budget
+        self._kept = kept or KeptHere()
+        self._is_kept = False
         self._key = f"retro:budget:{budget.account}"
 
     def acquire(self, urgent: bool = False, cost: int = 1) -> float:
@@ -98,11 +114,16 @@ class RedisLimiter:
                     continue
 
     def _once(self, pipe: Pipeline, step: Callable[[Bucket, float], tuple[Bucket, float]]) -> float:
-        pipe.watch(self._key)  # type: ignore[no-untyped-call]  # redis does not annotate it
-        kept = pipe.get(self._key)
+        # Both: one that is emptied now takes the mark away, and we count again.
+        pipe.watch(self._key, FILLED)  # type: ignore[no-untyped-call]  # redis does not annotate it
+        counted, filled = pipe.mget(self._key, FILLED)
         seconds, microseconds = pipe.time()
         now = seconds + microseconds / 1e6
-        before = msgspec.json.decode(kept, type=Bucket) if kept else Bucket(at=now)
+        if filled is None:
+            pipe.unwatch()
+            self._fill(now)
+            return self._once(pipe, step)
+        before = msgspec.json.decode(counted, type=Bucket) if counted else Bucket(at=now)
         bucket, delay = step(before, now)
         if bucket is before:
             pipe.unwatch()
@@ -110,7 +131,37 @@ class RedisLimiter:
         pipe.multi()
         pipe.set(self._key, msgspec.json.encode(bucket), ex=self._matters_for(bucket, now))
         pipe.execute()
+        if not self._is_kept or self._outlives(bucket, before):
+            self._is_kept = self._kept.keep(self._budget.account, self._to_keep)
         return delay
+
+    def _fill(self, now: float) -> None:
+        with self._redis.pipeline() as pipe:
+            for account, kept in self._kept.load().items():
+                bucket = taken_up(kept, now)
+                lasts = max(0.0, bucket.paused_until - now) + TAKEN_UP_FOR
+                # Not over one of somebody who was faster, or who has counted all the time.
+                pipe.set(
+                    f"retro:budget:{account}", msgspec.json.encode(bucket), ex=round(lasts), nx=True
+                )
+            pipe.set(FILLED, 1)
+            pipe.execute()
+
+    def _outlives(self, bucket: Bucket, before: Bucket) -> bool:
+        """Whether what changed must be known when Redis was emptied."""
+        paused = bucket.paused_until != before.paused_until
+        return paused or self._day_step(bucket) != self._day_step(before)
+
+    def _day_step(self, bucket: Bucket) -> int:
+        used = sum(count for _, count in bucket.hours)
+        return used * DAY_STEPS // (self._budget.per_day or 1)
+
+    def _to_keep(self) -> Bucket | None:
+        counted = self._redis.get(self._key)
+        if counted is None:
+            return None
+        bucket = msgspec.json.decode(counted, type=Bucket)
+        return replace(bucket, level=float(self._budget.burst))
 
     def _matters_for(self, bucket: Bucket, now: float) -> int:
         drained = bucket.at + bucket.level / (self._budget.rate * CAREFUL_SHARE)

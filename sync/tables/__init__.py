@@ -2,13 +2,24 @@
 
 from sqlmodel import SQLModel
 
-from sync.tables import agreements, audit, connections, mirror, outbox, people, retros, runs
+from sync.tables import (
+    agreements,
+    audit,
+    budgets,
+    connections,
+    mirror,
+    outbox,
+    people,
+    retros,
+    runs,
+)
 
 metadata = SQLModel.metadata
 
 __all__ = [
     "agreements",
     "audit",
+    "budgets",
     "connections",
     "metadata",
     "mirror",

@@ -1,5 +1,5 @@
 """Redis emptied again and again while pulls and a push are under way: the database is the truth
-(G5, G9, G10)."""
+(G5, G8, G9, G10)."""
 
 import time
 from collections import Counter
@@ -92,6 +92,7 @@ def made(portal: Sandbox) -> list[str]:
 
 
 @pytest.mark.promise("G5")
+@pytest.mark.promise("G8")
 @pytest.mark.promise("G9")
 @pytest.mark.promise("G10")
 def test_an_emptied_redis_loses_and_doubles_nothing_of_what_is_under_way(
@@ -133,6 +134,7 @@ def test_an_emptied_redis_loses_and_doubles_nothing_of_what_is_under_way(
         for stream in PULLED:
             assert mirrored.records(stream) == mirrored.truth(stream)
         assert Counter(made(portal)) == Counter(wanted)
+        assert [entry["method"] for entry in portal.log() if entry["refused"]] == []
         with database.reading() as session:
             states = {row.state for row in outbox.outbox_rows(session, connection_id)}
         assert states == {OutboxState.DONE}

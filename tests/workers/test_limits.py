@@ -96,14 +96,6 @@ def test_a_count_is_forgotten_when_it_has_stopped_to_matter(redis: Redis) -> Non
     assert redis.ttl("retro:budget:portal") == pytest.approx(CAREFUL_FOR + 60, abs=5)
 
 
-def test_an_emptied_redis_starts_a_new_count(redis: Redis) -> None:
-    limiter = RedisLimiter(redis, SLOW)
-    for _ in range(20):
-        limiter.acquire()
-    redis.flushall()
-    assert limiter.acquire() == 0.0
-
-
 @pytest.mark.promise("G8")
 def test_the_pause_that_a_tool_asks_for_is_obeyed_by_all(redis: Redis) -> None:
     first, second = RedisLimiter(redis, ROOMY), RedisLimiter(redis, ROOMY)
