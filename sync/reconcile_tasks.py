@@ -10,12 +10,13 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from connectors.models import ActionStatus
+from connectors.models import ActionStatus, Stream
 from sync.merge import Clash, Contract, Merged, Side, TaskField, differ, merge
 from sync.store import agreements
 from sync.store.agreements import Tied
 from sync.store.links import forget_attempts, is_attempt
 from sync.store.people import accounts_of_people
+from sync.store.rules_due import ask_for_rules
 from sync.tables.agreements import (
     WHOLE_TASK,
     Conflict,
@@ -93,6 +94,8 @@ def reconcile_tasks(
     for tied in all_tied:
         name = tied[0].key
         taken += reconciler.one(tied, conflicts.get(name, {}), unsent.get(name, []))
+    if taken:
+        ask_for_rules(session, connection_id, Stream.TASKS)
     return taken
 
 

@@ -32,7 +32,8 @@ def ring_for_hook(app: App, event_id: int) -> None:
 
 
 def ring_for_rules(app: App) -> None:
-    """One evaluation looks at everything, so one waiting bell is enough."""
+    """One evaluation looks at everything, so one waiting bell is enough. That it is wanted stands
+    in the database (`sync.store.rules_due`)."""
     if app.redis is not None:
         enqueue(app.redis, "rules", RULES_JOB, job_id="rules")
 

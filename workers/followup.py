@@ -1,10 +1,11 @@
 """Looks at everything the rules listen to, again and again, and carries out what fires.
 
 Nothing here relies on being told: what happened is read from the database, and an event that was
-looked at before fires nothing. A lost bell therefore costs time only.
+looked at before fires nothing. A lost bell therefore costs time only, and little of it: what they
+are wanted for stays in the database until they have looked.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlmodel import Session
@@ -13,7 +14,7 @@ from connectors.models import ActionStatus
 from rules.kpis import KpiValue, Period
 from rules.words import DecisionStatus
 from rules.workspace import Workspace
-from sync.store import measures, retros
+from sync.store import measures, retros, rules_due
 from sync.tables.retros import Decision, Problem
 from workers import library
 from workers.app import App
@@ -23,6 +24,7 @@ from workers.places import places_for_rules
 from workers.planning import apply_plan, judge, planned
 from workers.rechecks import check_due_targets
 from workers.rule_events import Happened, kpi_updated, task_days, tasks_done
+from workers.running import PASSING
 from workers.workspace import workspace
 
 # How far back a campaign's figures are still looked at; stages get edited late.
@@ -31,6 +33,26 @@ OPEN_DAYS = 45
 
 def follow_up(app: App) -> None:
     """Raises Refused for a bad rules file; targets are checked all the same."""
+    with app.database.reading() as session:
+        asked = rules_due.asked_for(session)
+    try:
+        _look(app)
+    except PASSING:
+        raise
+    except Exception:
+        # A bad file or a defect would be met again at every ring; the schedule tries it again.
+        _note_looked_at(app, asked)
+        raise
+    _note_looked_at(app, asked)
+
+
+def _note_looked_at(app: App, asked: Mapping[str, str]) -> None:
+    if asked:
+        with app.database.writing() as session:
+            rules_due.note_looked_at(session, asked)
+
+
+def _look(app: App) -> None:
     now = app.clock.now().astimezone(app.settings.tz)
     problems: list[Problem] = []
     try:

@@ -2,7 +2,7 @@
 
 A job is given ids and finds everything else in the database. It opens its own database and clients
 in the work horse and closes them at its end. What goes wrong is told in one line; the database
-still holds the work, and the scheduler rings for it again.
+still holds the work, or that the rules are wanted, and the scheduler rings for it again.
 """
 
 import logging

@@ -1,7 +1,8 @@
 """The loop that makes work due and hands on what was left lying.
 
 Any number of schedulers may run. Due schedules are claimed in the database; runs, hints and writes
-that nobody works on are rung for again, so that an emptied Redis or a killed worker costs seconds.
+that nobody works on are rung for again, and so are the rules until they have looked, so that an
+emptied Redis or a killed worker costs seconds.
 """
 
 import logging
@@ -14,7 +15,7 @@ from datetime import datetime, timedelta
 from redis.exceptions import RedisError
 from sqlmodel import Session
 
-from sync.store import hooks, outbox, runs, schedules
+from sync.store import hooks, outbox, rules_due, runs, schedules
 from sync.store.database import DATABASE_AWAY
 from sync.store.schedules import Due
 from sync.tables.connections import Connection, ConnectionState
@@ -73,13 +74,16 @@ class Scheduler:
         with self.app.database.writing() as session:
             claimed = schedules.claim_due(session, now, random.random)
             due = [each for each in claimed if each.run]
+            for_rules = any(each.stream == schedules.RULES for each in due)
+            if for_rules:
+                rules_due.ask_by_clock(session)
             queued = [run for each in due if (run := self._queue(session, each))]
             late = [(each, _name(session, each)) for each in claimed if each.alarmed]
         for each, name in late:
             log.warning("%s did not run: it was due at %s.", name, f"{each.due_at:%F %H:%M} UTC")
         for run in queued:
             doorbell.ring_for_run(self.app, run)
-        if any(each.stream == schedules.RULES for each in due):
+        if for_rules:
             doorbell.ring_for_rules(self.app)
 
     def reconcile(self) -> None:
@@ -93,10 +97,13 @@ class Scheduler:
                     self._queue_run(session, connection_id, PUSH, Mode.PUSH, Trigger.PLAN, now)
             lying = list(runs.runs_to_enqueue(session, now))
             hints = [event.id for event in hooks.stored_hints(session) if event.id is not None]
+            for_rules = rules_due.rules_are_due(session)
         for run in lying:
             doorbell.ring_for_run(self.app, run)
         for event_id in hints:
             doorbell.ring_for_hook(self.app, event_id)
+        if for_rules:
+            doorbell.ring_for_rules(self.app)
 
     def _queue(self, session: Session, due: Due) -> Run | None:
         if due.connection_id is None:

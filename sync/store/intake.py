@@ -19,6 +19,7 @@ from sync.store import cursors, deletes, mirror
 from sync.store.bulk import bound_values
 from sync.store.closings import correct_closings, meet_in_turn
 from sync.store.mirror import Feed, Saved
+from sync.store.rules_due import ask_for_rules
 from sync.store.runs import Progress
 from sync.tables.columns import LARGEST
 
@@ -43,6 +44,8 @@ def take_in(
     cursors.set_aside(session, feed, aside, run_id=run_id, at=at)
     cursors.clear_set_aside(session, feed, [record.id for record in taken])
     deletes.forget_alive(session, feed, [record.id for record in records])
+    if saved.created or saved.updated:
+        ask_for_rules(session, feed.connection_id, feed.stream)
     return Progress(
         read=len(records) + len(refused),
         created=saved.created,

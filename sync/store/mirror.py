@@ -14,6 +14,7 @@ from connectors.models import DailyStats, Record, Stream
 from sync.rows import columns, content_hash, differences, values
 from sync.store.bulk import insert_rows
 from sync.store.ids import listed
+from sync.store.rules_due import ask_for_rules
 from sync.tables.columns import table_of
 from sync.tables.mirror import MIRROR, Change
 from sync.tables.runs import RunSeen
@@ -264,6 +265,8 @@ def mark_deleted(session: Session, feed: Feed, ids: Sequence[str], at: datetime)
         )
         .values(deleted_at=at)
     )
+    if marked.rowcount:
+        ask_for_rules(session, feed.connection_id, feed.stream)
     return marked.rowcount
 
 

@@ -11,6 +11,7 @@ from sync.tables import (
     outbox,
     people,
     retros,
+    rules,
     runs,
 )
 
@@ -26,5 +27,6 @@ __all__ = [
     "outbox",
     "people",
     "retros",
+    "rules",
     "runs",
 ]

@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 
 from config.settings import Settings, load_settings
 from connectors.sandbox.runner import free_port
-from sync.store import hooks, outbox, past_runs, schedules
+from sync.store import hooks, outbox, past_runs, rules_due, schedules
 from workers.app import App, open_app
 from workers.demo.later import LaterEvent
 from workers.demo.moments import PARIS
@@ -103,6 +103,8 @@ class Stage:
                 return "a write is waiting"
             if hooks.stored_hints(session):
                 return "a webhook is waiting"
+            if rules_due.rules_are_due(session):
+                return "the rules are wanted"
         assert self.app.redis is not None
         queues = counts(self.app.redis)
         rung = [name for name, each in queues.items() if each.waiting or each.running]
