@@ -1,8 +1,8 @@
 """Rings for work that the database holds. A bell that is lost is rung again by the reconciler."""
 
-from sync.store.outbox import pending_connections
-from sync.store.runs import get_run, queue_run
-from sync.tables.runs import PUSH, Mode, Run, Trigger
+from sync.store.outbox import queue_pushes
+from sync.store.runs import get_run
+from sync.tables.runs import PUSH, Run
 from workers.app import App
 from workers.queues import enqueue
 
@@ -39,12 +39,8 @@ def ring_for_rules(app: App) -> None:
 
 
 def ring_for_pushes(app: App) -> None:
-    """Queue a push for every connection whose outbox holds something, and ring for it."""
-    now = app.database.now()
+    """Queue a push for whatever waits in the outbox, and ring for it."""
     with app.database.writing() as session:
-        queued = [
-            queue_run(session, each, PUSH, mode=Mode.PUSH, trigger=Trigger.PLAN, at=now)
-            for each in pending_connections(session, now)
-        ]
+        queued = queue_pushes(session, app.database.now())
     for run in queued:
         ring_for_run(app, run)

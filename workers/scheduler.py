@@ -91,10 +91,7 @@ class Scheduler:
         now, business = self.app.database.now(), self.app.clock.now()
         with self.app.database.writing() as session:
             schedules.bring_back(session, business)
-            for connection_id in outbox.pending_connections(session, now):
-                # A broken one heals by a pull or a check, not by a failing push every 15 seconds.
-                if session.get_one(Connection, connection_id).state is ConnectionState.ACTIVE:
-                    self._queue_run(session, connection_id, PUSH, Mode.PUSH, Trigger.PLAN, now)
+            outbox.queue_pushes(session, now)
             lying = list(runs.runs_to_enqueue(session, now))
             hints = [event.id for event in hooks.stored_hints(session) if event.id is not None]
             for_rules = rules_due.rules_are_due(session)
@@ -108,26 +105,17 @@ class Scheduler:
     def _queue(self, session: Session, due: Due) -> Run | None:
         if due.connection_id is None:
             return None
-        mode = Mode.PUSH if due.stream == PUSH else due.mode
-        now = self.app.database.now()
-        run = self._queue_run(session, due.connection_id, due.stream, mode, Trigger.SCHEDULE, now)
-        if run is not None and (not runs.serves(run, mode) or _lies(run, now)):
-            schedules.due_again(session, due)
-        return run
-
-    def _queue_run(
-        self,
-        session: Session,
-        connection_id: int,
-        stream: str,
-        mode: Mode,
-        trigger: Trigger,
-        now: datetime,
-    ) -> Run | None:
-        connection = session.get_one(Connection, connection_id)
+        connection = session.get_one(Connection, due.connection_id)
         if connection.state is ConnectionState.PAUSED:
             return None
-        return runs.queue_run(session, connection_id, stream, mode=mode, trigger=trigger, at=now)
+        mode = Mode.PUSH if due.stream == PUSH else due.mode
+        now, trigger = self.app.database.now(), Trigger.SCHEDULE
+        run = runs.queue_run(
+            session, due.connection_id, due.stream, mode=mode, trigger=trigger, at=now
+        )
+        if not runs.serves(run, mode) or _lies(run, now):
+            schedules.due_again(session, due)
+        return run
 
 
 def _lies(run: Run, now: datetime) -> bool:

@@ -14,7 +14,9 @@ from sync.store.coalescing import PENDING, coalesced
 from sync.store.database import one_at_a_time
 from sync.store.runs import SET_BACK
 from sync.tables.audit import Restore
+from sync.tables.connections import Connection, ConnectionState
 from sync.tables.outbox import Operation, Outbox, OutboxState
+from sync.tables.runs import PUSH, Mode, Run, Trigger
 
 # A write that fails again and again is not put off by more.
 LONGEST_PAUSE = timedelta(minutes=30)
@@ -289,8 +291,21 @@ def next_attempt(session: Session, connection_id: int) -> datetime | None:
 
 
 def pending_connections(session: Session, now: datetime) -> Sequence[int]:
-    """Connections whose outbox holds something that may go out now."""
-    return session.exec(select(Outbox.connection_id).where(*_may_go(now)).distinct()).all()
+    """Connections that work and whose outbox holds something that may go out now. A broken one
+    heals by a pull or a check, not by one failing push after the other."""
+    works = select(Connection.id).where(Connection.state == ConnectionState.ACTIVE)
+    pending = select(Outbox.connection_id).where(
+        col(Outbox.connection_id).in_(works), *_may_go(now)
+    )
+    return session.exec(pending.distinct()).all()
+
+
+def queue_pushes(session: Session, now: datetime) -> Sequence[Run]:
+    """A push for each of the pending connections; one that is under way is that push."""
+    return [
+        runs.queue_run(session, each, PUSH, mode=Mode.PUSH, trigger=Trigger.PLAN, at=now)
+        for each in pending_connections(session, now)
+    ]
 
 
 def has_unsent(session: Session, connection_id: int) -> bool:

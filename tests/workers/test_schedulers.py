@@ -11,14 +11,17 @@ import pytest
 
 from config.settings import load_settings
 from connectors.models import Stream
-from sync.store import past_runs, runs, schedules
+from sync.store import connections, outbox, past_runs, runs, schedules
+from sync.store.outbox import Intention
 from sync.store.runs import Worker
 from sync.store.schedules import Timing
-from sync.tables.connections import Connection
-from sync.tables.runs import Mode, Run, Trigger
+from sync.tables.connections import Connection, ConnectionState
+from sync.tables.outbox import Operation
+from sync.tables.runs import PUSH, Mode, Run, Trigger
 from sync.vault import new_key
 from workers.app import App, open_app
 from workers.clock import FixedClock
+from workers.doorbell import ring_for_pushes
 from workers.scheduler import Scheduler
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -150,3 +153,27 @@ def test_a_schedule_that_was_given_back_is_not_met_at_every_tick(
             met += [seconds] * schedules.any_due(session, moment)
         Scheduler(replace(app, clock=FixedClock(moment))).tick()
     assert met == [900, 901, 912, 923, 934, 945, 956]
+
+
+@pytest.mark.parametrize("state", [ConnectionState.BROKEN, ConnectionState.PAUSED])
+def test_a_connection_that_does_not_work_gets_no_push_until_it_does(
+    apps: list[App], state: ConnectionState
+) -> None:
+    """Neither by the reconciler nor after an evaluation: it would end in failure each time."""
+    app = apps[0]
+    connect(app)
+    with app.database.writing() as session:
+        row = connections.connection_named(session, "portal")
+        assert row.id is not None
+        write = Intention("D", row.id, Operation.CREATE_TASK, "D", {}, [])
+        outbox.intend(session, [write], app.database.now())
+        row.state = state
+        session.add(row)
+    ring_for_pushes(app)
+    Scheduler(app).reconcile()
+    assert all_runs(app) == []
+    with app.database.writing() as session:
+        connections.connection_named(session, "portal").state = ConnectionState.ACTIVE
+    Scheduler(app).reconcile()
+    ring_for_pushes(app)
+    assert [run.stream for run in all_runs(app)] == [PUSH]
