@@ -2,9 +2,11 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from config.settings import Settings
 from sync.store import audit
@@ -17,6 +19,10 @@ from workers.errors import CannotRun
 MAKES_A_KEY = (
     "python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
 )
+
+# Another command has the ring for less than a second, and longer where the database is busy.
+WAITS = 30.0
+TICK = 0.02
 
 
 class RingIsGiven(CannotRun):
@@ -44,7 +50,7 @@ def rotate_keys(settings: Settings, database: Database, hand: Hand) -> int:
     the ring opens what is stored.
 
     A ring in the environment is yours to lengthen; one that has several keys is taken as that
-    having been done. Whoever else changes the ring is waited for. Raises RingIsGiven,
+    having been done. Whoever else changes the ring is waited for. Raises CannotRun,
     SecretsUnreadable.
     """
     action = "keys rotate"
@@ -63,7 +69,7 @@ def rotate_keys(settings: Settings, database: Database, hand: Hand) -> int:
 
 def drop_old_keys(settings: Settings, database: Database, hand: Hand) -> int:
     """Only the newest key is kept, when everything is encrypted with it; returns of how many
-    connections. Whoever else changes the ring is waited for. Raises RingIsGiven,
+    connections. Whoever else changes the ring is waited for. Raises CannotRun,
     SecretsUnreadable."""
     if settings.secret_keys:
         raise RingIsGiven(
@@ -83,8 +89,23 @@ def _alone_with(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     # Not the ring itself, whose file is another one each time. The lock goes with its process.
     with path.with_name(f".{path.name}.lock").open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        deadline = time.monotonic() + WAITS
+        while not _is_ours(file):
+            if time.monotonic() > deadline:
+                raise CannotRun(
+                    f"Somebody else is changing the key ring {path}; run this again when that "
+                    "has ended."
+                )
+            time.sleep(TICK)
         yield path
+
+
+def _is_ours(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _seal_again(settings: Settings, database: Database, hand: Hand, action: str) -> int:

@@ -1,5 +1,6 @@
 """The key ring changed by several commands at once: no key is lost, and with it no secret."""
 
+import fcntl
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +15,9 @@ from tests.waiting import eventually
 from tests.workers.conftest import StartPython
 from workers.app import App, open_app
 from workers.clock import machine_now
+from workers.errors import CannotRun
+from workers.hand import this_hand
+from workers.keyring import rotate_keys
 
 TIMES = 20
 # Waits until all are there: most of a process's life is its start.
@@ -84,3 +88,16 @@ def test_old_keys_are_not_dropped_while_somebody_rotates_them(
 ) -> None:
     at_once(home, start_python, "drop_old_keys", "drop_old_keys", "rotate_keys")
     assert stored(app) == SECRETS
+
+
+def test_who_waits_for_the_ring_in_vain_is_told_so(
+    settings: Settings, app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.keyring.WAITS", 0.1)
+    before = settings.keys_file.read_text()
+    with settings.keys_file.with_name(".secret.keys.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(CannotRun, match="Somebody else is changing the key ring"):
+            rotate_keys(settings, app.database, this_hand())
+    assert settings.keys_file.read_text() == before
+    rotate_keys(settings, app.database, this_hand())
