@@ -2,6 +2,7 @@
 
 import ssl
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -32,7 +33,8 @@ POSTGRES_PORT = 5432
 
 @dataclass(frozen=True)
 class App:
-    """What commands and jobs work with. Without `redis` budgets are kept in this process."""
+    """What commands and jobs work with. Without `redis` budgets are kept in this process. `sleep`
+    is how they wait for a tool."""
 
     settings: Settings
     database: Database
@@ -40,6 +42,7 @@ class App:
     clock: BusinessClock
     redis: Redis | None
     memory: MemoryLimiters
+    sleep: Callable[[float], None] = time.sleep
 
     def connector(self, connection: Connection, *, bulk: bool = False) -> Connector[Any]:
         """`bulk` is for pulls: they leave a reserve of the budget to what people wait for.
@@ -60,7 +63,7 @@ class App:
     ) -> Connector[Any]:
         """A connector for settings that are not kept, or not yet."""
         tokens = (
-            StoredToken(self.database, self.vault, connection_id, self.database.now, time.sleep)
+            StoredToken(self.database, self.vault, connection_id, self.database.now, self.sleep)
             if connection_id is not None
             else None
         )
@@ -72,7 +75,7 @@ class App:
                 limiter=self.limiter,
                 meter=self.meter,
                 bulk=bulk,
-                sleep=time.sleep,
+                sleep=self.sleep,
                 tokens=tokens,
                 transport=network if allowed else PublicHostsOnly(network),
             ),

@@ -1,12 +1,12 @@
 """Pulls and pushes on request, in this process, waiting for their end."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
+from connectors.errors import SentElsewhere, Unavailable
 from connectors.models import Stream
 from connectors.port import readable_streams
 from connectors.registry import tool
@@ -20,7 +20,11 @@ from workers.rounds import Round, a_round
 from workers.running import work_on
 
 POLL_SECONDS = 0.5
+# So long a push that somebody asked for waits for a tool that does not answer.
+PATIENCE = timedelta(seconds=30)
+AWAY = {Unavailable.__name__, SentElsewhere.__name__}
 OnRun = Callable[[str, int | None], None]
+OnWait = Callable[[Run], None]
 
 
 def offered_streams(kind: str, wanted: Sequence[Stream] = ()) -> tuple[Stream, ...]:
@@ -41,12 +45,14 @@ def pull_now(
     since: datetime | None = None,
     on_run: OnRun = lambda _stream, _expected: None,
     on_page: Callable[[int], None] = lambda _read: None,
+    on_wait: OnWait = lambda _run: None,
 ) -> list[Run]:
     """Pull the streams one after another, all of them when none is named. A stream that fails
     does not keep the others from being pulled.
 
     `on_run` is told of each stream as its pull begins, with how many records a full one will meet
-    where that is known; `on_page` how many were read of it so far.
+    where that is known; `on_page` how many were read of it so far; `on_wait` of a run that waits,
+    again and again until it goes on.
 
     Raises UnknownConnection, CannotRun when the tool does not have a stream.
     """
@@ -69,6 +75,7 @@ def pull_now(
                 since=since,
                 on_run=on_run,
                 on_page=on_page,
+                on_wait=on_wait,
                 around=around,
                 queued=queued[stream],
             )
@@ -127,11 +134,14 @@ def _queue(
     )
 
 
-def push_now(app: App, connection_id: int) -> Run:
-    """Whoever asks for it does not wait for what was put off, unless the tool asked for a pause."""
+def push_now(app: App, connection_id: int, on_wait: OnWait = lambda _run: None) -> Run:
+    """Whoever asks for it does not wait for what was put off, unless the tool asked for a pause.
+
+    A run that is returned while it waits found the tool away: what it was to send goes out later.
+    """
     with app.database.writing() as session:
         by_hand.hurry(session, connection_id)
-    return finish_now(app, connection_id, PUSH, Mode.PUSH)
+    return finish_now(app, connection_id, PUSH, Mode.PUSH, on_wait=on_wait)
 
 
 def finish_now(
@@ -143,6 +153,7 @@ def finish_now(
     since: datetime | None = None,
     on_run: OnRun = lambda _stream, _expected: None,
     on_page: Callable[[int], None] = lambda _read: None,
+    on_wait: OnWait = lambda _run: None,
     around: Round | None = None,
     queued: Run | None = None,
 ) -> Run:
@@ -157,22 +168,41 @@ def finish_now(
             serves = runs.serves(run, mode, since)
             total = freshness.last_total(session, connection_id, stream)
         on_run(stream, total if run.mode is Mode.FULL else None)
-        ended = _until_ended(app, run.id, on_page, around)
+        ended = _until_ended(app, run.id, on_page, on_wait, around)
         if serves:
             return ended
 
 
 def _until_ended(
-    app: App, run_id: int, on_page: Callable[[int], None], around: Round | None
+    app: App,
+    run_id: int,
+    on_page: Callable[[int], None],
+    on_wait: OnWait,
+    around: Round | None,
 ) -> Run:
+    read, moved_at = -1, app.database.now()
     while True:
         status = work_on(app, run_id, on_page, around)
         with app.database.reading() as session:
             run = runs.get_run(session, run_id)
         if run.status not in ACTIVE_STATUSES:
             return run
+        if run.read != read:
+            read, moved_at = run.read, run.waiting_since or app.database.now()
+        if run.status is RunStatus.WAITING:
+            if is_given_up(run, moved_at):
+                return run
+            on_wait(run)
         if status is not RunStatus.QUEUED:
-            time.sleep(POLL_SECONDS)
+            app.sleep(POLL_SECONDS)
+
+
+def is_given_up(run: Run, moved_at: datetime) -> bool:
+    """Whether a push waits for a tool that has been away for a while, or will not be asked again
+    for one. It is not ended: whoever takes it next sends what is left."""
+    if run.stream != PUSH or run.waiting_until is None or (run.error or {}).get("kind") not in AWAY:
+        return False
+    return run.waiting_until - moved_at > PATIENCE
 
 
 def cancel(app: App, run_id: int) -> None:

@@ -10,7 +10,7 @@ from sync.tables.runs import ACTIVE_STATUSES, PUSH
 from sync.undoing import Left, plan_undo
 from workers.app import App
 from workers.errors import CannotRun, NotThere
-from workers.pulling import push_now
+from workers.pulling import OnWait, push_now
 
 NOT_SENT = "it was not taken back yet: the push that does it has not ended"
 
@@ -29,7 +29,7 @@ class Undone:
         return {"run": self.run_id, "undone": list(self.keys), "left": left}
 
 
-def undo_now(app: App, run_id: int) -> Undone:
+def undo_now(app: App, run_id: int, on_wait: OnWait = lambda _run: None) -> Undone:
     """Doing it again changes nothing. Raises NotThere, CannotRun when the run is no push."""
     with app.database.writing() as session:
         run = past_runs.find_run(session, run_id)
@@ -43,7 +43,7 @@ def undo_now(app: App, run_id: int) -> Undone:
         outbox.intend(session, wanted, app.database.now())
         unsent = outbox.has_unsent(session, run.connection_id)
     if wanted and unsent:
-        push_now(app, run.connection_id)
+        push_now(app, run.connection_id, on_wait)
     with app.database.reading() as session:
         rows = [session.get_one(Outbox, each.key) for each in wanted]
     taken = [row.payload["of"] for row in rows if row.state is OutboxState.DONE]

@@ -1,6 +1,7 @@
 """retro push, undo, outbox."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import click
 
@@ -15,7 +16,7 @@ from workers import rehearsing
 from workers.app import App
 from workers.cli.context import NUMBER, json_option, opened
 from workers.cli.output import Output, Status
-from workers.cli.runs import show_runs, status_of
+from workers.cli.runs import show_runs, status_of, waits_of
 from workers.errors import NotThere
 from workers.hand import this_hand
 from workers.pulling import push_now
@@ -51,7 +52,9 @@ def push_command(name: str | None, dry_run: bool, as_json: bool) -> Status:
                     audit.note(session, this_hand(), "push", row.name)
         with app.database.reading() as session:
             known = {row.id for row in all_conflicts(session)}
-        done = [push_now(app, connection_id) for connection_id, _ in waiting]
+        waits = waits_of(app)
+        told = replace(app, sleep=waits.sleep)
+        done = [push_now(told, connection_id, waits.run) for connection_id, _ in waiting]
         with app.database.reading() as session:
             met = [row for row in all_conflicts(session) if row.id not in known]
     if as_json:
@@ -113,7 +116,8 @@ def undo_command(run_id: int, as_json: bool) -> Status:
     with opened() as app:
         with app.database.reading() as session:
             before = states_of(session, run_id)
-        undone = undo_now(app, run_id)
+        waits = waits_of(app)
+        undone = undo_now(replace(app, sleep=waits.sleep), run_id, waits.run)
         with app.database.writing() as session:
             after = states_of(session, run_id)
             audit.note(session, this_hand(), "undo", str(run_id), before=before, after=after)

@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,6 +25,7 @@ from sync.tables.runs import PUSH, Run, RunStatus
 from workers.app import App
 from workers.cli.context import json_option, opened
 from workers.cli.output import Output, Status
+from workers.cli.waits import LIMITED, Waits, moment
 from workers.errors import NotThere
 from workers.pulling import cancel, pull_now, push_now
 from workers.reports import found_words, run_history, run_report
@@ -65,14 +67,16 @@ def pull_command(
         def read(records: int) -> None:
             bar.update(task, completed=records)
 
+        waits = waits_of(app)
         pulled = pull_now(
-            app,
+            replace(app, sleep=waits.sleep),
             name,
             [Stream(stream) for stream in streams],
             full=full,
             since=since.replace(tzinfo=UTC) if since else None,
             on_run=began,
             on_page=read,
+            on_wait=waits.run,
         )
         conflicts = _conflicts(app, name)
     if as_json:
@@ -80,6 +84,11 @@ def pull_command(
     else:
         show_runs(output, pulled, conflicts)
     return status_of(pulled, conflicts)
+
+
+def waits_of(app: App) -> Waits:
+    with app.database.reading() as session:
+        return Waits({row.id: row.name for row in connections.all_connections(session)})
 
 
 def _conflicts(app: App, name: str) -> int:
@@ -93,15 +102,29 @@ def show_runs(output: Output, pulled: Sequence[Run], conflicts: int = 0) -> None
     columns = ("stream", "status", "read", "created", "updated", "deleted", "requests", "seconds")
     rows = ([*(run_report(run)[c] for c in columns), found_words(run)] for run in pulled)
     output.table("", (*columns, "data"), rows)
+    # What is wrong with the tool is told once, not once a stream.
+    told: dict[str, list[str]] = {}
     for run in pulled:
         if run.error:
-            output.text(f"{run.stream}: {run.error['message']} {run.error['next_step']}")
+            told.setdefault(_in_words(run, run.error), []).append(run.stream)
+    for words, streams in told.items():
+        output.text(f"{', '.join(streams)}: {words}")
     if conflicts:
         output.text(f"{conflicts} open: retro conflicts shows both sides.")
 
 
+def _in_words(run: Run, error: Mapping[str, Any]) -> str:
+    if run.status is RunStatus.WAITING and run.waiting_until is not None:
+        return (
+            f"{error['message']} The writes stay in the outbox and are tried again: by the service "
+            f"from {moment(run.waiting_until)} on, or by the next retro push."
+        )
+    return f"{error['message']} {error['next_step']}"
+
+
 def status_of(done: Sequence[Run], conflicts: int = 0) -> Status:
-    if any(run.status in BAD for run in done):
+    # A push that still waits found the tool away, and sent nothing.
+    if any(run.status in (*BAD, RunStatus.WAITING) for run in done):
         return Status.FAILED
     if conflicts:
         return Status.WAITS_FOR_A_PERSON
@@ -122,7 +145,9 @@ def sync_command(name: str, as_json: bool) -> Status:
         before = app.clock.now()
         with app.database.reading() as session:
             known, was = _evaluated(session, before), _work(session)
-        done = pull_now(app, name)
+        waits = waits_of(app)
+        told = replace(app, sleep=waits.sleep)
+        done = pull_now(told, name, on_wait=waits.run)
         follow_up(app)
         with app.database.reading() as session:
             fired = len(_evaluated(session, before) - known)
@@ -131,8 +156,8 @@ def sync_command(name: str, as_json: bool) -> Status:
             assert row.id is not None
             unsent = outbox.has_unsent(session, row.id)
         if unsent:
-            done.append(push_now(app, row.id))
-            done += pull_now(app, name, [Stream.TASKS])
+            done.append(push_now(told, row.id, waits.run))
+            done += pull_now(told, name, [Stream.TASKS], on_wait=waits.run)
         conflicts = _conflicts(app, name)
         with app.database.reading() as session:
             now = _work(session)
@@ -140,9 +165,9 @@ def sync_command(name: str, as_json: bool) -> Status:
         output.document({"connection": name, "runs": [run_report(run) for run in done]})
         return status_of(done, conflicts)
     show_runs(output, done, conflicts)
-    waits = f", {refused} cannot be carried out (see retro doctor)" if refused else ""
+    stuck = f", {refused} cannot be carried out (see retro doctor)" if refused else ""
     sent = sum(run.created + run.updated for run in done if run.stream == PUSH)
-    output.text(f"rules: {fired} fired{waits}; writes: {sent} sent")
+    output.text(f"rules: {fired} fired{stuck}; writes: {sent} sent")
     moved = sorted(f"{key}: {was[key]} → {now[key]}" for key in was if now.get(key) != was[key])
     output.text(f"statuses: {', '.join(moved) or 'unchanged'}")
     return status_of(done, conflicts)
@@ -207,9 +232,16 @@ def _state(run: dict[str, Any]) -> dict[str, Any]:
 def _still_to_come(run: Mapping[str, Any]) -> str:
     if run["cancelling"]:
         return "ends after its page"
+    if run["status"] == RunStatus.WAITING and run["waiting_until"]:
+        why = (run["error"] or {}).get("message", LIMITED)
+        return f"until {moment(run['waiting_until'])}: {why}{_share(run)}"
+    return _share(run).strip()
+
+
+def _share(run: Mapping[str, Any]) -> str:
     progress = run["progress"]
     if progress is None or progress["expected"] is None:
         return ""
     left = progress["seconds_left"]
     told = "" if left is None else f", {left:.0f} s left"
-    return f"of about {progress['expected']:,}{told}"
+    return f" of about {progress['expected']:,}{told}"
