@@ -237,6 +237,16 @@ class Task(Struct, frozen=True, kw_only=True):
     parent: str | None = None
 
 
+class TargetWords(Struct, frozen=True, kw_only=True):
+    """What a KPI target says to people, in their language, where a tool has no field for it.
+    `planned` are the lines that must stay as they are."""
+
+    title: str
+    planned: list[str] = []
+    about: list[str] = []
+    results: list[str] = []
+
+
 class KpiTarget(Struct, frozen=True, kw_only=True):
     """A KPI target to be written into a tool, with its frozen baseline."""
 
@@ -253,6 +263,7 @@ class KpiTarget(Struct, frozen=True, kw_only=True):
     starts_on: date
     recheck_on: date
     outcome: str | None = None
+    words: TargetWords | None = None
 
 
 class Words(Struct, frozen=True):

@@ -16,6 +16,8 @@ MET = 0.90
 LIKELY = 0.60
 UNLIKELY = 0.40
 MISSED = 0.10
+# Of a rate that was worked out; more of them nobody planned.
+SIGNIFICANT = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +110,14 @@ def relative_target(definition: KpiDefinition, baseline: Baseline, relative: flo
         baseline=baseline,
         direction=definition.direction,
         relative=relative,
-        target_value=target_value,
+        target_value=to_digits(target_value),
         needed_per_period=needed_per_group(baseline.sample.value, target_value),
     )
+
+
+def to_digits(rate: float) -> float:
+    """Without what floats add: 0.2 × 1.15 is 0.23 and not 0.22999999999999998."""
+    return float(f"{rate:.{SIGNIFICANT}g}")
 
 
 def progress(baseline: float, target: float, current: float) -> float | None:

@@ -174,11 +174,16 @@ def _sides(row: Outbox, base: Mapping[str, Any]) -> tuple[Mapping[str, Any], Map
             names = images.changed(after, before)
             return {name: before.get(name) for name in names}, {name: after[name] for name in names}
         case Operation.UPDATE_TARGET:
-            return base, payload
+            return base, _figures(payload)
         case Operation.COMPLETE_TASK:
             return {"status": (row.before or {}).get("status")}, {"status": "done"}
         case Operation.DELETE_TASK:
             return payload["expected"], {}
         case Operation.RESTORE_TASK:
             return payload["expected"], payload["before"]
-    return {}, {name: value for name, value in payload.items() if value not in (None, [])}
+    return {}, {n: value for n, value in _figures(payload).items() if value not in (None, [])}
+
+
+def _figures(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Without the words of a target, which tell its figures once more."""
+    return {name: value for name, value in payload.items() if name != "words"}

@@ -9,13 +9,16 @@ from sqlmodel import Session
 from connectors.capabilities import CommentsOnTasks, WritesTargets
 from connectors.models import KpiTarget, Task
 from connectors.registry import tool
+from rules.figure_words import round_percent
 from rules.plan import Action, Because, Notice, Plan, PlannedTarget
+from rules.targets import to_digits
 from rules.workspace import Workspace
 from sync.store import people
 from sync.store.outbox import Intention
 from sync.tables.connections import Connection
 from sync.tables.outbox import Operation
 from workers.places import Places
+from workers.target_words import planned_words
 
 
 def intentions(session: Session, plan: Plan, space: Workspace, places: Places) -> list[Intention]:
@@ -80,18 +83,20 @@ def _target(
     decided = space.decided(planned.decision)
     definition = space.kpis[baseline.kpi]
     title = getattr(definition.title, space.language)
+    segment = ", ".join(f"{k}={v}" for k, v in baseline.slice.items()) or None
     target = KpiTarget(
         key=planned.key,
-        title=f"{title} {planned.target.relative:+.0%}",
+        title=f"{title} {round_percent(planned.target.relative, space.language, sign=True)}",
         kpi=baseline.kpi,
-        segment=", ".join(f"{k}={v}" for k, v in baseline.slice.items()) or None,
+        segment=segment,
         unit=definition.unit.value,
         decision=planned.decision,
         owner=accounts.get(decided[1].accountable) if decided else None,
-        baseline=baseline.sample.value,
+        baseline=to_digits(baseline.sample.value),
         target=planned.target.target_value,
         starts_on=baseline.period.end,
         recheck_on=planned.recheck_on,
+        words=planned_words(planned, definition, segment, space.language),
     )
     return Intention(
         target_write(planned.key),

@@ -8,14 +8,14 @@ import msgspec
 from sqlmodel import Session
 
 from connectors.capabilities import WritesTargets
-from connectors.models import Group, KpiTarget
+from connectors.models import Group, KpiTarget, TargetWords
 from connectors.registry import tool
 from rules.kpi_catalogue import KpiDefinition
 from rules.kpis import KpiValue, Period
 from rules.language import Language
 from rules.recheck import Control, Doubt, Recheck, recheck
 from rules.recheck_words import message, to_json, verdict
-from rules.targets import Baseline, Target, relative_target
+from rules.targets import Baseline, Target, relative_target, to_digits
 from rules.words import DecisionStatus
 from sync.store import connections, outbox, retros
 from sync.store.outbox import Intention
@@ -24,6 +24,7 @@ from sync.tables.outbox import Operation
 from workers import library
 from workers.app import App
 from workers.kpis import Figures
+from workers.target_words import result_words
 from workers.workspace import to_baseline
 
 LANGUAGES: tuple[Language, ...] = ("en", "fr")
@@ -159,10 +160,12 @@ def _keep(app: App, session: Session, seen: rows.Target, judged: Recheck, now: d
     if target.connection_id is not None:
         connection = connections.connection_with(session, target.connection_id)
         if issubclass(tool(connection.kind), WritesTargets):
-            outbox.intend(session, [_update(target, judged, target.connection_id)], now)
+            outbox.intend(session, [_update(target, judged, language, target.connection_id)], now)
 
 
-def _update(target: rows.Target, judged: Recheck, connection_id: int) -> Intention:
+def _update(
+    target: rows.Target, judged: Recheck, language: Language, connection_id: int
+) -> Intention:
     assert target.recheck_on is not None
     written = KpiTarget(
         key=target.key,
@@ -170,12 +173,13 @@ def _update(target: rows.Target, judged: Recheck, connection_id: int) -> Intenti
         kpi=target.kpi,
         unit="share",
         decision=target.decision_id,
-        baseline=target.baseline_numerator / target.baseline_denominator,
+        baseline=to_digits(target.baseline_numerator / target.baseline_denominator),
         target=target.target_value,
         actual=judged.after.value if judged.after else None,
         starts_on=target.baseline_end,
         recheck_on=target.recheck_on,
         outcome=judged.outcome.value,
+        words=TargetWords(title=target.key, results=list(result_words(judged, language))),
     )
     return Intention(
         f"target:{target.key}:{target.recheck_on}",

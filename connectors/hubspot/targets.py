@@ -7,7 +7,7 @@ re-check: people see it, with its figures.
 """
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -23,6 +23,7 @@ from connectors.hubspot.rows import Values
 from connectors.hubspot.tasks import DONE, STATUS, TARGET_KEY, Tasks, moment_text
 from connectors.hubspot.wire import LIST_PAGE, Envelope, Hub
 from connectors.models import KpiTarget, TargetForm, Words
+from connectors.target_text import planned, text_of, title, with_results
 
 GOALS = "goal_targets"
 TASK, GOAL = "task:", "goal:"
@@ -44,8 +45,6 @@ AS_TASK = TargetForm(
 )
 FORMS = (AS_GOAL, AS_TASK)
 OURS = uuid.UUID("6a0c8f0e-6f0b-4c2b-9a53-6f1f4f7f2a10")
-# How the lines of a task begin that are ours after it was made.
-RESULTS = ("Actual: ", "Outcome: ")
 LAST_INSTANT = time(23, 59, 59, 999000)
 
 
@@ -114,7 +113,7 @@ class Targets:
             number = remote_id.removeprefix(TASK)
             body = self._tasks.values(number, ["hs_task_body"]).get("hs_task_body")
             lines = from_html(body)[0].splitlines()
-            same = all(line in lines for line in _planned(target))
+            same = all(line in lines for line in planned(target))
         if not same:
             raise Rejected(
                 f"The KPI target {remote_id} in HubSpot does not hold the planned figures.",
@@ -128,8 +127,7 @@ class Targets:
             return
         number = remote_id.removeprefix(TASK)
         held = from_html(self._tasks.values(number, ["hs_task_body"]).get("hs_task_body"))[0]
-        lines = [line for line in held.splitlines() if not line.startswith(RESULTS)]
-        text, key = "\n".join([*lines, *_results(target)]), _key(target.key)
+        text, key = with_results(held, target), _key(target.key)
         words = {"hs_task_body": self._tasks.body(text, key), **self._tasks.key_field(key)}
         ended = {} if target.outcome is None else {STATUS: DONE}
         self._tasks.write(number, {**words, **ended})
@@ -140,10 +138,9 @@ class Targets:
         return AS_GOAL if target.kpi in self._ids and not target.segment else AS_TASK
 
     def _words(self, target: KpiTarget) -> Mapping[str, Any]:
-        lines = [*_planned(target), f"Decision: {target.decision}", *_results(target)]
         return {
-            "hs_task_subject": f"KPI target: {target.title}",
-            "hs_task_body": self._tasks.body("\n".join(lines), _key(target.key)),
+            "hs_task_subject": title(target),
+            "hs_task_body": self._tasks.body(text_of(target), _key(target.key)),
         }
 
     def _create_goal(self, target: KpiTarget, template: Values) -> str:
@@ -181,22 +178,6 @@ class Targets:
             last = in_order(ids_of(envelope.results), last, GOALS)
             yield from msgspec.json.decode(envelope.results, type=list[Goal])
             after = moved(envelope.after, after, GOALS)
-
-
-def _planned(target: KpiTarget) -> Sequence[str]:
-    segment = f" ({target.segment})" if target.segment else ""
-    baseline = "not known" if target.baseline is None else plain(target.baseline)
-    return [
-        f"KPI: {target.kpi}{segment}, {target.unit}",
-        f"Baseline: {baseline}",
-        f"Target: {plain(target.target)}",
-    ]
-
-
-def _results(target: KpiTarget) -> Sequence[str]:
-    actual, outcome = RESULTS
-    lines = [] if target.actual is None else [f"{actual}{plain(target.actual)}"]
-    return lines if target.outcome is None else [*lines, f"{outcome}{target.outcome}"]
 
 
 def _key(key: str) -> str:

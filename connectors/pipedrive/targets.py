@@ -12,19 +12,17 @@ from typing import Any
 from msgspec import Struct
 
 from connectors.errors import Rejected
-from connectors.figures import plain
 from connectors.markers import marked
 from connectors.models import KpiTarget, TargetForm, Words
 from connectors.pipedrive.notes import TARGET, from_note, key_in, to_note
 from connectors.pipedrive.tasks import GET, WRITE, Made, recent
 from connectors.pipedrive.wire import Company
+from connectors.target_text import planned, text_of, title, with_results
 
 FIND, CREATE = 20, 10
 GOAL_ID = 24
 LONGEST_TITLE = 180
 WORD = "retro-target"
-# How the lines of a note begin that are ours after it was made.
-RESULTS = ("Actual: ", "Outcome: ")
 # The one unit that a goal has.
 COUNT = "count"
 # What a goal counts without more than a person and a span of time: moves need a stage.
@@ -87,12 +85,12 @@ class Targets:
             made = self._company.post("v1/goals", self._goal(target), GoalMade, CREATE)
             return made.goal.id
         body = {
-            "subject": f"KPI target: {target.title}",
+            "subject": title(target),
             "type": self._kind,
             "owner_id": self._owner(target),
             "due_date": target.recheck_on.isoformat(),
             "done": False,
-            "note": _note(target),
+            "note": to_note(text_of(target), target.key, WORD),
         }
         return str(self._company.post("v2/activities", body, Made, WRITE).id)
 
@@ -112,12 +110,13 @@ class Targets:
         if _is_goal_id(remote_id):
             name = self._goals.get(target.kpi)
             goals = self._goals_of(name) if name else ()
-            planned = {goal.id: goal.expected_outcome.target for goal in goals}
-            if planned.get(remote_id) == target.target:
+            held = {goal.id: goal.expected_outcome.target for goal in goals}
+            if held.get(remote_id) == target.target:
                 return
         else:
             note = self._company.get(f"v2/activities/{int(remote_id)}", Noted, GET).note or ""
-            if _line(target) in (from_note(note) or "").splitlines():
+            lines = (from_note(note) or "").splitlines()
+            if all(line in lines for line in planned(target)):
                 return
         raise Rejected(
             f"The KPI target {remote_id} in Pipedrive does not hold the planned value.",
@@ -131,8 +130,7 @@ class Targets:
             return
         path = f"v2/activities/{int(remote_id)}"
         held = TARGET.sub("", self._company.get(path, Noted, GET).note or "")
-        lines = [one for one in (from_note(held) or "").splitlines() if not one.startswith(RESULTS)]
-        text = "\n".join([*lines, *_results(target)])
+        text = with_results(from_note(held) or "", target)
         body: dict[str, Any] = {"note": to_note(text, target.key, WORD)}
         if target.outcome is not None:
             body["done"] = True
@@ -183,25 +181,3 @@ def _interval(target: KpiTarget) -> str:
     days = (target.recheck_on - target.starts_on).days + 1
     spans = ((7, "weekly"), (31, "monthly"), (92, "quarterly"))
     return next((name for longest, name in spans if days <= longest), "yearly")
-
-
-def _line(target: KpiTarget) -> str:
-    return f"Target: {plain(target.target)} {target.unit}"
-
-
-def _note(target: KpiTarget) -> str:
-    shown = {
-        "KPI": target.kpi,
-        "Segment": target.segment,
-        "Decision": target.decision,
-        "Baseline": None if target.baseline is None else f"{plain(target.baseline)} {target.unit}",
-    }
-    lines = [f"{name}: {value}" for name, value in shown.items() if value is not None]
-    text = "\n".join([_line(target), *lines, *_results(target)])
-    return to_note(text, target.key, WORD)
-
-
-def _results(target: KpiTarget) -> list[str]:
-    actual, outcome = RESULTS
-    lines = [] if target.actual is None else [f"{actual}{plain(target.actual)} {target.unit}"]
-    return lines if target.outcome is None else [*lines, f"{outcome}{target.outcome}"]

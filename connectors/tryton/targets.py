@@ -3,12 +3,11 @@
 A target is a task that is due on the day of the re-check: people see it, with its figures.
 """
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, time
 
 from connectors.errors import Rejected
-from connectors.figures import plain
 from connectors.models import KpiTarget, TargetForm, Words
+from connectors.target_text import planned, text_of, title, with_results
 from connectors.tryton.mapping import marked, parted
 from connectors.tryton.tasks import Tasks
 
@@ -30,9 +29,8 @@ class Targets:
 
     def create(self, target: KpiTarget) -> str:
         due_at = datetime.combine(target.recheck_on, EVENING, UTC)
-        text = marked(_text(target), target.key, MARK)
-        name = f"KPI target: {target.title}"
-        return self._tasks.make(name, text, target.owner, due_at, self._tasks.parent)
+        text = marked(text_of(target), target.key, MARK)
+        return self._tasks.make(title(target), text, target.owner, due_at, self._tasks.parent)
 
     def find(self, key: str) -> list[str]:
         return self._tasks.find(key, MARK)
@@ -40,34 +38,19 @@ class Targets:
     def check(self, remote_id: str, target: KpiTarget) -> None:
         """People may rename it, hand it over or move its date; the figures must be as planned."""
         lines = parted(self._tasks.row(remote_id).comment, MARK)[0].splitlines()
-        if any(line not in lines for line in _planned(target)):
+        if any(line not in lines for line in planned(target)):
             raise Rejected(
                 f"The KPI target {remote_id} in Tryton does not hold the planned figures.",
                 next_step="Set it to the planned figures or delete it, then retry the write.",
             )
 
     def update(self, remote_id: str, target: KpiTarget) -> None:
-        """The actual value, and that it is over."""
-        self._tasks.write(remote_id, {"comment": marked(_text(target), target.key, MARK)})
+        """The actual value, and that it is over; all other words belong to people."""
+        held = parted(self._tasks.row(remote_id).comment, MARK)[0]
+        text = marked(with_results(held, target), target.key, MARK)
+        self._tasks.write(remote_id, {"comment": text})
         if target.outcome is not None:
             self._tasks.complete(remote_id)
 
     def form(self, _target: KpiTarget, _remote_id: str | None) -> TargetForm:
         return FORMS[0]
-
-
-def _text(target: KpiTarget) -> str:
-    lines = [*_planned(target), f"Decision: {target.decision}"]
-    lines += [f"Actual: {plain(target.actual)}"] if target.actual is not None else []
-    lines += [f"Outcome: {target.outcome}"] if target.outcome is not None else []
-    return "\n".join(lines)
-
-
-def _planned(target: KpiTarget) -> Sequence[str]:
-    segment = f" ({target.segment})" if target.segment else ""
-    baseline = "not known" if target.baseline is None else plain(target.baseline)
-    return [
-        f"KPI: {target.kpi}{segment}, {target.unit}",
-        f"Baseline: {baseline}",
-        f"Target: {plain(target.target)}",
-    ]

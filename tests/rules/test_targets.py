@@ -65,6 +65,17 @@ def test_a_baseline_is_frozen_and_shares_nothing_with_the_value_it_copies() -> N
         baseline.slice["campaign"] = "B"  # type: ignore[index]  # the point of the test
 
 
+@pytest.mark.parametrize(
+    ("successes", "trials", "relative", "value"),
+    [(3, 100, 0.15, 0.0345), (1, 5, 0.15, 0.23), (7, 1_000_000, 0.1, 0.0000077)],
+)
+def test_a_target_has_no_digits_that_only_floats_add(
+    successes: int, trials: int, relative: float, value: float
+) -> None:
+    baseline = replace(email_target().baseline, sample=Proportion(successes, trials))
+    assert relative_target(email(), baseline, relative).target_value == value
+
+
 @pytest.mark.requirement("F48")
 def test_a_kpi_without_a_sound_rate_cannot_be_a_baseline() -> None:
     with pytest.raises(ValueError, match="cannot be a baseline: no_denominator"):

@@ -91,7 +91,7 @@ def test_a_large_target_keeps_its_digits_and_its_unit_its_signs(own: Sandbox) ->
     connector.update_target(made, target(actual=0.031, outcome="met"))
     shown = own.call("GET", f"v2/activities/{made}").json()["data"]
     assert (shown["subject"], shown["due_date"]) == ("KPI target: Click rate", "2027-01-31")
-    assert "Actual: 0.031 share<br>Outcome: met" in shown["note"]
+    assert "Actual: 0.031<br>Outcome: met" in shown["note"]
     assert shown["done"] is True
     # It is neither a task of ours nor a contact with anybody.
     for stream in (Stream.TASKS, Stream.ACTIVITIES):
@@ -111,11 +111,11 @@ def test_an_update_leaves_to_people_what_is_theirs(own: Sandbox) -> None:
     shown = own.call("GET", path).json()["data"]
     assert shown["subject"] == "Clics"
     lines = shown["note"].split("<br>")
-    assert (lines[0], lines[3]) == ("See Léa", "Segment: channel=ads")
-    assert lines[-3:] == ["Actual: 0.03 share", "Outcome: met", "[retro-target:D-1:target]"]
+    assert lines[:2] == ["See Léa", "KPI: click_rate (channel=ads), share"]
+    assert lines[-3:] == ["Actual: 0.03", "Outcome: met", "[retro-target:D-1:target]"]
     assert len([line for line in lines if line.startswith("Actual")]) == 1
     assert connector.find_target("D-1:target") == [made]
-    connector.check_target(made, target())
+    connector.check_target(made, target(segment="channel=ads"))
 
 
 def test_a_segment_cannot_be_a_goal_and_an_owner_may_be_missing(own: Sandbox) -> None:
