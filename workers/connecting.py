@@ -110,6 +110,7 @@ def connect_as(app: App, kind: str, name: str, config: ConnectorConfig) -> Conne
             identity=identity,
         )
         assert row.id is not None
+        row.checked_at = now
         after = audit.told_of_connection(row)
         audit.note(session, this_hand(), "connect", name, before=before, after=after)
         if reshaped:

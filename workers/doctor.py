@@ -17,6 +17,7 @@ from sync.store.connections import all_connections
 from sync.store.cursors import all_set_aside
 from sync.store.deletes import held_sets
 from sync.store.monitor import monitored
+from sync.store.past_runs import away
 from sync.store.retros import problems
 from sync.store.schedules import overdue
 from sync.tables.connections import ConnectionState
@@ -27,6 +28,7 @@ from workers.app import App, open_app
 from workers.clock import ClockUnreachable, business_clock
 from workers.embedded import redis_url, server_binary
 from workers.errors import CannotRun
+from workers.reports import not_reached
 
 STOPPED = (OutboxState.REFUSED, OutboxState.DEAD)
 
@@ -81,12 +83,15 @@ def _installation(settings: Settings) -> Iterator[Finding]:
         with app.database.reading() as session:
             rows = all_connections(session)
             unable = problems(session)
+            unreached = {row.name: away(session, row) for row in rows}
         for row in rows:
             try:
                 app.vault.open(row.secrets)
-                good = row.state is ConnectionState.ACTIVE
+                gone = unreached[row.name]
+                good = row.state is ConnectionState.ACTIVE and gone is None
                 told = row.error["message"] if row.error else row.state.value
-                yield Finding(good, f"connection {row.name}", told)
+                shown = not_reached(row.name, gone) if gone else told
+                yield Finding(good, f"connection {row.name}", shown)
             except SecretsUnreadable as error:
                 yield Finding(False, f"connection {row.name}", str(error))
         for each in unable:

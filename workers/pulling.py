@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from connectors.errors import SentElsewhere, Unavailable
 from connectors.models import Stream
 from connectors.port import readable_streams
 from connectors.registry import tool
 from sync.store import audit, by_hand, cancelling, connections, cursors, freshness, past_runs, runs
 from sync.store.mirror import Feed
+from sync.store.past_runs import found_it_away
 from sync.tables.runs import ACTIVE_STATUSES, PUSH, Mode, Run, RunStatus, Trigger
 from workers.app import App
 from workers.errors import CannotRun, NotThere
@@ -22,7 +22,6 @@ from workers.running import work_on
 POLL_SECONDS = 0.5
 # So long a push that somebody asked for waits for a tool that does not answer.
 PATIENCE = timedelta(seconds=30)
-AWAY = {Unavailable.__name__, SentElsewhere.__name__}
 OnRun = Callable[[str, int | None], None]
 OnWait = Callable[[Run], None]
 
@@ -200,7 +199,7 @@ def _until_ended(
 def is_given_up(run: Run, moved_at: datetime) -> bool:
     """Whether a push waits for a tool that has been away for a while, or will not be asked again
     for one. It is not ended: whoever takes it next sends what is left."""
-    if run.stream != PUSH or run.waiting_until is None or (run.error or {}).get("kind") not in AWAY:
+    if run.stream != PUSH or run.waiting_until is None or not found_it_away(run):
         return False
     return run.waiting_until - moved_at > PATIENCE
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sync.progress import estimate
+from sync.store.past_runs import Away
 from sync.tables.outbox import Outbox
 from sync.tables.retros import Action
 from sync.tables.runs import ACTIVE_STATUSES, PUSH, Run, RunStatus
@@ -65,6 +66,13 @@ def run_history(run: Run, connection: str, now: datetime) -> dict[str, Any]:
         "started_at": run.started_at,
         "ended_at": run.ended_at,
     }
+
+
+def not_reached(name: str, gone: Away) -> str:
+    return (
+        f"not reached since {gone.since:%F %H:%M} UTC. {gone.error['message']} "
+        f"retro check {name} tries again."
+    )
 
 
 def write_report(row: Outbox, connection: str) -> dict[str, Any]:

@@ -1,11 +1,50 @@
 """What ran, and whether anything runs: looked at, never written."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
+from connectors.errors import SentElsewhere, Unavailable
+from sync.tables.connections import Connection
 from sync.tables.runs import ACTIVE_STATUSES, Mode, Run, RunStatus
+
+AWAY = (Unavailable.__name__, SentElsewhere.__name__)
+# So far back it is looked for when a tool was last reached.
+MOST_LOOKED_AT = 200
+
+
+@dataclass(frozen=True)
+class Away:
+    """A tool that was not reached by any run since a moment, and what the last one met."""
+
+    since: datetime
+    error: Mapping[str, Any]
+
+
+def found_it_away(run: Run) -> bool:
+    return (run.error or {}).get("kind") in AWAY
+
+
+def away(session: Session, connection: Connection) -> Away | None:
+    """None when the last run that asked the tool reached it, or a check did since."""
+    asked = select(Run).where(
+        Run.connection_id == connection.id,
+        col(Run.ended_at).is_not(None) | (col(Run.status) == RunStatus.WAITING),
+        Run.status != RunStatus.CANCELLED,
+    )
+    found: Away | None = None
+    newest_first = func.coalesce(Run.ended_at, Run.waiting_since).desc()
+    for run in session.exec(asked.order_by(newest_first).limit(MOST_LOOKED_AT)):
+        at = run.ended_at or run.waiting_since
+        if not found_it_away(run) or run.error is None or at is None:
+            break
+        found = Away(at, found.error if found else run.error)
+    checked = connection.checked_at
+    return None if found and checked and checked > found.since else found
 
 
 def find_run(session: Session, run_id: int) -> Run | None:

@@ -12,12 +12,14 @@ from connectors.models import Stream
 from connectors.port import Connector
 from connectors.registry import tool, tools
 from sync.store import audit, connections, freshness
+from sync.store.past_runs import away
 from workers import connecting
 from workers.cards import card_of
 from workers.cli.context import json_option, opened
 from workers.cli.output import Output
 from workers.connecting import BadSettings, secret_names
 from workers.hand import this_hand
+from workers.reports import not_reached
 from workers.target_forms import form_json
 
 
@@ -171,6 +173,8 @@ def connections_command(as_json: bool) -> None:
     """Connections with their state and how fresh their data is."""
     output = Output(as_json)
     with opened() as app, app.database.reading() as session:
+        found = freshness.connections_with_freshness(session)
+        gone = {each.name: away(session, each) for each, _ in found}
         rows = [
             {
                 "name": each.name,
@@ -179,14 +183,18 @@ def connections_command(as_json: bool) -> None:
                 "state": each.state.value,
                 "error": each.error,
                 "fresh_at": fresh,
+                "not_reached_since": met.since if (met := gone[each.name]) else None,
             }
-            for each, fresh in freshness.connections_with_freshness(session)
+            for each, fresh in found
         ]
     if as_json:
         output.document(rows)
         return
     columns = ("name", "kind", "account", "state", "fresh_at")
     output.table("", columns, ([row[column] for column in columns] for row in rows))
+    for name, met in gone.items():
+        if met:
+            output.text(f"{name}: {not_reached(name, met)}")
 
 
 @click.command("check")
