@@ -1,8 +1,8 @@
 """Connects a tool: settings from words, tried before anything is stored."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping
-from contextlib import closing
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -25,6 +25,7 @@ from workers.errors import CannotRun
 from workers.hand import this_hand
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+A_CHECK = re.compile(r"then (run a )?check\.")
 
 
 class BadSettings(CannotRun):
@@ -81,7 +82,7 @@ def connect_as(app: App, kind: str, name: str, config: ConnectorConfig) -> Conne
     """The same with settings that were read already."""
     tool_class = tool(kind)
     _check_name(app, name)
-    with closing(app.unstored(tool_class, config)) as connector:
+    with closing(app.unstored(tool_class, config)) as connector, _nothing_to_check_yet():
         account = connector.check()
         sandbox = connector.is_sandbox()
         identity = connector.identity()
@@ -118,6 +119,16 @@ def connect_as(app: App, kind: str, name: str, config: ConnectorConfig) -> Conne
             cancelling.cancel_pulls(session, row.id, now)
             cursors.read_everything_again(session, row.id)
     return Connected(name, account, reshaped)
+
+
+@contextmanager
+def _nothing_to_check_yet() -> Iterator[None]:
+    """What is refused now is not stored, so it is connected again rather than checked."""
+    try:
+        yield
+    except ConnectorError as error:
+        error.next_step = A_CHECK.sub("then connect again.", error.next_step)
+        raise
 
 
 def _check_name(app: App, name: str) -> None:

@@ -7,6 +7,9 @@ from connectors.sandbox.runner import free_port
 from tests.connectors.bitrix24.kit import CODE, Sandbox, sandbox
 from tests.workers.cli.kit import Answer, Retro, webhook_of
 
+# Nothing is stored that could be checked.
+STEP = "tick them, then connect again."
+
 
 def refused(retro: Retro, webhook: str, *words: str) -> None:
     """A refusal with these words, of which nothing stays behind; the code is nowhere shown."""
@@ -53,7 +56,7 @@ def test_an_https_address_of_a_plain_server_is_said_not_to_speak_tls(
 
 def test_a_missing_scope_is_named(retro: Retro) -> None:
     with sandbox(records=10, scopes=("crm", "user_basic")) as narrow:
-        refused(retro, webhook_of(narrow), "lacks these scopes: task, userfieldconfig", "tick them")
+        refused(retro, webhook_of(narrow), "lacks these scopes: task, userfieldconfig", STEP)
 
 
 def test_a_portal_without_rest_is_told_about_its_plan(retro: Retro) -> None:
