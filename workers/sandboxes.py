@@ -28,6 +28,7 @@ _MAKERS: Mapping[str, Make] = {
     pipedrive.KIND: pipedrive.make,
     salesforce.KIND: salesforce.make,
 }
+INSTEAD = {"tryton": "docs/tools/tryton.md starts a real server of it in five minutes."}
 
 
 def serve_sandbox(
@@ -57,7 +58,8 @@ def _maker(kind: str) -> Make:
     plugged = {point.name: point for point in entry_points(group=GROUP)}
     if kind not in plugged:
         known = ", ".join([*_MAKERS, *plugged])
-        raise CannotRun(f"There is no sandbox of {kind!r}; there is one of {known}.")
+        instead = f" {INSTEAD[kind]}" if kind in INSTEAD else ""
+        raise CannotRun(f"There is no sandbox of {kind!r}; there is one of {known}.{instead}")
     try:
         made: Make = plugged[kind].load()
     except (ImportError, AttributeError) as error:

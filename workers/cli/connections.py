@@ -13,7 +13,7 @@ from connectors.port import Connector
 from connectors.registry import tool, tools
 from sync.store import audit, connections, freshness
 from sync.store.past_runs import away
-from workers import connecting
+from workers import connecting, settings_shown
 from workers.cards import card_of
 from workers.cli.context import json_option, opened
 from workers.cli.output import Output
@@ -52,7 +52,12 @@ def _one_tool(output: Output, tool_class: type[Connector[Any]]) -> None:
         output.document([{**shown, **notes, "card": card_of(tool_class).as_json()}])
         return
     output.text(_line(shown))
-    rows = [(s["name"], s["title"], s["description"]) for s in shown["settings"]]
+    output.text(f"Connect: {settings_shown.connect_line(tool_class)}")
+    for hint in settings_shown.hints(tool_class):
+        output.text(hint)
+    rows = [
+        (s["name"], settings_shown.marks(s), settings_shown.about(s)) for s in shown["settings"]
+    ]
     output.table("", ("setting", "", ""), rows)
     if tool_class.scopes:
         output.table("", ("scope", "what it is for"), tool_class.scopes.items())
@@ -97,6 +102,7 @@ def _capabilities(tool_class: type[Connector[Any]]) -> dict[str, Any]:
                 "description": field.description or "",
                 "required": field.is_required(),
                 "secret": name in secrets,
+                "default": settings_shown.default_of(field),
             }
             for name, field in tool_class.Config.model_fields.items()
         ],

@@ -48,6 +48,11 @@ def test_the_line_in_words_connects_at_once_and_is_named_after_the_tool() -> Non
             process.terminate()
 
 
+def test_a_tool_without_one_is_tried_as_its_page_says(retro: Retro) -> None:
+    assert "docs/tools/tryton.md" in retro("sandbox", "tryton").sentence
+    assert "docs/tools" not in retro("sandbox", "files").sentence
+
+
 def test_a_port_that_is_taken_is_told_and_nothing_is_announced(retro: Retro) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

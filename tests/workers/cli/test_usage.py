@@ -196,6 +196,26 @@ def test_the_tools_tell_what_they_can_do_and_which_settings_are_secret(retro: Re
     assert {name: alone[name] for name in portal} == portal
 
 
+def test_a_tool_says_how_to_connect_it_and_marks_its_settings(retro: Retro) -> None:
+    retro.monkeypatch.setenv("COLUMNS", "300")
+    shown = retro("tools", "hubspot").out.splitlines()
+    assert "Connect: retro connect hubspot NAME --secret token" in shown
+    assert "More: docs/tools/hubspot.md" in shown
+    (server,) = [line for line in retro("tools", "tryton").out.splitlines() if "retro con" in line]
+    assert server.endswith("NAME --set server=… --set database=… --secret key")
+    (app,) = [line for line in retro("tools", "salesforce").out.splitlines() if "retro con" in line]
+    assert app.endswith("NAME --set base_url=… --set client_id=… --secret client_secret")
+    rows = {line.split()[0]: line for line in shown if line}
+    assert rows["token"].split()[1:4] == ["secret", "Service", "key:"]
+    assert rows["plan"].split()[1:] == ["default", "starter", "Plan"]
+    words = [line.split() for line in retro("tools", "tryton").out.splitlines()]
+    required = {each[0] for each in words if each[1:] and each[1].startswith("required")}
+    assert required == {"server", "database", "key"}
+    (tool,) = retro("tools", "hubspot", "--json").document
+    defaults = {each["name"]: each["default"] for each in tool["settings"]}
+    assert (defaults["leads"], defaults["token"]) == ("true", None)
+
+
 def test_a_tool_marks_which_kpi_targets_are_fallbacks(retro: Retro) -> None:
     (tool,) = retro("tools", "hubspot", "--json").document
     native, fallback = tool["target_forms"]
