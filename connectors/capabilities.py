@@ -116,6 +116,13 @@ class ListsFields(Protocol):
 
 
 @runtime_checkable
+class PassesOver(Protocol):
+    """What a source holds of which nothing is read, for people to see: no capability."""
+
+    def passed_over(self) -> Sequence[str]: ...
+
+
+@runtime_checkable
 class WritesTasks(Protocol):
     """Tasks with our key on them.
 

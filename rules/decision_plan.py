@@ -12,7 +12,7 @@ from rules.outcomes import ByRole, CreateTasks
 from rules.owners import DUTIES, Choice
 from rules.people import role_key
 from rules.plan import Action, Because, PlannedTarget, target_key
-from rules.targets import Target, relative_target
+from rules.targets import BadTarget, Target, relative_target
 from rules.task_text import description, title
 from rules.words import Decision, Retro
 from rules.workspace import Workspace, baseline_period, due_at, observation_of
@@ -33,8 +33,18 @@ SEEN: Words = {
     "fr": "campagnes avec des chiffres alors : {names}",
 }
 NONE_SEEN: Words = {
-    "en": "no campaign has figures of it then",
-    "fr": "aucune campagne n'en a alors",
+    "en": "no campaign has figures of it then. Pull a source that has some of these days, "
+    "then plan again",
+    "fr": "aucune campagne n'en a alors. Lisez une source qui en a pour ces jours, "
+    "puis planifiez de nouveau",
+}
+ONE_MISSING: Words = {
+    "en": "{kpi} has no figure to start from, {first} to {last}: {missing} was not measured, "
+    "though {there} was. Look with retro fields whether a column of the source was passed over, "
+    "pull it, then plan again",
+    "fr": "{kpi} n'a pas de valeur de départ, du {first} au {last} : {missing} n'a pas été mesuré, "
+    "alors que {there} l'a été. Voyez avec retro fields si une colonne de la source a été ignorée, "
+    "lisez-la, puis planifiez de nouveau",
 }
 MOST_NAMED = 8
 
@@ -131,7 +141,8 @@ def _target(retro: Retro, decision: Decision, workspace: Workspace) -> Target | 
     try:
         return relative_target(definition, baseline, decision.target_relative)
     except ValueError as error:
-        raise CannotPlan("target", str(error)) from error
+        why = error.words[workspace.language] if isinstance(error, BadTarget) else str(error)
+        raise CannotPlan("target", why) from error
 
 
 def _no_baseline(retro: Retro, decision: Decision, workspace: Workspace) -> str:
@@ -140,13 +151,21 @@ def _no_baseline(retro: Retro, decision: Decision, workspace: Workspace) -> str:
     period = baseline_period(workspace.calendar.day_of(retro.held_at))
     definition = workspace.kpis.get(decision.kpi or "")
     wanted = definition.campaigns if definition else None
+    told = {
+        "kpi": decision.kpi,
+        "first": day(period.start, language),
+        "last": day(period.end - timedelta(days=1), language),
+    }
+    missing = workspace.unmeasured.get(decision.id, ())
+    if missing and definition:
+        parts = (definition.numerator, definition.denominator)
+        there = ", ".join(each for each in parts if each not in missing)
+        return ONE_MISSING[language].format(**told, missing=", ".join(missing), there=there)
     names = workspace.measured.get(decision.id, ())
     more = ", …" if len(names) > MOST_NAMED else ""
     seen = SEEN[language].format(names=", ".join(names[:MOST_NAMED]) + more)
     return NO_BASELINE[language].format(
-        kpi=decision.kpi,
-        first=day(period.start, language),
-        last=day(period.end - timedelta(days=1), language),
+        **told,
         pattern=PATTERN[language].format(pattern=wanted) if wanted else "",
         seen=seen if names else NONE_SEEN[language],
     )

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from rules.kpi_catalogue import Direction, KpiDefinition
 from rules.kpis import KpiValue, Period
+from rules.language import Words
 from rules.proportions import Interval, Proportion, wilson_interval
 from rules.sample_size import needed_per_group
 from rules.two_groups import LogRatio
@@ -16,8 +17,38 @@ MET = 0.90
 LIKELY = 0.60
 UNLIKELY = 0.40
 MISSED = 0.10
+NOTHING_COUNTED: Words = {
+    "en": "{kpi} counted nothing before: a relative target needs a rate to start from. Take "
+    "another KPI, or leave out target_relative and plan again",
+    "fr": "{kpi} n'a rien compté avant : une cible relative a besoin d'un taux de départ. Prenez "
+    "un autre KPI, ou retirez target_relative et planifiez de nouveau",
+}
+WRONG_WAY: Mapping[Direction, Words] = {
+    Direction.INCREASE: {
+        "en": "{kpi} should increase: a target of {step:+g} does not",
+        "fr": "{kpi} doit augmenter : une cible de {step:+g} ne le fait pas",
+    },
+    Direction.DECREASE: {
+        "en": "{kpi} should decrease: a target of {step:+g} does not",
+        "fr": "{kpi} doit baisser : une cible de {step:+g} ne le fait pas",
+    },
+}
+NO_RATE: Words = {
+    "en": "{kpi}: a rate must lie between 0 and 1, both excluded: {value:g} does not. "
+    "Take a smaller target_relative",
+    "fr": "{kpi} : un taux doit être entre 0 et 1, bornes exclues, ce que {value:g} n'est pas. "
+    "Prenez un target_relative plus petit",
+}
 # Of a rate that was worked out; more of them nobody planned.
 SIGNIFICANT = 6
+
+
+class BadTarget(ValueError):
+    """`words` say in each language why it cannot be; the text of the error is English."""
+
+    def __init__(self, words: Words) -> None:
+        super().__init__(words["en"])
+        self.words = words
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +130,13 @@ def relative_target(definition: KpiDefinition, baseline: Baseline, relative: flo
     rate that is not strictly between 0 and 1.
     """
     if baseline.sample.successes == 0:
-        raise ValueError(f"{baseline.kpi} counted nothing before: a relative target needs a rate")
+        raise BadTarget(_told(NOTHING_COUNTED, kpi=baseline.kpi))
     wanted = relative if definition.direction is Direction.INCREASE else -relative
     if wanted <= 0:
-        raise ValueError(
-            f"{baseline.kpi} should {definition.direction}: a target of {relative:+g} does not"
-        )
+        raise BadTarget(_told(WRONG_WAY[definition.direction], kpi=baseline.kpi, step=relative))
     target_value = baseline.sample.value * (1 + relative)
+    if not 0 < target_value < 1:
+        raise BadTarget(_told(NO_RATE, kpi=baseline.kpi, value=target_value))
     return Target(
         baseline=baseline,
         direction=definition.direction,
@@ -113,6 +144,10 @@ def relative_target(definition: KpiDefinition, baseline: Baseline, relative: flo
         target_value=to_digits(target_value),
         needed_per_period=needed_per_group(baseline.sample.value, target_value),
     )
+
+
+def _told(words: Words, **values: object) -> Words:
+    return {language: words[language].format(**values) for language in words}
 
 
 def to_digits(rate: float) -> float:

@@ -22,7 +22,7 @@ class Workspace:
     """`baselines` are frozen copies by decision. `on_duty` says, by what a rule fires on, who is
     its `deal_owner` or `sheet_owner`. `url` is where people reach this service; `is_local` says
     that only those at its machine do. `measured` names, by decision without a baseline, the
-    campaigns that have figures of its KPI.
+    campaigns that have figures of its KPI, and `unmeasured` what no figure is there of.
     """
 
     staff: Staff
@@ -36,6 +36,7 @@ class Workspace:
     on_duty: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     is_local: bool = False
     measured: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unmeasured: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def decided(self, decision_id: str | None) -> tuple[Retro, Decision] | None:
         for retro in self.retros:

@@ -1,8 +1,8 @@
 """Connects a tool: settings from words, tried before anything is stored."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
-from connectors.capabilities import ListsFields
+from connectors.capabilities import ListsFields, PassesOver
 from connectors.errors import ConnectorError
 from connectors.models import Stream
 from connectors.port import Connector, ConnectorConfig
@@ -176,6 +176,17 @@ def check(app: App, name: str) -> Checked:
         healed.account, healed.checked_at = account, machine_now()
         session.add(healed)
     return Checked(name, account, healed.state)
+
+
+def passed_over(app: App, name: str) -> Sequence[str]:
+    """What of the source nothing is read of, a line each; nothing where it cannot be looked at."""
+    with app.database.reading() as session:
+        row = connections.connection_named(session, name)
+    unusable = (ConnectorError, SecretsUnreadable, connections.SettingsOutdated)
+    with suppress(*unusable), closing(app.connector(row)) as connector:
+        if isinstance(connector, PassesOver):
+            return [f"Passed over in {each}." for each in connector.passed_over()]
+    return []
 
 
 def read_config(tool_class: type[Connector[Any]], given: Mapping[str, str]) -> ConnectorConfig:

@@ -26,7 +26,7 @@ from workers.kpis import Figures
 def workspace(app: App, session: Session, now: datetime) -> Workspace:
     calendar = library.calendar(app.settings)
     retros = tuple(to_retro(session, row) for row in store.all_retros(session))
-    baselines, measured = _baselines(app, session, retros, now)
+    baselines, measured, unmeasured = _baselines(app, session, retros, now)
     return Workspace(
         staff=library.staff(session, calendar.day_of(now)),
         calendar=calendar,
@@ -38,6 +38,7 @@ def workspace(app: App, session: Session, now: datetime) -> Workspace:
         actions=tuple(to_state(row, calendar.zone) for row in store.actions(session)),
         baselines=baselines,
         measured=measured,
+        unmeasured=unmeasured,
     )
 
 
@@ -70,13 +71,15 @@ def to_state(row: rows.Action, zone: Any) -> ActionState:
 
 def _baselines(
     app: App, session: Session, retros: tuple[Retro, ...], now: datetime
-) -> tuple[Mapping[str, Baseline], Mapping[str, tuple[str, ...]]]:
+) -> tuple[Mapping[str, Baseline], Mapping[str, tuple[str, ...]], Mapping[str, tuple[str, ...]]]:
     """Frozen copies where a target stands, today's figures where one is still to be set. There is
     none for a KPI that is not defined any more, or has no figures; the plan says so, for which the
-    campaigns that have figures of the KPI come along."""
+    campaigns that have figures of the KPI come along, and where its own campaigns have one of its
+    two figures, the other one."""
     figures = Figures(app, session, now)
     definitions = library.catalogue(app.settings).by_code()
     measured: dict[str, tuple[str, ...]] = {}
+    unmeasured: dict[str, tuple[str, ...]] = {}
     frozen = {row.decision_id: to_baseline(row) for row in store.targets(session)}
     for retro in retros:
         for decision in retro.decisions:
@@ -93,7 +96,9 @@ def _baselines(
                 frozen[decision.id] = freeze_baseline(value, control)
             else:
                 measured[decision.id] = figures.campaigns(definition, period)
-    return MappingProxyType(frozen), MappingProxyType(measured)
+                if {value.numerator, value.denominator} != {None}:
+                    unmeasured[decision.id] = value.missing
+    return MappingProxyType(frozen), MappingProxyType(measured), MappingProxyType(unmeasured)
 
 
 def _wants_target(decision: Decision) -> bool:

@@ -8,6 +8,7 @@ takes nothing with it.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -109,7 +110,7 @@ class Files(Connector[FilesConfig]):
             return f"{self.config.folder}: no files yet; put .csv or .xlsx files there"
         counts = ", ".join(f"{stream} from {count}" for stream, count in sorted(feeding.items()))
         unusable = f"; {len(refused)} cannot be used: {' · '.join(refused)}" if refused else ""
-        return f"{self.config.folder}: {len(files)} files ({counts or 'no stream'}){unusable}"
+        return f"{self.config.folder}: {_of(len(files))} ({counts or 'no stream'}){unusable}"
 
     def campaign_stats(self, window: Window, partition: Partition) -> Iterator[Page[CampaignStats]]:
         return self._pages(Stream.CAMPAIGN_STATS, CampaignStats, window, partition)
@@ -138,6 +139,18 @@ class Files(Connector[FilesConfig]):
                 # A file that cannot be read has no headers to offer; check says why.
                 continue
         return list(found.values())
+
+    def passed_over(self) -> Sequence[str]:
+        """Of each sheet that feeds a stream, the columns of which nothing is read."""
+        told = []
+        for file in list_folder(self.config.folder).files:
+            with suppress(FileRefused):
+                told += [
+                    f"{table.place}: {', '.join(table.passed_over)}"
+                    for table in self._tables(file)
+                    if table.passed_over
+                ]
+        return told
 
     def _pages(
         self, stream: Stream, record: type[S], window: Window, partition: Partition
@@ -254,6 +267,10 @@ class Files(Connector[FilesConfig]):
 
     def _names(self, file: SourceFile) -> HeaderNames:
         return HeaderNames(file.name, self.config.columns, self.config.currency)
+
+
+def _of(files: int) -> str:
+    return f"{files} file{'' if files == 1 else 's'}"
 
 
 def _outcome(

@@ -35,9 +35,31 @@ HEADERS: Mapping[str, tuple[str, ...]] = {
     "views": ("views", "form views", "vues", "vues du formulaire"),
     "starts": ("starts", "form starts", "débuts", "débuts de formulaire"),
     "completions": ("completions", "submissions", "soumissions", "formulaires envoyés"),
-    "delivered": ("delivered", "emails delivered", "délivrés", "e-mails délivrés"),
-    "opened": ("opened", "emails opened", "opens", "ouverts", "e-mails ouverts", "ouvertures"),
-    "clicked": ("clicked", "emails clicked", "email clicks", "cliqués", "clics e-mail"),
+    "delivered": (
+        "delivered",
+        "emails delivered",
+        "délivrés",
+        "e-mails délivrés",
+        "emails délivrés",
+    ),
+    "opened": (
+        "opened",
+        "emails opened",
+        "opens",
+        "ouverts",
+        "e-mails ouverts",
+        "emails ouverts",
+        "ouvertures",
+    ),
+    "clicked": (
+        "clicked",
+        "emails clicked",
+        "email clicks",
+        "cliqués",
+        "e-mails cliqués",
+        "emails cliqués",
+        "clics e-mail",
+    ),
 }
 # Headers that tools use for different things: the other columns of the sheet decide. None is a
 # figure that is not kept: e-mails sent are not e-mails delivered.
@@ -61,6 +83,12 @@ class Table:
     @property
     def streams(self) -> Sequence[Stream]:
         return [s for s, measures in MEASURES.items() if self.columns.keys() & set(measures)]
+
+    @property
+    def passed_over(self) -> Sequence[str]:
+        """The headers of which nothing is read."""
+        read = set(self.columns.values())
+        return [name for index, name in enumerate(self.headers) if name and index not in read]
 
     def body(self) -> Iterator[tuple[int, tuple[Cell, ...]]]:
         """The rows below the header that hold anything, with their number in the sheet."""

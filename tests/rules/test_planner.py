@@ -246,7 +246,7 @@ def test_without_a_baseline_nothing_of_the_decision_is_planned() -> None:
             "missing": ["baseline"],
             "reason": f"{EMAIL} n'a pas de valeur de départ, du 26/10/2026 au 22/11/2026 : il"
             " compte les campagnes nommées Transac* (campaigns dans kpis.yaml) ; aucune campagne"
-            " n'en a alors",
+            " n'en a alors. Lisez une source qui en a pour ces jours, puis planifiez de nouveau",
         }
     ]
 

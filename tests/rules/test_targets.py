@@ -13,6 +13,7 @@ from rules.kpis import kpi_value
 from rules.money import Money
 from rules.proportions import Proportion
 from rules.targets import (
+    BadTarget,
     TargetStatus,
     freeze_baseline,
     probability_reached,
@@ -102,8 +103,10 @@ def test_a_kpi_without_a_sound_rate_cannot_be_a_baseline() -> None:
     ],
 )
 def test_a_target_that_cannot_be_is_refused(clicked: int, relative: float, told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(BadTarget, match=told) as refused:
         email_target(clicked, relative=relative)
+    assert "transactional_email_click_rate" in refused.value.words["fr"]
+    assert refused.value.words["fr"] != refused.value.words["en"]
 
 
 def test_a_kpi_that_should_fall_takes_a_negative_step() -> None:

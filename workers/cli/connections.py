@@ -252,6 +252,7 @@ def fields_command(name: str, stream: str, as_json: bool) -> None:
             row = connections.connection_named(session, name)
         with closing(app.connector(row)) as connector:
             found = connector.fields(Stream(stream)) if isinstance(connector, ListsFields) else ()
+        unread = connecting.passed_over(app, name)
     if as_json:
         output.document(found)
         return
@@ -263,3 +264,5 @@ def fields_command(name: str, stream: str, as_json: bool) -> None:
         ("field", "title", "type", "custom", "samples"),
         ((f.name, f.title, f.type, "yes" if f.custom else "", ", ".join(f.samples)) for f in found),
     )
+    for line in unread:
+        output.text(line)

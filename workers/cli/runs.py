@@ -26,6 +26,7 @@ from workers.app import App
 from workers.cli.context import json_option, opened
 from workers.cli.output import Output, Status
 from workers.cli.waits import LIMITED, Waits, moment
+from workers.connecting import passed_over
 from workers.errors import NotThere
 from workers.pulling import cancel, pull_now, push_now
 from workers.reports import found_words, run_history, run_report
@@ -79,10 +80,13 @@ def pull_command(
             on_wait=waits.run,
         )
         conflicts = _conflicts(app, name)
+        unread = () if as_json else passed_over(app, name)
     if as_json:
         output.document({"connection": name, "runs": [run_report(run) for run in pulled]})
     else:
         show_runs(output, pulled, conflicts)
+    for line in unread:
+        output.text(line)
     return status_of(pulled, conflicts)
 
 

@@ -116,6 +116,17 @@ def test_fields_show_headers_with_samples_and_which_are_not_recognised(desk: Des
     assert (clicks.samples, clicks.custom, clicks.read_only) == (("3",), False, True)
 
 
+@pytest.mark.parametrize("clicked", ["E-mails cliqués", "Emails cliqués"])
+def test_mails_are_named_alike_in_all_three_columns(desk: Desk, clicked: str) -> None:
+    desk.csv("mails.csv",
+        ["Date", "Campagne", "E-mails délivrés", "E-mails ouverts", clicked, "Objet"],
+        ["2026-09-01", "C-1", 48210, 9000, 1205, "x"])  # fmt: skip
+    desk.csv("notes.csv", ["a", "b"], ["1", "2"])
+    (mails,) = desk.records(MAILS)
+    assert (mails.delivered, mails.opened, mails.clicked) == (48210, 9000, 1205)
+    assert desk.tool().passed_over() == ["mails.csv: Objet"]
+
+
 def test_a_file_named_for_one_stream_offers_no_headers_to_another(desk: Desk) -> None:
     desk.csv("email_stats.csv", ["day", "campaign", "delivered"])
     assert desk.tool().fields(ADS) == []

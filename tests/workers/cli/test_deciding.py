@@ -163,6 +163,32 @@ def test_a_refusal_for_want_of_figures_names_the_pattern_and_what_there_is(
         ) in plan.out
 
 
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_a_refusal_for_want_of_one_figure_names_it_and_the_pull_what_it_passed_over(
+    retro: Retro, file: Path, lang: str
+) -> None:
+    retro.monkeypatch.setenv("RETRO_LANG", lang)
+    clicked = "Ouvertures cliquées"
+    emails = f"Date;Campagne;E-mails délivrés;{clicked}\n2026-11-10;Transactionnels;48210;1205\n"
+    with sandbox(seed=7, records=20) as portal:
+        prepared(retro, portal, file, emails)
+        file.write_text(RETRO)
+        retro("import", str(file))
+        told = f"Passed over in emails.csv: {clicked}."
+        assert told in retro("pull", "mails").out.splitlines()
+        assert told in retro("fields", "mails", "email_stats").out.splitlines()
+        (refused,) = [line for line in retro("plan").out.splitlines() if "D-email-ctr" in line]
+        assert MISSING[lang] in refused
+        assert "retro fields" in refused
+        assert "Transactionnels" not in refused
+
+
+MISSING = {
+    "en": "emails_clicked was not measured, though emails_delivered was.",
+    "fr": "emails_clicked n'a pas été mesuré, alors que emails_delivered l'a été.",
+}
+
+
 def test_a_retro_that_plans_nothing_is_taken_and_says_so(retro: Retro, file: Path) -> None:
     assert retro("retros").out == "No retros yet; retro import FILE takes one in.\n"
     file.write_text(RETRO.split("decisions:")[0].replace("{person: p_mkt, hours: 1.5}", ""))
