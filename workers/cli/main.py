@@ -12,6 +12,7 @@ from importlib import import_module
 import click
 
 from config.settings import SettingsError
+from workers import entry
 from workers.cli.output import Failure, Output, Status, failure_of
 
 COMMANDS: Mapping[str, str] = {
@@ -68,6 +69,7 @@ class LazyCommands(click.Group):
         # What is loaded stays: each collection would look through all of it in vain.
         gc.freeze()
         gc.enable()
+        entry.loaded()
         command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         return command
 
@@ -92,9 +94,12 @@ def _run(arguments: list[str], output: Output, debug: bool) -> int:
         return int(result or Status.DONE)
     except click.exceptions.Exit as error:
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        output.fail(Failure("Interrupted", "Stopped.", "nobody", "Run the command again."))
-        return Status.FAILED
+    except KeyboardInterrupt:
+        return _stopped(output)
+    except click.Abort as error:
+        # click makes one of Ctrl-C, and of a question that was answered with no.
+        by_hand = isinstance(error.__cause__ or error.__context__, KeyboardInterrupt)
+        return _stopped(output) if by_hand else _stopped(output, Status.FAILED)
     except click.exceptions.NoArgsIsHelpError as error:
         sys.stderr.write(f"{error.format_message()}\n")
         return Status.USAGE
@@ -113,6 +118,12 @@ def _run(arguments: list[str], output: Output, debug: bool) -> int:
             raise
         output.fail(failure_of(error))
         return Status.FAILED
+
+
+def _stopped(output: Output, status: int = entry.INTERRUPTED) -> int:
+    entry.told()
+    output.fail(Failure("Interrupted", entry.STOPPED, "nobody", entry.AGAIN))
+    return status
 
 
 def _usage(error: click.UsageError) -> str:
