@@ -38,6 +38,7 @@ class ConnectionView:
     """`fresh_at` is the end of the last complete pull."""
 
     name: str
+    kind: str
     tool: str
     state: str
     account: str | None
@@ -191,6 +192,7 @@ def _connection(row: Connection, fresh_at: datetime | None) -> ConnectionView:
     known = tools().get(row.kind)
     return ConnectionView(
         name=row.name,
+        kind=row.kind,
         tool=known.label if known else row.kind,
         state=row.state.value,
         account=row.account,

@@ -10,9 +10,10 @@ import click
 from connectors.models import TargetForm
 from rules.condition_text import facts_in_words
 from rules.figure_words import percent
-from rules.language import Language
+from rules.language import Language, day
 from rules.plan_json import plan_json
 from sync.store import audit
+from workers.cli import words
 from workers.cli.context import json_option, opened
 from workers.cli.output import Output, Status
 from workers.doorbell import ring_for_pushes
@@ -96,24 +97,27 @@ def _show(output: Output, shown: Shown, language: Language) -> None:
     planned = shown.planned
     names = {rule.id: rule.name for rule in planned.rules}
     for action in planned.plan.actions:
-        output.text(f"task    {action.owner:<8} {action.due_at:%Y-%m-%d}  {action.title}")
+        head = f"{words.TASK[language]:<7} {action.owner:<8}"
+        output.text(f"{head} {day(action.due_at.date(), language)}  {action.title}")
         for because in action.because:
             facts = facts_in_words(because.facts, language)
-            output.text(f"        rule {because.rule} ({names[because.rule]}) because {facts}")
+            told = {"id": because.rule, "name": names[because.rule], "facts": facts}
+            output.text(f"        {words.RULE[language].format(**told)}")
     for planned_target in planned.plan.targets:
         target = planned_target.target
         output.text(
-            f"target  {target.baseline.kpi}: "
+            f"{words.TARGET[language]:<7} {target.baseline.kpi}: "
             f"{percent(target.baseline.sample.value, language, digits=2)} → "
             f"{percent(target.target_value, language, digits=2)}, "
-            f"checked on {planned_target.recheck_on}"
+            f"{words.CHECKED_ON[language].format(day=day(planned_target.recheck_on, language))}"
         )
         if form := shown.forms.get(planned_target.key):
             place = planned.places.of(planned_target.decision) or planned.connection
-            output.text(f"        in {place.name}: {in_words(form, language)}")
+            told = {"place": place.name, "form": in_words(form, language)}
+            output.text(f"        {words.IN[language].format(**told)}")
     for refusal in planned.plan.refused:
-        output.text(f"refused {refusal.about}: {refusal.reason}")
+        output.text(f"{words.REFUSED[language]:<7} {refusal.about}: {refusal.reason}")
     for connection, count in shown.calls.items():
-        output.text(f"{count} API calls to {connection}")
+        output.text(words.api_calls(count, connection, language))
     if not (planned.plan.actions or planned.plan.targets or planned.plan.refused):
-        output.text("Nothing is waiting to be planned.")
+        output.text(words.NOTHING_TO_PLAN[language])

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import click
 
+from connectors.models import TargetForm
+from rules.language import Language
 from sync.rehearsal import Promise
 from sync.store import audit, by_hand, connections, outbox
 from sync.store.agreements import all_conflicts
@@ -14,6 +16,7 @@ from sync.tables.outbox import OutboxState
 from sync.tables.runs import RunStatus
 from workers import rehearsing
 from workers.app import App
+from workers.cli import words
 from workers.cli.context import NUMBER, json_option, opened
 from workers.cli.output import Output, Status
 from workers.cli.runs import show_runs, status_of, waits_of
@@ -62,7 +65,7 @@ def push_command(name: str | None, dry_run: bool, as_json: bool) -> Status:
     elif done:
         show_runs(output, done)
     else:
-        output.text("Nothing to send.")
+        output.text(words.NOTHING_TO_SEND[app.settings.lang])
     for conflict in met if not as_json else ():
         output.text(
             f"{conflict.action_key}: its {conflict.field} was changed in the tool as well; "
@@ -80,12 +83,12 @@ def _show_dry_runs(app: App, output: Output, rows: Sequence[Connection]) -> Stat
         for promise in each.promises:
             output.text(f"{promise.operation:<14} {promise.subject}  {_outlook(promise)}")
             if promise.becomes:
-                output.text(f"    in {name}: {in_words(promise.becomes, app.settings.lang)}")
+                output.text(f"    {_becomes(name, promise.becomes, app.settings.lang)}")
             for change in promise.changes:
                 output.text(f"    {change.field}: {_text(change.before)} → {_text(change.after)}")
-        output.text(f"{len(each.calls)} API calls to {name}")
+        output.text(words.api_calls(len(each.calls), name, app.settings.lang))
     if not (told or output.json):
-        output.text("Nothing to send.")
+        output.text(words.NOTHING_TO_SEND[app.settings.lang])
     return _status_of([each.status for _, each in told])
 
 
@@ -101,6 +104,10 @@ def _outlook(promise: Promise) -> str:
     if promise.superseded_by:
         return f"goes out with {promise.superseded_by}"
     return str(promise.error["message"]) if promise.error else ""
+
+
+def _becomes(name: str, form: TargetForm, language: Language) -> str:
+    return words.IN[language].format(place=name, form=in_words(form, language))
 
 
 def _text(value: object) -> str:

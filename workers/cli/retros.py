@@ -7,9 +7,11 @@ from typing import Any
 import click
 import msgspec
 
+from rules.language import day
 from rules.words import RetroStatus
 from sync.store import retros
 from sync.tables.retros import Action, Decision, Target
+from workers.cli import words
 from workers.cli.context import FILE, json_option, opened
 from workers.cli.output import Output
 from workers.errors import NotThere
@@ -115,6 +117,7 @@ def decisions_command(decision_id: str | None, as_json: bool) -> None:
     """Decisions with their owner, date, progress and target."""
     output = Output(as_json)
     with opened() as app, app.database.reading() as session:
+        language = app.settings.lang
         shown = [
             _decision(
                 row, list(retros.actions(session, row.id)), list(retros.targets(session, row.id))
@@ -127,8 +130,17 @@ def decisions_command(decision_id: str | None, as_json: bool) -> None:
     if as_json:
         output.document(shown)
         return
-    columns = ("id", "status", "accountable", "due_on", "done", "total")
-    output.table("", columns, ([row[column] for column in columns] for row in shown))
+    columns = words.DECISION_COLUMNS["en"]
+    rows = (
+        {
+            **row,
+            "status": words.decision_status(row["status"], language),
+            "due_on": day(row["due_on"], language),
+        }
+        for row in shown
+    )
+    cells = ([row[column] for column in columns] for row in rows)
+    output.table("", words.DECISION_COLUMNS[language], cells)
 
 
 def _decision(row: Decision, actions: list[Action], targets: list[Target]) -> dict[str, Any]:

@@ -1,0 +1,44 @@
+"""Words of the commands whose content is in the language of the team."""
+
+from collections.abc import Mapping
+
+from rules.language import Language, Words
+from rules.words import DecisionStatus
+
+TASK: Words = {"en": "task", "fr": "tâche"}
+TARGET: Words = {"en": "target", "fr": "cible"}
+REFUSED: Words = {"en": "refused", "fr": "refusé"}
+CHECKED_ON: Words = {"en": "checked on {day}", "fr": "vérifiée le {day}"}
+RULE: Words = {
+    "en": "rule {id} ({name}) because {facts}",
+    "fr": "règle {id} ({name}) car {facts}",
+}
+IN: Words = {"en": "in {place}: {form}", "fr": "dans {place} : {form}"}
+NOTHING_TO_PLAN: Words = {
+    "en": "Nothing is waiting to be planned.",
+    "fr": "Rien n'attend d'être planifié.",
+}
+NOTHING_TO_SEND: Words = {"en": "Nothing to send.", "fr": "Rien à envoyer."}
+ONE_CALL: Words = {"en": "1 API call to {place}", "fr": "1 appel d'API vers {place}"}
+CALLS: Words = {"en": "{n} API calls to {place}", "fr": "{n} appels d'API vers {place}"}
+DECISION_COLUMNS: Mapping[Language, tuple[str, ...]] = {
+    "en": ("id", "status", "accountable", "due_on", "done", "total"),
+    "fr": ("id", "état", "responsable", "échéance", "faites", "total"),
+}
+IN_FRENCH: Mapping[str, str] = {
+    DecisionStatus.ACCEPTED: "acceptée",
+    DecisionStatus.IN_PROGRESS: "en cours",
+    DecisionStatus.AT_RISK: "à risque",
+    DecisionStatus.DONE_AWAITING_MEASURE: "faite, à mesurer",
+    DecisionStatus.MEASURED: "mesurée",
+    DecisionStatus.CLOSED: "close",
+}
+
+
+def api_calls(n: int, place: str, language: Language) -> str:
+    return (ONE_CALL if n == 1 else CALLS)[language].format(n=n, place=place)
+
+
+def decision_status(status: str, language: Language) -> str:
+    """The words of `--json` in English."""
+    return IN_FRENCH.get(status, status) if language == "fr" else status
