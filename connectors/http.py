@@ -96,24 +96,25 @@ class Answer:
         return decoded
 
 
-def refusal(response: httpx.Response) -> ConnectorError | None:
-    """Names an HTTP status the usual way; a tool that refuses otherwise brings its own."""
+def refusal(response: httpx.Response, tool: str = "The tool") -> ConnectorError | None:
+    """Names an HTTP status the usual way; a tool that refuses otherwise brings its own. The texts
+    begin with `tool`."""
     status = response.status_code
     if status < 300:
         return None
     if status == 401:
-        return AuthFailed("The tool does not accept the key.")
+        return AuthFailed(f"{tool} does not accept the key.")
     if status == 403:
         return NotPermitted("The key may not do this in the tool.")
     if status in (404, 410):
-        return NotFound("The tool does not have this record.")
+        return NotFound(f"{tool} does not have this record.")
     if status == 429:
-        return RateLimited("The tool asks for a pause.", retry_after=retry_after(response))
+        return RateLimited(f"{tool} asks for a pause.", retry_after=retry_after(response))
     if status >= 500:
-        return Unavailable(f"The tool answers with status {status}.")
+        return Unavailable(f"{tool} answers with status {status}.")
     if status < 400:
-        return BadResponse(f"The tool answers with an unexpected redirect ({status}).")
-    return Rejected(f"The tool refuses the request (status {status}).")
+        return BadResponse(f"{tool} answers with an unexpected redirect ({status}).")
+    return Rejected(f"{tool} refuses the request (status {status}).")
 
 
 def retry_after(response: httpx.Response, otherwise: float = 1.0) -> float:

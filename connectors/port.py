@@ -219,7 +219,7 @@ class Connector(Generic[C]):
 
     def refusal(self, response: httpx.Response) -> ConnectorError | None:
         """The error that this answer stands for, None when the tool accepted the call."""
-        return refusal(response)
+        return refusal(response, self.label)
 
     def moved(self) -> Mapping[str, Any]:
         """The settings that name the address under which the account was found; none when it is

@@ -120,7 +120,7 @@ def name_refusal(response: httpx.Response, zone: str | None) -> ConnectorError |
         return Rejected(f"HubSpot refuses the request: {_words(told)}")
     if status >= httpx.codes.INTERNAL_SERVER_ERROR:
         return Unavailable(f"HubSpot answers with status {status}.")
-    return refusal(response)
+    return refusal(response, "HubSpot")
 
 
 def _told(response: httpx.Response) -> Refusal:

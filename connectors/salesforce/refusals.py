@@ -51,7 +51,7 @@ def name_refusal(response: httpx.Response) -> ConnectorError | None:
     if status < httpx.codes.MULTIPLE_CHOICES:
         return None
     if status == httpx.codes.TOO_MANY_REQUESTS:
-        return refusal(response)
+        return refusal(response, "Salesforce")
     if status == httpx.codes.MULTIPLE_CHOICES:
         return Rejected(
             "Several records in Salesforce carry this key.",
@@ -59,7 +59,7 @@ def name_refusal(response: httpx.Response) -> ConnectorError | None:
             "that are too many, then retry the write.",
         )
     told = refusals(response.content)
-    return named(status, told) if told else refusal(response)
+    return named(status, told) if told else refusal(response, "Salesforce")
 
 
 def named(status: int, told: Sequence[Refusal]) -> ConnectorError:

@@ -135,7 +135,7 @@ def name_refusal(response: httpx.Response) -> ConnectorError | None:
             next_step="Add the user to the groups Sales and Project Administration, then run a "
             "check.",
         )
-    return refusal(response)
+    return refusal(response, "Tryton")
 
 
 def _told(response: httpx.Response) -> Refusal:

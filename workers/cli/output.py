@@ -85,7 +85,9 @@ def _text(error: Exception) -> str:
     return str(error.args[0]) if error.args else ""
 
 
-# What is longer, such as an address, may be cut in a table.
+# What people copy into the next command, as they do with the first column, which names the row.
+KEYS = ("action", "subject", "remote_id")
+# What is longer, such as an address, may be cut in a table elsewhere.
 LONGEST_WORD = 24
 
 # Each is raised with one sentence for the person who gave the command.
@@ -125,7 +127,11 @@ class Output:
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         cells = [[_cell(cell) for cell in row] for row in rows]
         table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
-        least = [_longest_word(words) for words in zip(columns, *cells, strict=True)]
+        by_column = list(zip(columns, *cells, strict=True))
+        least = [
+            _longest_word(words, whole=not n or words[0] in KEYS)
+            for n, words in enumerate(by_column)
+        ]
         for column, width in zip(columns, least, strict=True):
             table.add_column(column, overflow="fold", min_width=width)
         for row in cells:
@@ -140,8 +146,9 @@ class Output:
         sys.stderr.write(f"retro: {failure.message} {failure.next_step}".rstrip() + "\n")
 
 
-def _longest_word(texts: Iterable[str]) -> int:
-    return max(min(len(word), LONGEST_WORD) for text in texts for word in (text.split() or [""]))
+def _longest_word(texts: Iterable[str], *, whole: bool) -> int:
+    longest = max(len(word) for text in texts for word in (text.split() or [""]))
+    return longest if whole else min(longest, LONGEST_WORD)
 
 
 def _cell(value: Any) -> str:

@@ -1,6 +1,10 @@
 """`retro connect` and `check`: one sentence that says what to do, and nothing kept that was not
 good."""
 
+import json
+import subprocess
+import sys
+
 import pytest
 
 from connectors.sandbox.runner import free_port
@@ -163,3 +167,19 @@ def pull(retro: Retro) -> Answer:
 
 def statuses(answer: Answer) -> list[str]:
     return [run["status"] for run in answer.document["runs"]]
+
+
+def test_a_key_that_is_not_accepted_is_told_with_the_name_of_the_tool(retro: Retro) -> None:
+    command = [sys.executable, "-m", "workers", "sandbox", "hubspot", "--records", "1", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            address = json.loads(process.stdout.readline())["settings"]["base_url"]
+            told = retro(
+                *("connect", "hubspot", "crm", "--set", f"base_url={address}"),
+                *("--secret", "token"),
+                given="wrong\n",
+            )
+        finally:
+            process.terminate()
+    assert told.sentence.startswith("HubSpot does not accept the key.")

@@ -9,6 +9,7 @@ from tests.connectors.bitrix24.kit import Sandbox
 from tests.workers.cli.kit import Retro
 from workers.cli.main import COMMANDS
 from workers.cli.main import retro as retro_command
+from workers.cli.output import Output
 
 
 @pytest.mark.parametrize(
@@ -256,3 +257,15 @@ def test_a_damaged_key_ring_is_named_with_the_way_out(retro: Retro, content: str
     assert answer.status == 1
     assert "secret.keys holds no keys that can be used: bring back the copy" in answer.sentence
     assert answer.document["error"]["kind"] == "CannotRun"
+
+
+def test_a_key_is_never_broken_in_a_narrow_table(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    key = "task:D-2026-11-23-transactional-email-click-rate:content-designer"
+    address = f"https://portal.example/{'x' * 60}"
+    Output(json=False).table("", ("key", "action", "where"), [(key, key, address)])
+    shown = capsys.readouterr().out
+    assert shown.count(key) == 2
+    assert address not in shown
