@@ -26,6 +26,9 @@ from connectors.redaction import Redactor, clean, redacting
 
 R = TypeVar("R", bound=Record, covariant=True)
 
+# Of a field, and how much of each.
+SAMPLES, LONGEST_SAMPLE = 3, 80
+
 
 TASK_STATUSES = {
     TaskStatus.OPEN: ActionStatus.OPEN,
@@ -130,6 +133,12 @@ class RemoteField:
     custom: bool
     read_only: bool = False
     samples: Sequence[str] = field(default_factory=tuple)
+
+
+def samples_of(values: Iterable[object]) -> Sequence[str]:
+    """A few different ones that say something, cut where they are long."""
+    texts = (str(value)[:LONGEST_SAMPLE] for value in values if value not in (None, "", [], 0))
+    return tuple(dict.fromkeys(texts))[:SAMPLES]
 
 
 class Connector(Generic[C]):

@@ -11,11 +11,9 @@ from msgspec import Struct
 from connectors.bitrix24.mapping import CONTACT, DEAL, LEAD
 from connectors.bitrix24.wire import Portal
 from connectors.models import Stream
-from connectors.port import RemoteField
+from connectors.port import RemoteField, samples_of
 
 ENTITY_TYPES = {Stream.LEADS: LEAD, Stream.DEALS: DEAL, Stream.CONTACTS: CONTACT}
-SAMPLES = 3
-LONGEST_SAMPLE = 80
 
 
 class FieldRow(Struct, frozen=True, rename="camel"):
@@ -63,13 +61,7 @@ def remote_fields(portal: Portal, entity_type: int) -> list[RemoteField]:
             type=row.type,
             custom=row.is_dynamic,
             read_only=row.is_read_only,
-            samples=_samples(rows, name),
+            samples=samples_of(row.get(name) for row in rows),
         )
         for name, row in known.items()
     ]
-
-
-def _samples(rows: list[dict[str, Any]], name: str) -> list[str]:
-    values = (row.get(name) for row in rows)
-    texts = (str(value)[:LONGEST_SAMPLE] for value in values if value not in (None, "", [], 0))
-    return list(dict.fromkeys(texts))[:SAMPLES]

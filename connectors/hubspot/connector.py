@@ -38,7 +38,16 @@ from connectors.models import (
     TargetForm,
     Task,
 )
-from connectors.port import Connector, HookEvent, Page, Partition, Presence, RemoteField, Window
+from connectors.port import (
+    Connector,
+    HookEvent,
+    Page,
+    Partition,
+    Presence,
+    RemoteField,
+    Window,
+    samples_of,
+)
 from connectors.rehearsal import StandIn
 
 
@@ -148,6 +157,8 @@ class HubSpot(Connector[HubSpotConfig]):
         """None for streams whose properties nobody maps."""
         if stream not in (Stream.CONTACTS, Stream.LEADS, Stream.DEALS):
             return ()
+        known = self._facts.properties(stream.value)
+        first = lookups.first_rows(self._hub, stream.value, list(known))
         return [
             RemoteField(
                 row.name,
@@ -155,8 +166,9 @@ class HubSpot(Connector[HubSpotConfig]):
                 row.type,
                 custom=not row.hubspot_defined,
                 read_only=row.modification_metadata.get("readOnlyValue", False),
+                samples=samples_of(each.get(row.name) for each in first),
             )
-            for row in self._facts.properties(stream.value).values()
+            for row in known.values()
         ]
 
     def create_task(self, task: Task) -> str:

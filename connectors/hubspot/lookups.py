@@ -8,8 +8,8 @@ from msgspec import Raw, Struct
 
 from connectors.http import remote_now
 from connectors.hubspot import mapping
-from connectors.hubspot.reading import Reading, moved
-from connectors.hubspot.rows import OwnerRow, Values
+from connectors.hubspot.reading import Reading, ids_of, moved
+from connectors.hubspot.rows import OwnerRow, Row, Values
 from connectors.hubspot.tasks import Tasks
 from connectors.hubspot.wire import LIST_PAGE, Envelope, Hub
 from connectors.models import Account, Record, Stream
@@ -18,6 +18,8 @@ from connectors.port import Page, Presence, RefusedRecord
 # Owners who left still own old records.
 HALVES = ("active", "archived")
 OBJECTS = {Stream.CONTACTS, Stream.LEADS, Stream.DEALS, Stream.TASKS}
+# Rows that fields are shown with.
+SAMPLED = 10
 MERGED = "hs_merged_object_ids"
 
 
@@ -111,3 +113,12 @@ def _entities(ids: Sequence[str]) -> Mapping[str, list[str]]:
         entity, number, _ = id_.split(":")
         found.setdefault(entity, []).append(number)
     return found
+
+
+def first_rows(hub: Hub, kind: str, properties: Sequence[str]) -> Sequence[Values]:
+    """With all these properties: in an address, as of a listing, they would not fit."""
+    listed = hub.api.get(hub.objects(kind), {"limit": SAMPLED}).decode(Envelope)
+    ids = ids_of(listed.results)
+    found = hub.batch_read(kind, ids, properties) if ids else ()
+    rows = (row for one in found for row in msgspec.json.decode(one.results, type=list[Row]))
+    return [row.properties for row in rows]

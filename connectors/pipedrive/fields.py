@@ -1,12 +1,16 @@
 """The fields of deals, which leads share, as Pipedrive describes them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from msgspec import Struct
 
 from connectors.models import Stream
-from connectors.pipedrive.wire import Company
-from connectors.port import RemoteField
+from connectors.pipedrive.wire import Company, listed
+from connectors.port import RemoteField, samples_of
+
+# Rows that fields are shown with, and what a list costs.
+SAMPLED, LIST = 10, 10
 
 
 class FieldRow(Struct, frozen=True):
@@ -21,12 +25,19 @@ def remote_fields(company: Company, stream: Stream) -> Sequence[RemoteField]:
     if stream not in (Stream.DEALS, Stream.LEADS):
         return ()
     rows = company.every("v2/dealFields", list[FieldRow], 10).rows
+    page = company.read("v2/deals", {"limit": SAMPLED}, LIST)
+    # Custom fields stand apart.
+    first = [
+        {**deal, **(deal.get("custom_fields") or {})}
+        for deal in listed(page.envelope.data, list[dict[str, Any]])
+    ]
     return [
         RemoteField(
             name=row.field_code,
             title=row.field_name or "",
             type=row.field_type or "",
             custom=bool(row.is_custom_field),
+            samples=samples_of(deal.get(row.field_code) for deal in first),
         )
         for row in rows
         # Without its key a field cannot be asked for.

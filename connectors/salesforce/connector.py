@@ -27,7 +27,15 @@ from connectors.models import (
     TargetForm,
     Task,
 )
-from connectors.port import Connector, Page, Partition, Presence, RemoteField, Window
+from connectors.port import (
+    Connector,
+    Page,
+    Partition,
+    Presence,
+    RemoteField,
+    Window,
+    samples_of,
+)
 from connectors.rehearsal import StandIn
 from connectors.salesforce import about, checks, lookups, mapping, wire
 from connectors.salesforce.ahead import MOST_QUERIES
@@ -47,6 +55,8 @@ from connectors.salesforce.targets import FORMS, Targets
 from connectors.salesforce.tasks import Tasks
 from connectors.salesforce.wire import Org
 
+# Fields of these types are no values: they are made of others, or files.
+NO_SAMPLES = ("address", "location", "base64")
 OBJECTS = {Stream.LEADS: LEAD, Stream.DEALS: DEAL}
 # The objects that a stream is read from.
 READ: Mapping[Stream, Sequence[str]] = {
@@ -171,9 +181,19 @@ class Salesforce(Connector[SalesforceConfig]):
         """None for streams whose fields nobody maps."""
         if stream not in OBJECTS:
             return ()
+        known = self._facts.fields(OBJECTS[stream])
+        plain = [name for name, row in known.items() if row.type not in NO_SAMPLES]
+        first = lookups.first_rows(self._org, OBJECTS[stream], plain)
         return [
-            RemoteField(row.name, row.label, row.type, row.custom, read_only=not row.updateable)
-            for row in self._facts.fields(OBJECTS[stream]).values()
+            RemoteField(
+                row.name,
+                row.label,
+                row.type,
+                row.custom,
+                read_only=not row.updateable,
+                samples=samples_of(each.get(row.name) for each in first),
+            )
+            for row in known.values()
         ]
 
     def create_task(self, task: Task) -> str:

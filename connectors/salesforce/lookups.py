@@ -8,6 +8,8 @@ from connectors.salesforce.mapping import DEAL, HISTORY, LEAD, TASK
 from connectors.salesforce.rows import BinRow
 from connectors.salesforce.wire import IDS_A_QUERY, Org, among, batches, select
 
+# Rows that fields are shown with, and how many fields one query asks for.
+SAMPLED, FIELDS_A_QUERY = 10, 100
 OBJECTS = {
     Stream.LEADS: LEAD,
     Stream.DEALS: DEAL,
@@ -30,3 +32,11 @@ def presence(org: Org, stream: Stream, ids: Sequence[str]) -> Mapping[str, Prese
     # A row of history that is there and was no move is none of ours.
     there = Presence.HIDDEN if stream is Stream.STAGE_CHANGES else Presence.PRESENT
     return {id_: there if id_ in alive else Presence.DELETED for id_ in ids}
+
+
+def first_rows(org: Org, kind: str, fields: Sequence[str]) -> Sequence[Mapping[str, object]]:
+    """Some rows of each hundred fields: the names of all would not fit into one address."""
+    rows: list[Mapping[str, object]] = []
+    for some in batches(fields, FIELDS_A_QUERY):
+        rows += org.all(f"{select(some, kind)} LIMIT {SAMPLED}", dict[str, object])
+    return rows

@@ -161,7 +161,10 @@ def test_custom_fields_and_campaign_words_are_read_by_their_type(account: Sandbo
     # Leads have but one of them.
     leads = [plain(one) for one in everything(connector, Stream.LEADS)]
     assert {tuple(lead["extra"]) for lead in leads} == {("region",)}
-    assert {one.name for one in connector.fields(Stream.DEALS) if one.custom} >= {"retro_seats"}
+    fields = {one.name: one for one in connector.fields(Stream.DEALS)}
+    assert {name for name, one in fields.items() if one.custom} >= {"retro_seats"}
+    assert 1 <= len(fields["dealname"].samples) <= 3
+    assert fields["retro_seats"].samples
 
 
 def test_a_qualified_stage_of_the_settings_wins(account: Sandbox) -> None:

@@ -302,4 +302,7 @@ def test_the_fields_of_deals_can_be_discovered(company: Sandbox) -> None:
     custom = {one.name for one in connector.fields(Stream.LEADS)}
     assert CUSTOM in custom
     assert {"title", "value"} < {one.name for one in connector.fields(Stream.DEALS)}
+    samples = {one.name: one.samples for one in connector.fields(Stream.DEALS)}
+    assert 1 <= len(samples["title"]) <= 3
+    assert samples[CUSTOM]
     assert connector.fields(Stream.TASKS) == ()

@@ -296,6 +296,8 @@ def test_fields_tell_what_can_be_mapped(org: Sandbox) -> None:
     found = {one.name: one for one in org.connector().fields(Stream.DEALS)}
     assert found["Retro_Region__c"].custom
     assert found["IsWon"].read_only
+    assert 1 <= len(found["StageName"].samples) <= 3
+    assert found["Retro_Region__c"].samples
     assert org.connector().fields(Stream.PEOPLE) == ()
 
 
