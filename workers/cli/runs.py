@@ -222,8 +222,10 @@ def runs_command(words: tuple[str, ...], as_json: bool) -> None:
     columns = ("run", "connection", "stream", "trigger", "status", "read", "requests", "ended_at")
     cells = ([*(_state(run)[column] for column in columns), _still_to_come(run)] for run in shown)
     output.table("", (*columns, ""), cells)
-    for run in shown if run_id is not None else ():
-        if run["error"]:
+    for run in shown:
+        if run["status"] == RunStatus.WAITING and run["waiting_until"]:
+            output.text(_waits(run))
+        elif run["error"] and run_id is not None:
             output.text(f"{run['error']['message']} {run['error']['next_step']}")
 
 
@@ -236,16 +238,15 @@ def _state(run: dict[str, Any]) -> dict[str, Any]:
 def _still_to_come(run: Mapping[str, Any]) -> str:
     if run["cancelling"]:
         return "ends after its page"
-    if run["status"] == RunStatus.WAITING and run["waiting_until"]:
-        why = (run["error"] or {}).get("message", LIMITED)
-        return f"until {moment(run['waiting_until'])}: {why}{_share(run)}"
-    return _share(run).strip()
-
-
-def _share(run: Mapping[str, Any]) -> str:
     progress = run["progress"]
     if progress is None or progress["expected"] is None:
         return ""
     left = progress["seconds_left"]
     told = "" if left is None else f", {left:.0f} s left"
-    return f" of about {progress['expected']:,}{told}"
+    return f"of about {progress['expected']:,}{told}"
+
+
+def _waits(run: Mapping[str, Any]) -> str:
+    """Below the table: a sentence would be folded to a word a line in it."""
+    why = (run["error"] or {}).get("message", LIMITED)
+    return f"{run['run']} waits until {moment(run['waiting_until'])}. {why}"
