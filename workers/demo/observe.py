@@ -111,6 +111,7 @@ def decision(
         becomes={key: form_json(form) for key, form in forms_of(app, planned).items()},
     )
     read_back = [there[action.key] for action in actions if action.key in there]
+    before = target.baseline_numerator / target.baseline_denominator
     return {
         "rule_fired": target.because[0]["rule"],
         "parent_owner": row.accountable,
@@ -128,9 +129,7 @@ def decision(
             "baseline": _counts(target.baseline_numerator, target.baseline_denominator),
             "target_value": target.target_value,
         },
-        "n_per_period_to_see_15_percent": needed_per_group(
-            target.baseline_numerator / target.baseline_denominator, target.target_value
-        ),
+        "n_per_period_to_see_15_percent": needed_per_group(before, before * (1 + target.relative)),
         "pushed_to_tools": len(read_back) == len(actions),
         "task_payloads": read_back,
         "plan": document,
