@@ -176,7 +176,8 @@ class Place:
 def by_offset(
     company: Company, listing: Listing[Any, RecordT], window: Window, partition: Partition
 ) -> Iterator[Page[RecordT]]:
-    """Raises NoProgress when rows move faster than they can be read."""
+    """Raises NoProgress when rows move faster than they can be read, and BadResponse when a page
+    without rows does not say where others are."""
     if partition.after == END:
         return
     first = seconds(window.start) if window.start and listing.bounded else ""
@@ -195,8 +196,11 @@ def by_offset(
             place = Place(place.since)
             continue
         found = listing.rows(read.envelope.data)
-        ended = not read.envelope.has_more or not dated
-        place = place if ended else _next(place, dated, listing.bounded)
+        ended = not read.envelope.has_more
+        if not ended and dated:
+            place = _next(place, dated, listing.bounded)
+        elif not ended:
+            place = _over(place, read.envelope.next_start, listing.path)
         yield Page(found.records, END if ended else str(place), found.refused, read.now)
         if ended:
             return
@@ -208,3 +212,10 @@ def _next(place: Place, dated: Sequence[Dated], bounded: bool) -> Place:
         return Place(second)
     step = max(1, len(dated) - 1)
     return Place(place.since, place.start + step, dated[-1].name if len(dated) > 1 else "")
+
+
+def _over(place: Place, start: int | None, path: str) -> Place:
+    """Past a page that shows nothing, though there is more."""
+    if start is None or start <= place.start:
+        raise BadResponse(f"{path} has more rows and shows none from {place.start} on.")
+    return Place(place.since, start)

@@ -60,6 +60,7 @@ class Fault(Struct, frozen=True):
 
 class Pagination(Struct, frozen=True):
     more_items_in_collection: bool = False
+    next_start: int | None = None
 
 
 class Additional(Struct, frozen=True):
@@ -82,8 +83,15 @@ class Envelope(Struct, frozen=True):
 
     @property
     def has_more(self) -> bool:
-        pages = self.additional_data.pagination if self.additional_data else None
-        return pages is not None and pages.more_items_in_collection
+        return self._pages is not None and self._pages.more_items_in_collection
+
+    @property
+    def next_start(self) -> int | None:
+        return self._pages.next_start if self._pages else None
+
+    @property
+    def _pages(self) -> Pagination | None:
+        return self.additional_data.pagination if self.additional_data else None
 
 
 class Company:

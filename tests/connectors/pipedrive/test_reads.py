@@ -196,6 +196,31 @@ def test_the_bound_of_leads_moves_along_so_that_no_offset_is_needed() -> None:
     assert [since for since, _ in asked][1:] == ["2026-11-20T10:00:01Z", "2026-11-20T10:00:02Z"]
 
 
+@pytest.mark.parametrize("archived", [False, True])
+def test_an_empty_page_of_leads_that_has_more_is_not_the_end(archived: bool) -> None:
+    row = {"id": "a", "title": "A", "add_time": "2026-11-20T08:00:00Z"}
+    answers = {
+        0: good([], start=0, more_items_in_collection=True, next_start=500),
+        500: good([row], start=500, more_items_in_collection=False),
+    }
+    script = Script(lambda request: answers[int(request.url.params["start"])])
+    share = Partition("archived" if archived else "current")
+    pages = list(read(script.connector(), Stream.LEADS, Window(), share))
+    assert [[one.id for one in page.records] for page in pages] == [[], ["a"]]
+    # A read that was cut off between the two goes on there.
+    rest = Partition(share.name, after=pages[0].position)
+    (again,) = read(script.connector(), Stream.LEADS, Window(), rest)
+    assert [one.id for one in again.records] == ["a"]
+
+
+@pytest.mark.parametrize("told", [{}, {"next_start": 0}])
+def test_an_empty_page_of_leads_that_leads_nowhere_is_a_bad_answer(told: dict[str, int]) -> None:
+    script = Script(lambda _: good([], start=0, more_items_in_collection=True, **told))
+    with pytest.raises(BadResponse, match="shows none"):
+        everything(script.connector(), Stream.LEADS)
+    assert len(script.calls) == 1
+
+
 def test_leads_that_were_deleted_meanwhile_are_not_skipped_in_a_tie() -> None:
     with sandbox(records=120, page=10) as company:
         connector = company.connector()
