@@ -1,13 +1,14 @@
 """Figures of campaigns: what each cost, and who joined and answered it by day.
 
-Salesforce tells the cost of a campaign as one sum: it counts on the day the campaign began. Its
-statistics move no time stamp, so campaigns that are active are asked again each time.
+Salesforce tells the cost of a campaign as one sum: it counts on the day the campaign began, and who
+joined on that day is counted each time, however long ago it is. The statistics of a campaign move
+no time stamp, so campaigns that are active are asked again each time.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from connectors.http import remote_now
 from connectors.models import CampaignStats, Group
@@ -17,9 +18,12 @@ from connectors.salesforce.listing import MODIFIED, Listing, decoded
 from connectors.salesforce.mapping import CAMPAIGN, MEMBER
 from connectors.salesforce.reading import Reading
 from connectors.salesforce.rows import CampaignRow, MemberRow
-from connectors.salesforce.wire import IDS_A_QUERY, among, literal
+from connectors.salesforce.wire import among, literal
 
 Day = tuple[str, date]
+# In one query: for each its id and the bounds of its first day, and an address may have 16,384
+# bytes.
+CAMPAIGNS_A_QUERY = 50
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,8 @@ class Campaigns:
                 self._reading.spent(),
             )
             refused = rows.refused
-            for first in range(0, len(good), IDS_A_QUERY):
-                some = good[first : first + IDS_A_QUERY]
+            for first in range(0, len(good), CAMPAIGNS_A_QUERY):
+                some = good[first : first + CAMPAIGNS_A_QUERY]
                 yield self._page(some, since, now, refused)
                 position, refused = some[-1].id, ()
 
@@ -82,7 +86,7 @@ class Campaigns:
         refused: Sequence[RefusedRecord],
     ) -> Page[CampaignStats]:
         ids = [row.id for row in rows]
-        names, members = self._facts.campaign_names(ids), self._members(ids, since)
+        names, members = self._facts.campaign_names(ids), self._members(rows, since)
         records = [
             record
             for row in rows
@@ -92,7 +96,7 @@ class Campaigns:
         return Page(records, rows[-1].id, told, now, self._reading.spent())
 
     def _stats(self, row: CampaignRow, name: str, members: Members) -> Iterator[CampaignStats]:
-        begun, cost = row.start_date or row.created_date.date(), row.actual_cost
+        begun, cost = _begun(row), row.actual_cost
         for day in sorted(members.days(row.id) | ({begun} if cost is not None else set())):
             spend = cost if day == begun else None
             yield CampaignStats(
@@ -108,15 +112,17 @@ class Campaigns:
                 },
             )
 
-    def _members(self, campaigns: Sequence[str], since: date) -> Members:
-        first = literal(datetime(since.year, since.month, since.day, tzinfo=UTC))
-        recent = f"(CreatedDate >= {first} OR FirstRespondedDate >= {since.isoformat()})"
+    def _members(self, campaigns: Sequence[CampaignRow], since: date) -> Members:
+        first_days = {row.id: _begun(row) for row in campaigns if row.actual_cost is not None}
         listing = Listing(
             MEMBER,
             self._facts.readable(MEMBER),
             MemberRow,
             lambda _row, _values: None,
-            conditions=[among("CampaignId", campaigns), recent],
+            conditions=[
+                among("CampaignId", [row.id for row in campaigns]),
+                _counted(since, first_days),
+            ],
         )
         found = Members()
         for _, envelope, _ in self._reading.answers(listing, None, ""):
@@ -127,6 +133,29 @@ class Campaigns:
                     (row.created_date.astimezone(UTC).date(), found.joined),
                     (row.first_responded_date, found.answered),
                 ):
-                    if day is not None and day >= since:
+                    if day is None:
+                        continue
+                    if day >= since or day == first_days.get(row.campaign_id):
                         counted[row.campaign_id, day] += 1
         return found
+
+
+def _begun(row: CampaignRow) -> date:
+    return row.start_date or row.created_date.astimezone(UTC).date()
+
+
+def _counted(since: date, first_days: Mapping[str, date]) -> str:
+    """The members to ask for: since a day, and on the first days before it."""
+    parts = [f"CreatedDate >= {_midnight(since)}", f"FirstRespondedDate >= {since.isoformat()}"]
+    early = sorted({day for day in first_days.values() if day < since})
+    for day in early:
+        behind = _midnight(day + timedelta(days=1))
+        parts.append(f"(CreatedDate >= {_midnight(day)} AND CreatedDate < {behind})")
+    if early:
+        answered = ",".join(day.isoformat() for day in early)
+        parts.append(f"FirstRespondedDate IN ({answered})")
+    return f"({' OR '.join(parts)})"
+
+
+def _midnight(day: date) -> str:
+    return literal(datetime.combine(day, time(), UTC))

@@ -247,25 +247,6 @@ def test_a_row_of_history_with_the_same_stage_is_no_move() -> None:
         list(to_moves([row("5", "Nowhere", 0)], Known(stages=stages)))
 
 
-def test_members_and_answers_of_a_campaign_are_counted_by_day(own: Sandbox) -> None:
-    connector = own.connector(campaign_days=3)
-    campaign = own.query("SELECT Id FROM Campaign ORDER BY Id")[1]["Id"]
-    lead = next(iter(own.truth("leads")))
-    today = datetime.now(UTC).date().isoformat()
-    for _ in range(2):
-        own.edit("members", "new", {"set": {"CampaignId": campaign, "LeadId": lead}})
-    found = {one.id: plain(one) for one in everything(connector, Stream.CAMPAIGN_STATS)}
-    row = found[f"{today}:{campaign}"]
-    assert row["extra"] == {"members": 2, "responses": 0}
-    assert (row["spend"], row["campaign"]) == (None, "rentrée")
-    costs = [one for one in found.values() if one["spend"] is not None]
-    assert {(one["campaign"], one["spend"], one["currency"]) for one in costs} == {
-        ("brand_q4", "4200.5", "EUR"),
-        ("rentrée", "1500.0", "EUR"),
-    }
-    assert everything(own.connector(campaigns=False), Stream.CAMPAIGN_STATS) == []
-
-
 def test_an_odd_row_of_history_is_set_aside_without_the_others(own: Sandbox) -> None:
     truth = own.truth("stage_changes")
     odd = next(id_ for id_, one in truth.items() if one["stage"] == "Proposal")
