@@ -46,7 +46,7 @@ FIELDS: Mapping[str, Sequence[str]] = {
         *("Subject", "Description", "ActivityDate", "Status", "OwnerId", "IsClosed"),
         *("CompletedDateTime", *TIMES),
     ),
-    CAMPAIGN: (*("StartDate", "EndDate", "IsActive", "ActualCost", "BudgetedCost", "CreatedDate"),),
+    CAMPAIGN: ("StartDate", "IsActive", "ActualCost", "CreatedDate"),
     MEMBER: ("CampaignId", "CreatedDate", "FirstRespondedDate"),
 }
 NUMBERS = {"double", "currency", "percent", "int", "long"}

@@ -80,10 +80,7 @@ class UserRow(Row, frozen=True, rename="pascal"):
 class CampaignRow(Row, frozen=True, rename="pascal"):
     created_date: Moment
     start_date: date | None = None
-    end_date: date | None = None
-    is_active: bool = False
     actual_cost: Decimal | None = None
-    budgeted_cost: Decimal | None = None
     currency_iso_code: str | None = None
 
 

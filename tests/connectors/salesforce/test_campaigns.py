@@ -68,3 +68,11 @@ def test_answers_on_the_first_day_are_counted_too() -> None:
         found = everything(own.connector(campaign_days=3), STREAM, Window(START))
         first = next(plain(one) for one in found if one.id == f"{begun}:{campaign}")
         assert first["extra"] == {"members": 1, "responses": 1}
+
+
+def test_fields_of_a_campaign_that_nobody_reads_need_not_be_shown() -> None:
+    hidden = frozenset({"Campaign.BudgetedCost", "Campaign.EndDate"})
+    with sandbox(records=20, hidden=hidden) as own:
+        connector = own.connector()
+        connector.check()
+        assert {one.id for one in everything(connector, STREAM)} == set(own.truth("campaign_stats"))
