@@ -153,14 +153,19 @@ def to_deal(row: Row, known: Known, links: Mapping[str, list[str]]) -> Deal:
 def to_moves(entity: str, row: HistoryRow, known: Known) -> Iterator[StageChange]:
     """The moves of a record, oldest first. A value that was written again is no move.
 
-    A move ends a record when it leaves the open stages. Raises ValueError.
+    A move ends a record when it leaves the open stages. Raises ValueError where the record stands
+    in an unknown stage; one that it passed, and that was removed since, was open.
     """
     before, was_open = "", True
-    for version in reversed(row.properties_with_history.get(STAGE_OF[entity], [])):
+    versions = row.properties_with_history.get(STAGE_OF[entity], [])
+    current = next((version.value for version in versions if version.value), None)
+    if current is not None:
+        known.stage(entity, current)
+    for version in reversed(versions):
         stage = version.value
         if not stage or stage == before:
             continue
-        pipeline, kind = known.stage(entity, stage)
+        pipeline, kind = known.kinds.get((entity, stage), (None, StageKind.OPEN))
         at = version.timestamp.astimezone(UTC)
         yield StageChange(
             id=f"{entity}:{row.id}:{round(at.timestamp() * 1000)}",

@@ -125,21 +125,22 @@ def to_lead(row: LeadRow, values: Mapping[str, Any], known: Known) -> Lead:
 def to_moves(rows: Sequence[HistoryRow], known: Known) -> Iterator[StageChange]:
     """The moves of one opportunity, whose rows come oldest first. A row tells of a change of stage,
     amount, probability or date, so one with the same stage is no move. A move ends a deal when it
-    leaves the open stages. Raises ValueError."""
+    leaves the open stages. Raises ValueError where the deal stands in an unknown stage; one that it
+    passed, and that the org has removed since, was open."""
     before, was_open = "", True
+    if rows and rows[-1].stage_name not in known.stages:
+        raise ValueError(f"stage {rows[-1].stage_name!r} is not known to the org")
     for row in rows:
         if row.stage_name == before:
             continue
-        if row.stage_name not in known.stages:
-            raise ValueError(f"stage {row.stage_name!r} is not known to the org")
-        kind = known.stages[row.stage_name]
+        kind = known.stages.get(row.stage_name, StageKind.OPEN)
         at = row.created_date.astimezone(UTC)
         yield StageChange(
             id=row.id,
             updated_at=at,
             entity="deals",
             entity_id=row.opportunity_id,
-            pipeline=DEALS,
+            pipeline=DEALS if row.stage_name in known.stages else None,
             stage=row.stage_name,
             stage_kind=kind,
             closing=was_open and kind is not StageKind.OPEN,

@@ -129,6 +129,35 @@ def test_a_stage_that_is_written_again_is_no_move() -> None:
         list(to_moves("deals", row, Known()))
 
 
+def test_a_stage_that_was_removed_since_costs_a_deal_no_other_move() -> None:
+    def at(stage: str, hour: int) -> dict[str, str]:
+        return {"value": stage, "timestamp": f"2026-11-23T{hour:02}:00:00Z"}
+
+    row = msgspec.convert(
+        {
+            "id": "7",
+            "properties": {},
+            "createdAt": "2026-11-23T08:00:00Z",
+            "updatedAt": "2026-11-23T08:00:00Z",
+            "propertiesWithHistory": {
+                "dealstage": [at("won", 11), at("removed", 10), at("new", 9)],
+            },
+        },
+        HistoryRow,
+    )
+    kinds = {"new": StageKind.OPEN, "won": StageKind.WON}
+    known = Known(kinds={("deals", stage): ("p", kind) for stage, kind in kinds.items()})
+    moves = list(to_moves("deals", row, known))
+    assert [(move.stage, move.pipeline, move.stage_kind, move.closing) for move in moves] == [
+        ("new", "p", StageKind.OPEN, False),
+        ("removed", None, StageKind.OPEN, False),
+        ("won", "p", StageKind.WON, True),
+    ]
+    # Where it stands now must be known.
+    with pytest.raises(ValueError, match="'won' is in no pipeline"):
+        list(to_moves("deals", row, Known(kinds={("deals", "new"): ("p", StageKind.OPEN)})))
+
+
 def test_a_share_goes_on_where_it_was_left(account: Sandbox) -> None:
     for stream, window in (
         (Stream.CAMPAIGN_STATS, Window()),

@@ -244,7 +244,14 @@ def test_a_row_of_history_with_the_same_stage_is_no_move() -> None:
         ("4", StageKind.LOST, False),
     ]
     with pytest.raises(ValueError, match="Nowhere"):
-        list(to_moves([row("5", "Nowhere", 0)], Known(stages=stages)))
+        list(to_moves([*rows, row("5", "Nowhere", 5)], Known(stages=stages)))
+    # One that was passed, and that the org has removed since, costs no other move.
+    removed = list(to_moves([rows[0], row("5", "Nowhere", 1), rows[2]], Known(stages=stages)))
+    assert [(one.id, one.pipeline, one.stage_kind, one.closing) for one in removed] == [
+        ("1", "opportunities", StageKind.OPEN, False),
+        ("5", None, StageKind.OPEN, False),
+        ("3", "opportunities", StageKind.WON, True),
+    ]
 
 
 def test_an_odd_row_of_history_is_set_aside_without_the_others(own: Sandbox) -> None:
