@@ -74,10 +74,15 @@ def by_ids(server: Server, stream: Stream, ids: Sequence[str]) -> Page[Record]:
 
 
 def presence(server: Server, stream: Stream, ids: Sequence[str]) -> Mapping[str, Presence]:
-    """A record that rules hide is left out like one that was deleted."""
+    """A record that rules hide is left out like one that was deleted. Of an opportunity that is
+    there and cannot be read it is not known which changes it has."""
     found = by_ids(server, stream, ids)
-    there = {record.id for record in found.records} | {one.id for one in found.refused}
-    return {one: Presence.PRESENT if one in there else Presence.DELETED for one in ids}
+    odd = {one.id for one in found.refused}
+    told = dict.fromkeys(ids, Presence.DELETED)
+    told |= {record.id: Presence.PRESENT for record in found.records}
+    if stream is Stream.STAGE_CHANGES:
+        return told | {one: Presence.HIDDEN for one in ids if str(_number(one)) in odd}
+    return told | {one: Presence.PRESENT for one in ids if one in odd}
 
 
 def _number(remote_id: str) -> int:

@@ -16,8 +16,8 @@ from connectors.errors import (
     Rejected,
     Unavailable,
 )
-from connectors.models import LeadStatus
-from connectors.port import Partition, Window
+from connectors.models import LeadStatus, Stream
+from connectors.port import Partition, Presence, Window
 from connectors.tryton.connector import Tryton
 from connectors.tryton.mapping import marked, moves_by_opportunity, parted
 from connectors.tryton.rows import LogRow, Moment
@@ -55,6 +55,20 @@ def test_a_row_in_an_unknown_shape_is_set_aside_alone() -> None:
     assert refused.id == "2"
     assert "amount" in refused.reason
     assert json.loads(refused.raw) == odd
+
+
+def test_changes_of_an_opportunity_that_cannot_be_read_are_not_gone() -> None:
+    odd = {**ROW, "id": 2, "amount": {"__class__": "Decimal", "decimal": "much"}}
+    ids = ["leads:1:lead", "leads:1:won", "leads:2:lead", "deals:2:31", "leads:3:lead"]
+    found = reading(ROW, odd).presence(Stream.STAGE_CHANGES, ids)
+    assert found == {
+        "leads:1:lead": Presence.PRESENT,
+        "leads:1:won": Presence.DELETED,
+        "leads:2:lead": Presence.HIDDEN,
+        "deals:2:31": Presence.HIDDEN,
+        "leads:3:lead": Presence.DELETED,
+    }
+    assert reading(ROW, odd).presence(Stream.LEADS, ["2"]) == {"2": Presence.PRESENT}
 
 
 def test_an_import_without_a_log_is_closed_on_the_day_it_tells() -> None:
