@@ -107,10 +107,12 @@ def name_refusal(response: httpx.Response, zone: str | None) -> ConnectorError |
             retry_after=_pause(response, told, zone),
             of_all_calls=told.policy_name != OF_SEARCHES,
         )
-    if status in (LOCKED, MIGRATING):
-        least = 2.0 if status == LOCKED else 60.0
-        wait = max(least, retry_after(response, otherwise=0.0))
-        return RateLimited("HubSpot keeps this closed for now.", retry_after=wait)
+    if status == LOCKED:
+        wait = max(2.0, retry_after(response, otherwise=0.0))
+        return RateLimited("HubSpot keeps this closed for now.", retry_after=wait, of_account=False)
+    if status == MIGRATING:
+        wait = max(60.0, retry_after(response, otherwise=0.0))
+        return RateLimited("HubSpot moves the account to another place.", retry_after=wait)
     if status == httpx.codes.FORBIDDEN:
         return NotPermitted(
             f"The key may not do this in HubSpot: {_words(told)}",

@@ -67,6 +67,13 @@ def test_a_pause_until_a_date_is_as_long_as_that_date_says(status: int) -> None:
     assert error.retry_after == 3600.0
 
 
+@pytest.mark.parametrize(("status", "of_account"), [(423, False), (477, True), (429, True)])
+def test_a_locked_record_holds_up_no_other_call(status: int, of_account: bool) -> None:
+    error = refusals.name_refusal(httpx.Response(status, json={}), None)
+    assert isinstance(error, RateLimited)
+    assert error.of_account is of_account
+
+
 def test_a_pause_that_is_told_is_kept_and_a_day_ends_at_midnight_there() -> None:
     told = httpx.Response(429, headers={"Retry-After": "7"}, json={"policyName": "DAILY"})
     error = refusals.name_refusal(told, None)
