@@ -22,6 +22,8 @@ from connectors.http import Answer, refusal, retry_after
 # 429 without Retry-After, by the limit that was hit.
 PAUSES = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 10.0}
 OTHERWISE = 10.0
+# Until when a day lasts is not known without the account's time zone: it is asked again each hour.
+NEXT_LOOK = 3600.0
 # The limit that searches have of their own: any other is that of all calls.
 OF_SEARCHES = "SECONDLY"
 LOCKED, MIGRATING = 423, 477
@@ -151,5 +153,5 @@ def _pause(response: httpx.Response, told: Refusal, zone: str | None) -> float:
     if "Retry-After" in response.headers:
         return retry_after(response)
     if told.policy_name == "DAILY":
-        return until_midnight(zone or "UTC", datetime.now(UTC))
+        return NEXT_LOOK if zone is None else until_midnight(zone, datetime.now(UTC))
     return PAUSES.get(told.policy_name, OTHERWISE)

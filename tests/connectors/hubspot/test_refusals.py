@@ -83,6 +83,10 @@ def test_a_pause_that_is_told_is_kept_and_a_day_ends_at_midnight_there() -> None
     daily = refusals.name_refusal(httpx.Response(429, json={"policyName": "DAILY"}), "UTC")
     assert isinstance(daily, RateLimited)
     assert 0 < daily.retry_after <= 86_400
+    # Whose zone is not known is not waited for until the midnight of another one.
+    unknown = refusals.name_refusal(httpx.Response(429, json={"policyName": "DAILY"}), None)
+    assert isinstance(unknown, RateLimited)
+    assert unknown.retry_after == 3600.0
 
 
 @pytest.mark.parametrize(("plan", "most"), [("starter", 100), ("professional", 190)])
