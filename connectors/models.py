@@ -151,6 +151,21 @@ class StageChange(Record, frozen=True, kw_only=True, gc=False):
     at: datetime
 
 
+HISTORY = "history"
+
+
+def history_of(entity: str, entity_id: str) -> str:
+    """The id under which the whole history of a record is set aside: its moves are not known."""
+    return f"{HISTORY}:{entity}:{entity_id}"
+
+
+def entity_in(id_: str) -> tuple[str, str] | None:
+    """Whose history has this id; None for that of a move."""
+    kind, _, rest = id_.partition(":")
+    entity, _, entity_id = rest.partition(":")
+    return (entity, entity_id) if kind == HISTORY else None
+
+
 class ActivityKind(StrEnum):
     CALL = "call"
     EMAIL = "email"

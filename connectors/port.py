@@ -282,6 +282,17 @@ def readable_streams(tool: type[Connector[Any]] | Connector[Any]) -> tuple[Strea
     return tuple(stream for stream in Stream if callable(getattr(tool, stream.value, None)))
 
 
+def among(pages: Iterable[Page[Any]], ids: Sequence[str]) -> Page[Any]:
+    """The records with these ids, those that cannot be read too, of a listing that is short."""
+    wanted = set(ids)
+    records, refused, requests = [], [], 0
+    for page in pages:
+        records += [record for record in page.records if record.id in wanted]
+        refused += [one for one in page.refused if one.id in wanted]
+        requests += page.requests
+    return Page(records, position="", refused=refused, requests=requests)
+
+
 def read(
     connector: Connector[Any], stream: Stream, window: Window, partition: Partition
 ) -> Iterator[Page[Record]]:

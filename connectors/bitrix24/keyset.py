@@ -64,6 +64,8 @@ class Listing(Generic[RowT, RecordT]):
     filter_name: str = "filter"
     order: Mapping[str, Any] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
+    # What the ids of records begin with, before that of the row.
+    kind: str = ""
 
     def command(self, name: str, conditions: Mapping[str, Any]) -> Command:
         order = self.order or {"order": {self.id_filter: "ASC"}}
@@ -135,11 +137,8 @@ class Listing(Generic[RowT, RecordT]):
             try:
                 found.records.append(self.to(self._single.decode(raw)))
             except UNREADABLE as error:
-                found.refused.append(
-                    RefusedRecord(
-                        None if row_id is None else str(row_id), str(error), bytes(raw).decode()
-                    )
-                )
+                aside = None if row_id is None else f"{self.kind}{row_id}"
+                found.refused.append(RefusedRecord(aside, str(error), bytes(raw).decode()))
         return found
 
     @cached_property

@@ -99,6 +99,7 @@ LEAD_MOVES: Listing[LeadMoveRow, StageChange] = Listing(
     id_shown="ID",
     changed="CREATED_TIME",
     params={"entityTypeId": mapping.LEAD},
+    kind="leads:",
 )
 
 DEAL_MOVES: Listing[DealMoveRow, StageChange] = Listing(
@@ -110,6 +111,7 @@ DEAL_MOVES: Listing[DealMoveRow, StageChange] = Listing(
     id_shown="ID",
     changed="CREATED_TIME",
     params={"entityTypeId": mapping.DEAL},
+    kind="deals:",
 )
 
 ACTIVITIES: Listing[ActivityRow, Activity] = Listing(

@@ -47,6 +47,8 @@ from connectors.port import (
     RemoteField,
     Window,
     samples_of,
+    among,
+    read,
 )
 from connectors.rehearsal import StandIn
 
@@ -148,6 +150,8 @@ class HubSpot(Connector[HubSpotConfig]):
         return campaigns.pages(self._hub, window.start, days, partition.after)
 
     def by_ids(self, stream: Stream, ids: Sequence[str]) -> Page[Record]:
+        if stream in (Stream.PEOPLE, Stream.PIPELINES):
+            return among(read(self, stream, Window(), Partition()), ids)
         return lookups.by_ids(self._reading, self._tasks, stream, ids)
 
     def presence(self, stream: Stream, ids: Sequence[str]) -> Mapping[str, Presence]:

@@ -12,7 +12,7 @@ from connectors.hubspot.reading import Reading, ids_of, moved
 from connectors.hubspot.rows import OwnerRow, Row, Values
 from connectors.hubspot.tasks import Tasks
 from connectors.hubspot.wire import LIST_PAGE, Envelope, Hub
-from connectors.models import Account, Record, Stream
+from connectors.models import Account, Record, Stream, entity_in, history_of
 from connectors.port import Page, Presence, RefusedRecord
 
 # Owners who left still own old records.
@@ -55,18 +55,25 @@ def _half(hub: Hub, half: str, after: str) -> Iterator[Page[Account]]:
 
 
 def by_ids(reading: Reading, tasks: Tasks, stream: Stream, ids: Sequence[str]) -> Page[Any]:
-    """As they are now. Ids of stage changes hold those of their records."""
+    """As they are now, but for figures, which are those of days. Ids of stage changes hold those of
+    their records."""
     if stream is Stream.TASKS:
         return tasks.by_ids(ids)
-    if stream is not Stream.STAGE_CHANGES:
+    if stream in OBJECTS:
         return reading.by_ids(reading.of(stream.value), ids)
+    if stream is not Stream.STAGE_CHANGES:
+        return Page([], position="", requests=0)
     wanted = set(ids)
     records: list[Record] = []
     refused: list[RefusedRecord] = []
     requests = 0
     for entity, numbers in _entities(ids).items():
         page = reading.by_ids(reading.of(stream.value, entity), numbers)
-        records += [record for record in page.records if record.id in wanted]
+        records += [
+            move
+            for move in page.records
+            if move.id in wanted or history_of(entity, move.entity_id) in wanted
+        ]
         refused += page.refused
         requests += page.requests
     return Page(records, position="", refused=refused, requests=requests)
@@ -83,14 +90,11 @@ def presence(hub: Hub, stream: Stream, ids: Sequence[str]) -> Mapping[str, Prese
         return _told(hub, stream.value, ids)
     if stream is not Stream.STAGE_CHANGES:
         return dict.fromkeys(ids, Presence.HIDDEN)
-    found: dict[str, Presence] = {}
+    found = dict.fromkeys(ids, Presence.HIDDEN)
     for entity, numbers in _entities(ids).items():
         told = _told(hub, entity, numbers)
-        for id_ in ids:
-            kind, number, _ = id_.split(":")
-            if kind == entity:
-                gone = told[number] is Presence.DELETED
-                found[id_] = Presence.DELETED if gone else Presence.HIDDEN
+        gone = {(entity, number) for number in told if told[number] is Presence.DELETED}
+        found |= {id_: Presence.DELETED for id_ in ids if _entity(id_) in gone}
     return found
 
 
@@ -107,10 +111,9 @@ def _told(hub: Hub, kind: str, ids: Sequence[str]) -> Mapping[str, Presence]:
 
 
 def _entities(ids: Sequence[str]) -> Mapping[str, list[str]]:
-    """Records by their kind, of ids like `deals:9001:1795420800000`."""
+    """The records by their kind."""
     found: dict[str, list[str]] = {}
-    for id_ in ids:
-        entity, number, _ = id_.split(":")
+    for entity, number in filter(None, map(_entity, ids)):
         found.setdefault(entity, []).append(number)
     return found
 
@@ -122,3 +125,9 @@ def first_rows(hub: Hub, kind: str, properties: Sequence[str]) -> Sequence[Value
     found = hub.batch_read(kind, ids, properties) if ids else ()
     rows = (row for one in found for row in msgspec.json.decode(one.results, type=list[Row]))
     return [row.properties for row in rows]
+
+
+def _entity(id_: str) -> tuple[str, str] | None:
+    """Whose move or history it is, of ids like `deals:9001:1795420800000`."""
+    entity, _, rest = id_.partition(":")
+    return entity_in(id_) or ((entity, rest.partition(":")[0]) if rest else None)

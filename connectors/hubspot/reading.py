@@ -29,7 +29,7 @@ from connectors.hubspot.wire import (
     condition,
     since,
 )
-from connectors.models import Record
+from connectors.models import Record, history_of
 from connectors.port import Page, Partition, RefusedRecord, Window
 
 END = "end"
@@ -55,6 +55,10 @@ class Listing:
     def by_batch(self) -> bool:
         """Whether pages bring ids alone, and the rows are read by them."""
         return sum(len(name) + 4 for name in self.properties) > LONGEST_NAMES
+
+    def aside(self, id_: str) -> str:
+        """The id under which a row that cannot be read is set aside."""
+        return id_ if self.history is None else history_of(self.object, id_)
 
     @cached_property
     def row(self) -> type[Row] | type[HistoryRow]:
@@ -158,7 +162,7 @@ class Reading:
                 records += [record for record in made if record is not None]
             except UNREADABLE as error:
                 raw = msgspec.json.encode(row).decode()
-                refused.append(RefusedRecord(row.id, str(error), raw))
+                refused.append(RefusedRecord(listing.aside(row.id), str(error), raw))
         return records, refused, requests
 
     def _links(
@@ -279,7 +283,8 @@ def decoded(listing: Listing, results: Raw) -> Rows:
         try:
             good.append(listing.one.decode(raw))
         except msgspec.MsgspecError as error:
-            refused.append(RefusedRecord(id_, str(error), bytes(raw).decode()))
+            aside = None if id_ is None else listing.aside(id_)
+            refused.append(RefusedRecord(aside, str(error), bytes(raw).decode()))
     return Rows(good, refused, ids)
 
 

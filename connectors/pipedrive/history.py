@@ -8,11 +8,11 @@ every deal that moved since is read.
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from connectors.errors import NotFound
-from connectors.models import StageChange
+from connectors.models import StageChange, history_of
 from connectors.pipedrive.mapping import KINDS, to_latest_moves, to_move, utc
 from connectors.pipedrive.paging import Listing, by_cursor
 from connectors.pipedrive.rows import ChangeRow, DealRow, StageRow
@@ -95,7 +95,8 @@ class History:
 
 def _listing(archived: bool) -> Listing[DealRow, StageChange]:
     path = "v2/deals/archived" if archived else "v2/deals"
-    return Listing(path, DealRow, to_latest_moves, cost=20 if archived else 10)
+    cost = 20 if archived else 10
+    return Listing(path, DealRow, to_latest_moves, cost, aside=partial(history_of, "deals"))
 
 
 def _moved_since(row: DealRow, start: datetime | None) -> bool:

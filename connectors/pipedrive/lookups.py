@@ -10,13 +10,13 @@ from typing import Any
 
 from msgspec import Raw, Struct
 
-from connectors.errors import NotFound, Rejected
-from connectors.models import Record, Stream
-from connectors.pipedrive.paging import Listing
+from connectors.errors import BadResponse, NotFound, Rejected
+from connectors.models import Record, Stream, entity_in, history_of
+from connectors.pipedrive.paging import UNREADABLE, Listing
 from connectors.pipedrive.reading import ACTIVITIES, CONTACTS, PEOPLE, TASKS, Reading
 from connectors.pipedrive.rows import DealRow
 from connectors.pipedrive.wire import Company, Forbidden, decode
-from connectors.port import Page, Partition, Presence, RefusedRecord, Window
+from connectors.port import Page, Partition, Presence, RefusedRecord, Window, among
 
 # Of these streams there are few records, and one list has them all.
 LISTED = (Stream.PEOPLE, Stream.PIPELINES)
@@ -50,9 +50,12 @@ class Lookups:
     def presence(self, stream: Stream, ids: Sequence[str]) -> Mapping[str, Presence]:
         """Stage changes are never taken back: those that are only in a changelog stay."""
         if stream is Stream.STAGE_CHANGES:
-            return dict.fromkeys(ids, Presence.PRESENT)
+            owners = {one: owner[1] for one in ids if (owner := entity_in(one)) is not None}
+            found = dict.fromkeys(ids, Presence.PRESENT)
+            return found | {one: self._asked(Stream.DEALS, deal) for one, deal in owners.items()}
         if stream in LISTED:
-            listed = {record.id for record in self._listed(stream, ids).records}
+            page = self._listed(stream, ids)
+            listed = {record.id for record in page.records} | {one.id for one in page.refused}
             return {one: Presence.PRESENT if one in listed else Presence.DELETED for one in ids}
         return {one: self._asked(stream, one) for one in ids}
 
@@ -85,21 +88,27 @@ class Lookups:
         return self._reading.leads() if stream is Stream.LEADS else PLAIN[stream]
 
     def _listed(self, stream: Stream, ids: Sequence[str]) -> Page[Record]:
-        wanted = set(ids)
-        (page,) = self._reading.pages(stream, Window(), Partition())
-        shown = [record for record in page.records if record.id in wanted]
-        return Page(shown, position="", requests=page.requests)
+        return among(self._reading.pages(stream, Window(), Partition()), ids)
 
     def _moves(self, ids: Sequence[str]) -> Page[Record]:
+        """Ids of moves begin with that of their deal."""
         wanted = set(ids)
         records: list[Record] = []
-        deals = dict.fromkeys(one.partition(":")[0] for one in ids)
+        refused: list[RefusedRecord] = []
+        owners = ((entity_in(one), one.partition(":")[0]) for one in ids)
+        deals = dict.fromkeys(owner[1] if owner else deal for owner, deal in owners)
         for deal in deals:
             raw = self._alone(Stream.DEALS, deal)
-            if raw is not None:
+            if raw is None:
+                continue
+            history = history_of("deals", deal)
+            try:
                 moves = self._reading.history.of_deal(decode(raw, DealRow))
-                records += [move for move in moves if move.id in wanted]
-        return Page(records, position="", requests=len(deals))
+            except (BadResponse, *UNREADABLE) as error:
+                refused.append(RefusedRecord(history, str(error), bytes(raw).decode()))
+            else:
+                records += [one for one in moves if one.id in wanted or history in wanted]
+        return Page(records, position="", refused=refused, requests=len(deals))
 
 
 PLACES = {

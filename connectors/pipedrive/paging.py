@@ -43,6 +43,8 @@ class Listing(Generic[RowT, RecordT]):
     params: Mapping[str, Any] = field(default_factory=dict)
     bounded: bool = True
     limit: int = PAGE
+    # The id under which a row that cannot be read is set aside.
+    aside: Callable[[str], str] = str
 
     def rows(self, data: Raw) -> "Rows[RowT, RecordT]":
         if bytes(data) == b"null":
@@ -63,7 +65,9 @@ class Listing(Generic[RowT, RecordT]):
                 found.rows.append(row)
             except UNREADABLE as error:
                 reason = str(error) or type(error).__name__
-                found.refused.append(RefusedRecord(id_of(raw), reason, bytes(raw).decode()))
+                row_id = id_of(raw)
+                aside = None if row_id is None else self.aside(row_id)
+                found.refused.append(RefusedRecord(aside, reason, bytes(raw).decode()))
         return found
 
     @cached_property

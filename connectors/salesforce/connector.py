@@ -151,7 +151,11 @@ class Salesforce(Connector[SalesforceConfig]):
             return self._tasks.by_ids(ids)
         if stream is Stream.STAGE_CHANGES:
             return self._history.by_ids(ids)
-        listings = {Stream.LEADS: self._streams.leads, Stream.DEALS: self._streams.deals}
+        listings = {
+            Stream.PEOPLE: self._streams.people,
+            Stream.LEADS: self._streams.leads,
+            Stream.DEALS: self._streams.deals,
+        }
         if stream not in listings:
             none: Page[Record] = Page([], position="", requests=0)
             return none

@@ -11,10 +11,11 @@ from datetime import datetime
 from itertools import groupby, pairwise
 
 import msgspec
+from msgspec import Raw
 
 from connectors.errors import BadResponse
 from connectors.http import remote_now
-from connectors.models import StageChange
+from connectors.models import StageChange, entity_in, history_of
 from connectors.port import Page, RefusedRecord
 from connectors.salesforce.facts import Facts
 from connectors.salesforce.listing import (
@@ -37,6 +38,7 @@ from connectors.salesforce.wire import (
     select,
 )
 
+DEALS = "deals"
 ORDER = "OpportunityId, CreatedDate, Id"
 
 
@@ -61,16 +63,28 @@ class History:
     def by_ids(self, ids: Sequence[str]) -> Page[StageChange]:
         """As they are now."""
         wanted = set(ids)
-        deals: list[str] = []
-        for raws in self._org.read(HISTORY, ids, self._facts.readable(HISTORY)):
+        owners = {id_: owner[1] for id_ in ids if (owner := entity_in(id_)) is not None}
+        moves = [id_ for id_ in ids if id_ not in owners]
+        deals = list(owners.values())
+        records: list[StageChange] = []
+        refused: list[RefusedRecord] = []
+        fields = self._facts.readable(HISTORY)
+        for raws in self._org.read(HISTORY, moves, fields) if moves else ():
             rows = decoded_one_by_one(self._listing(), raws)
             deals += [row.opportunity_id for row, _ in rows.good]
-        records: list[StageChange] = []
+            refused += rows.refused
         for some in batches(deals, IDS_A_QUERY):
-            found = self._org.all(self._soql([among("OpportunityId", some)]), HistoryRow)
-            records += self._told(found).records
-        kept = [record for record in records if record.id in wanted]
-        return Page(kept, position="", requests=self._org.spent())
+            raws = self._org.all(self._soql([among("OpportunityId", some)]), Raw)
+            rows = decoded_one_by_one(self._listing(), raws)
+            told = self._told([row for row, _ in rows.good])
+            records += told.records
+            refused += [*rows.refused, *told.refused]
+        kept = [
+            record
+            for record in records
+            if record.id in wanted or history_of(DEALS, record.entity_id) in wanted
+        ]
+        return Page(kept, position="", refused=refused, requests=self._org.spent())
 
     def soql(self, start: datetime | None, position: str = "") -> str:
         since = changed(start, f"{DEAL}.SystemModstamp")
@@ -103,10 +117,10 @@ class History:
         for deal, its in groupby(rows, key=lambda row: row.opportunity_id):
             several = list(its)
             try:
-                records += to_moves(several, known)
+                records += list(to_moves(several, known))
             except ValueError as error:
                 raw = msgspec.json.encode(several).decode()
-                refused.append(RefusedRecord(deal, str(error), raw))
+                refused.append(RefusedRecord(history_of(DEALS, deal), str(error), raw))
         return Page(records, position="", refused=refused, requests=self._org.spent())
 
     def _listing(self) -> Listing:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from connectors.models import Stream
+from connectors.models import Stream, entity_in
 from connectors.port import Presence
 from connectors.salesforce.mapping import DEAL, HISTORY, LEAD, TASK
 from connectors.salesforce.rows import BinRow
@@ -24,6 +24,16 @@ def presence(org: Org, stream: Stream, ids: Sequence[str]) -> Mapping[str, Prese
     """
     if stream not in OBJECTS:
         return dict.fromkeys(ids, Presence.HIDDEN)
+    owners = {id_: owner[1] for id_ in ids if (owner := entity_in(id_)) is not None}
+    found = _asked(org, stream, [id_ for id_ in ids if id_ not in owners])
+    if owners:
+        deals = _asked(org, Stream.DEALS, list(owners.values()))
+        gone = {id_ for id_, deal in owners.items() if deals[deal] is Presence.DELETED}
+        found |= {id_: Presence.DELETED if id_ in gone else Presence.HIDDEN for id_ in owners}
+    return found
+
+
+def _asked(org: Org, stream: Stream, ids: Sequence[str]) -> dict[str, Presence]:
     alive: set[str] = set()
     for some in batches(ids, IDS_A_QUERY):
         asked = select(("Id", "IsDeleted"), OBJECTS[stream], [among("Id", some)])

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from connectors.models import Account, Record, Stage, Stream
+from connectors.models import Account, Record, Stage, StageChange, Stream, entity_in, history_of
 from connectors.port import Page, Presence
 from connectors.tryton import mapping
 from connectors.tryton.reading import (
@@ -69,7 +69,7 @@ def by_ids(server: Server, stream: Stream, ids: Sequence[str]) -> Page[Record]:
     else:
         (whole,) = people(server) if stream is Stream.PEOPLE else pipelines(server)
     asked = set(ids)
-    records = [record for record in whole.records if record.id in asked]
+    records = [one for one in whole.records if one.id in asked or _history(one) in asked]
     return Page(records, position="", refused=whole.refused, requests=whole.requests)
 
 
@@ -78,14 +78,23 @@ def presence(server: Server, stream: Stream, ids: Sequence[str]) -> Mapping[str,
     there and cannot be read it is not known which changes it has."""
     found = by_ids(server, stream, ids)
     odd = {one.id for one in found.refused}
+    there = {record.id for record in found.records} | {_history(one) for one in found.records}
     told = dict.fromkeys(ids, Presence.DELETED)
-    told |= {record.id: Presence.PRESENT for record in found.records}
+    told |= {one: Presence.PRESENT for one in ids if one in there | odd}
     if stream is Stream.STAGE_CHANGES:
-        return told | {one: Presence.HIDDEN for one in ids if str(_number(one)) in odd}
-    return told | {one: Presence.PRESENT for one in ids if one in odd}
+        told |= {one: Presence.HIDDEN for one in ids if CHANGES.aside(_number(one)) in odd}
+    return told
+
+
+def _history(record: Record) -> str | None:
+    """An opportunity is a lead first: its whole history is set aside as that of the lead."""
+    if not isinstance(record, StageChange):
+        return None
+    return history_of(mapping.LEADS, record.entity_id)
 
 
 def _number(remote_id: str) -> int:
     """A stage change is found by its opportunity: `deals:7:31` is the 31st line of the log."""
+    owner = entity_in(remote_id)
     parts = remote_id.split(":")
-    return int(parts[1] if len(parts) > 1 else parts[0])
+    return int(owner[1] if owner else parts[1] if len(parts) > 1 else parts[0])

@@ -4,7 +4,7 @@ Nothing is paged by offset, so records that change meanwhile are neither skipped
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import GenericAlias
 from typing import Any, Generic, TypeVar
@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from connectors.errors import BadResponse, NotPermitted
-from connectors.models import Contact, Deal, Lead, Record, RemoteTask, StageChange
+from connectors.models import Contact, Deal, Lead, Record, RemoteTask, StageChange, history_of
 from connectors.port import Page, Partition, RefusedRecord, Window
 from connectors.tryton import mapping
 from connectors.tryton.mapping import MARK, Move, Moves
@@ -47,6 +47,8 @@ class Listing(Generic[RowT, RecordT]):
     condition: Sequence[Any] = ()
     dated: Sequence[str] = ("",)
     logged: bool = False
+    # The id under which a record that cannot be read is set aside.
+    aside: Callable[[int], str] = str
 
     @property
     def shown(self) -> Sequence[str]:
@@ -86,7 +88,9 @@ def _opportunities(
 
 LEADS: Listing[OpportunityRow, Lead] = _opportunities(mapping.to_lead)
 DEALS: Listing[OpportunityRow, Deal] = _opportunities(mapping.to_deal)
-CHANGES: Listing[OpportunityRow, StageChange] = _opportunities(mapping.to_stage_changes)
+CHANGES: Listing[OpportunityRow, StageChange] = replace(
+    _opportunities(mapping.to_stage_changes), aside=lambda one: history_of(mapping.LEADS, str(one))
+)
 # Without the condition on `active` those that were archived are left out.
 CONTACTS: Listing[PartyRow, Contact] = Listing(
     "party.party",
@@ -185,7 +189,7 @@ def _one_by_one(
         row_id = msgspec.json.decode(raw, type=IdOnly).id
         try:
             row = msgspec.json.decode(raw, type=listing.row, strict=False)
-            records += listing.to(row, moves.get(row_id, ()))
+            records += list(listing.to(row, moves.get(row_id, ())))
         except UNREADABLE as error:
-            refused.append(RefusedRecord(str(row_id), str(error), bytes(raw).decode()))
+            refused.append(RefusedRecord(listing.aside(row_id), str(error), bytes(raw).decode()))
     return records, refused

@@ -16,6 +16,7 @@ from tests.connectors.conformance.case import (
     Case,
     Consent,
     Custom,
+    History,
     Hooks,
     Json,
     Post,
@@ -82,6 +83,14 @@ CASE = Case(
     cap=500,
     new=new,
     shape=Shape(keys=frozenset({"stageId", "categoryId"}), moment="updatedTime", needed="stageId"),
+    history=History(
+        Shape(
+            keys=frozenset({"OWNER_ID", "CREATED_TIME"}),
+            id="ID",
+            moment="CREATED_TIME",
+            needed="STAGE_ID",
+        )
+    ),
     custom=Custom("UF_CRM_1747309879", "ufCrm_1747309879", mapped),
     error_body={"error": "INTERNAL_SERVER_ERROR", "error_description": "Internal server error"},
     allows=lambda seconds: 50 + 2 * seconds,

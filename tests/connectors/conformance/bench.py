@@ -19,7 +19,7 @@ from connectors.port import Connector
 from sync.hints import read_again
 from sync.reconcile_tasks import Now, reconcile_tasks
 from sync.rows import from_row
-from sync.store import connections, hooks
+from sync.store import connections, cursors, hooks
 from sync.tables.outbox import Outbox
 from sync.tables.runs import Mode, Run, RunStatus
 from sync.vault import Vault, new_key
@@ -178,6 +178,17 @@ class Bench(Mirror, AbstractContextManager["Bench"]):
         """How many were ever intended."""
         with self.database.reading() as session:
             return len(session.exec(select(Outbox)).all())
+
+    def set_aside(self, stream: Stream) -> list[str]:
+        """The ids under which records wait for a person."""
+        with self.database.reading() as session:
+            return [one.record_id for one in cursors.all_set_aside(session) if one.stream == stream]
+
+    def ask_for(self, stream: Stream, record_id: str) -> None:
+        """As somebody who accepts a record that was set aside."""
+        lease = self.take(self.queue(stream, Mode.INCREMENTAL))
+        feed, now = self.feed(stream), self.clock.now
+        read_again(self.database, self.connector(), feed, lease, [record_id], now)
 
     def reconcile(self) -> None:
         meaning = self.connector().config.task_statuses

@@ -119,6 +119,15 @@ class Tasks:
     refused_in_batch: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class History:
+    """How a row from which moves are told looks; `of` makes a record that has moves, where those of
+    the case's own stream have none."""
+
+    shape: Shape
+    of: tuple[Stream, Json] | None = None
+
+
 Post = tuple[Mapping[str, str], bytes]
 
 
@@ -171,6 +180,7 @@ class Case:
     stream: Stream = Stream.DEALS
     new: Callable[[str], Json] = lambda title: {"title": title}
     shape: Shape | None = None
+    history: History | None = None
     links: Links | None = None
     custom: Custom | None = None
     error_body: Json | list[Json] = field(default_factory=dict)

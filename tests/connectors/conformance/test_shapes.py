@@ -6,9 +6,11 @@ from typing import Any
 import httpx
 from sqlmodel import select
 
+from connectors.models import Stream
+from connectors.port import readable_streams
 from sync.tables.runs import RunStatus, SetAside
 from tests.connectors.conformance.bench import GOOD, Bench
-from tests.connectors.conformance.case import Custom, Json
+from tests.connectors.conformance.case import Custom, Json, Shape
 from tests.connectors.conformance.rows import READING, row
 from tests.connectors.conformance.tampering import Tamper, always, rewriting, said
 
@@ -201,3 +203,50 @@ def test_a_record_in_an_unknown_shape_is_set_aside(bench: Bench) -> None:
     bench.tamper(None)
     bench.read_all()
     assert bench.agrees()
+
+
+@row(
+    "set-aside-again",
+    READING,
+    "What was set aside stays so while it cannot be read, and is taken when it is asked for then.",
+)
+def test_what_was_set_aside_is_taken_when_it_is_asked_for(bench: Bench) -> None:
+    """By the id under which it was: of a record, and of a history where the tool has them."""
+    shape, history = bench.case.shape, bench.case.history
+    assert shape is not None
+    bench.fill(3)
+    if history is not None and history.of is not None:
+        stream, values = history.of
+        bench.account.edit(stream, "new", {"set": values})
+    bench.settle()
+    taken_again(bench, bench.stream, shape)
+    assert bench.agrees()
+    if Stream.STAGE_CHANGES in readable_streams(bench.case.tool):
+        assert history is not None
+        taken_again(bench, Stream.STAGE_CHANGES, history.shape)
+
+
+def taken_again(bench: Bench, stream: Stream, shape: Shape) -> None:
+    odd: list[Any] = []
+
+    def change(document: Any) -> None:
+        for record in list(shape.rows(document)):
+            odd.append(record[shape.id])
+            if record[shape.id] == odd[0]:
+                shape.fields(record)[shape.needed] = {"odd": []}
+
+    bench.tamper(rewriting(change))
+    run = bench.pull(stream)
+    assert run.status in GOOD, run.error
+    (waiting,) = bench.set_aside(stream)
+    bench.ask_for(stream, waiting)
+    assert bench.set_aside(stream) == [waiting]
+    lacking = bench.held(stream).keys()
+    bench.tamper(None)
+    bench.ask_for(stream, waiting)
+    assert bench.set_aside(stream) == []
+    taken = bench.held(stream)
+    assert taken.keys() > lacking
+    bench.wires.sent.clear()
+    assert bench.pull(stream).status is RunStatus.SUCCEEDED
+    assert bench.held(stream) == taken

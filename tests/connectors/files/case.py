@@ -90,6 +90,7 @@ CASE = Case(
         ),
         **dict.fromkeys(("error-in-200", "html-in-200", "cut-json", "empty-object"), NO_CALLS),
         "set-aside": "The kit spoils answers, and there are none; the tests of files spoil cells.",
+        "set-aside-again": "A folder is not asked for single records.",
         **dict.fromkeys(("delete", "archive", "merge", "restore"), STAY),
         **dict.fromkeys(("429-seconds", "429-date", "429-bare", "429-hour", "budget"), NO_CALLS),
         **dict.fromkeys(("token-of-90-s", "rotating-refresh"), "A folder asks for no token."),

@@ -20,6 +20,7 @@ from tests.connectors.conformance.case import (
     Case,
     Consent,
     Custom,
+    History,
     Hooks,
     Json,
     Limit,
@@ -108,6 +109,10 @@ def is_search(entry: Json) -> bool:
     return str(entry["path"]).endswith("/search")
 
 
+SHAPE = Shape(
+    keys=KEYS, inside="properties", title="dealname", moment="updatedAt", needed="dealstage"
+)
+
 CASE = Case(
     tool=HubSpot,
     opened=opened,
@@ -116,9 +121,8 @@ CASE = Case(
     # What changed is read by searches.
     delta_page=SEARCH_PAGE,
     new=new,
-    shape=Shape(
-        keys=KEYS, inside="properties", title="dealname", moment="updatedAt", needed="dealstage"
-    ),
+    shape=SHAPE,
+    history=History(SHAPE),
     links=Links(rows=["results"], next=["paging", "next", "after"]),
     custom=Custom(FIELD, FIELD, mapped),
     error_body={"status": "error", "message": "internal error", "category": "INTERNAL_ERROR"},

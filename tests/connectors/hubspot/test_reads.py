@@ -292,3 +292,18 @@ def test_rows_out_of_order_and_cursors_that_stand_still_end_the_read() -> None:
         reading.moved("x", "x", "deals")
     assert reading.moved(None, "x", "deals") == reading.END
     assert wire.batches(["1", "1", "2"], 1) == [["1"], ["2"]]
+
+
+@pytest.mark.parametrize("stream", [Stream.PEOPLE, Stream.PIPELINES])
+def test_records_of_short_lists_can_be_asked_for(account: Sandbox, stream: Stream) -> None:
+    connector = account.connector()
+    one, *_ = everything(connector, stream)
+    assert list(connector.by_ids(stream, [one.id, "nobody"]).records) == [one]
+
+
+def test_what_no_read_by_id_can_tell_is_neither_found_nor_gone(account: Sandbox) -> None:
+    connector = account.connector()
+    for stream in (Stream.CAMPAIGN_STATS, Stream.STAGE_CHANGES):
+        page = connector.by_ids(stream, ["9001"])
+        assert (list(page.records), list(page.refused)) == ([], [])
+        assert connector.presence(stream, ["9001"]) == {"9001": Presence.HIDDEN}

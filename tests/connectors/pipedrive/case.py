@@ -19,6 +19,7 @@ from tests.connectors.conformance.case import (
     Case,
     Consent,
     Custom,
+    History,
     Hooks,
     Json,
     Links,
@@ -93,15 +94,16 @@ def opened_as_app(seconds: int) -> tuple[Account, Token]:
     return account, Token(pair["access_token"], pair["refresh_token"], epoch)
 
 
+SHAPE = Shape(keys=frozenset({"stage_id", "pipeline_id"}), moment="update_time", needed="stage_id")
+
 CASE = Case(
     tool=Pipedrive,
     opened=opened,
     page=PAGE,
     cap=MANY,
     new=new,
-    shape=Shape(
-        keys=frozenset({"stage_id", "pipeline_id"}), moment="update_time", needed="stage_id"
-    ),
+    shape=SHAPE,
+    history=History(SHAPE),
     links=Links(rows=["data"], next=["additional_data", "next_cursor"]),
     custom=Custom(CUSTOM, CUSTOM, mapped, inside="custom_fields"),
     error_body={"success": False, "error": "Internal error", "data": None},

@@ -273,6 +273,17 @@ def test_gone_hidden_and_archived_records_are_told_apart(own: Sandbox) -> None:
     assert set(connector.presence(Stream.STAGE_CHANGES, ["1:7:1"]).values()) == {Presence.PRESENT}
 
 
+def test_a_user_that_cannot_be_read_is_set_aside_again_and_not_gone() -> None:
+    script = Script(lambda _: [{"id": 1, "name": ["odd"]}, {"id": 2, "name": "Bea"}])
+    page = script.connector().by_ids(Stream.PEOPLE, ["1", "2", "3"])
+    assert ([one.id for one in page.refused], [one.id for one in page.records]) == (["1"], ["2"])
+    assert script.connector().presence(Stream.PEOPLE, ["1", "2", "3"]) == {
+        "1": Presence.PRESENT,
+        "2": Presence.PRESENT,
+        "3": Presence.DELETED,
+    }
+
+
 def test_a_converted_lead_is_gone_and_its_deal_names_it(own: Sandbox) -> None:
     connector = own.connector()
     lead = next(k for k, one in own.truth("leads").items() if one["stage"] == "inbox")

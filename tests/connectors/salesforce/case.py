@@ -16,6 +16,7 @@ from tests.connectors.conformance.case import (
     Case,
     Consent,
     Custom,
+    History,
     Json,
     Links,
     Shape,
@@ -97,6 +98,18 @@ CASE = Case(
         title="LastName",
         moment="SystemModstamp",
         needed="Status",
+    ),
+    history=History(
+        Shape(
+            keys=frozenset({"OpportunityId", "StageName"}),
+            id="Id",
+            moment="CreatedDate",
+            needed="StageName",
+        ),
+        of=(
+            Stream.DEALS,
+            {"Name": "Deal", "StageName": "Prospecting", "CloseDate": "2026-12-24"},
+        ),
     ),
     links=Links(rows=["records"], next=["nextRecordsUrl"]),
     custom=Custom(FIELD, FIELD, mapped),

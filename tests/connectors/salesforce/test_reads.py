@@ -269,3 +269,38 @@ def test_an_odd_row_of_history_is_set_aside_without_the_others(own: Sandbox) -> 
     (page,) = pages(connector, Stream.STAGE_CHANGES)
     assert [one.id for one in page.refused] == [odd]
     assert {one.id for one in page.records} == set(truth) - {odd}
+
+
+def test_a_history_that_cannot_be_told_is_set_aside_as_that_of_its_deal(own: Sandbox) -> None:
+    truth = own.truth("stage_changes")
+    deal = next(iter(truth.values()))["entity_id"]
+    its = {id_ for id_, one in truth.items() if one["entity_id"] == deal}
+
+    def unknown(response: httpx.Response) -> httpx.Response:
+        document = response.json()
+        for row in document.get("records", ()) if isinstance(document, dict) else ():
+            if row.get("OpportunityId") == deal:
+                row["StageName"] = "Nowhere"
+        return httpx.Response(200, json=document)
+
+    odd = own.over(Rewriting(httpx.HTTPTransport(), unknown))
+    (page,) = pages(odd, Stream.STAGE_CHANGES)
+    (refused,) = page.refused
+    assert {one.id for one in page.records} == set(truth) - its
+    assert refused.id == f"history:deals:{deal}"
+    # It is no better when it is asked for alone, and no reason to take it for gone.
+    again = odd.by_ids(Stream.STAGE_CHANGES, [refused.id])
+    assert ([one.id for one in again.refused], again.records) == ([refused.id], [])
+    asked = [refused.id, *its]
+    assert set(odd.presence(Stream.STAGE_CHANGES, asked).values()) == {Presence.HIDDEN}
+    # Once the stage is known again all its moves come under the same id.
+    good = own.connector()
+    page = good.by_ids(Stream.STAGE_CHANGES, [refused.id])
+    assert ({one.id for one in page.records}, page.refused) == (its, [])
+    own.edit("deals", deal, {"delete": True})
+    assert good.presence(Stream.STAGE_CHANGES, [refused.id]) == {refused.id: Presence.DELETED}
+
+
+def test_people_that_were_set_aside_can_be_asked_for(own: Sandbox) -> None:
+    one = next(iter(own.truth("people")))
+    assert [each.id for each in own.connector().by_ids(Stream.PEOPLE, [one]).records] == [one]

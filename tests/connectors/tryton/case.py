@@ -8,7 +8,7 @@ import httpx
 
 from connectors.models import Stream
 from connectors.tryton.connector import Tryton
-from tests.connectors.conformance.case import Account, Case, Json, Shape, Tasks
+from tests.connectors.conformance.case import Account, Case, History, Json, Shape, Tasks
 from tests.connectors.tryton.server import Server, shared
 
 PAGE = 10
@@ -137,6 +137,13 @@ def new(title: str) -> Json:
     return {"description": title, "amount": amount, **links}
 
 
+SHAPE = Shape(
+    keys=frozenset({"description", "state"}),
+    moment="create_date",
+    needed="state",
+    title="description",
+)
+
 CASE = Case(
     tool=Tryton,
     real=True,
@@ -145,12 +152,8 @@ CASE = Case(
     cap=PAGE,
     stream=Stream.LEADS,
     new=new,
-    shape=Shape(
-        keys=frozenset({"description", "state"}),
-        moment="create_date",
-        needed="state",
-        title="description",
-    ),
+    shape=SHAPE,
+    history=History(SHAPE),
     error_body={"error": ["UserError", ["It is refused.", "", None]]},
     tasks=Tasks(
         owner="1",

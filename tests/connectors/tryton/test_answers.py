@@ -71,6 +71,22 @@ def test_changes_of_an_opportunity_that_cannot_be_read_are_not_gone() -> None:
     assert reading(ROW, odd).presence(Stream.LEADS, ["2"]) == {"2": Presence.PRESENT}
 
 
+def test_a_history_that_cannot_be_read_is_asked_for_by_its_opportunity() -> None:
+    odd = {**ROW, "id": 2, "amount": {"__class__": "Decimal", "decimal": "much"}}
+    (page,) = reading(ROW, odd).stage_changes(Window(), Partition())
+    ((refused,), ids) = page.refused, ["history:leads:2", "history:leads:3"]
+    assert refused.id == ids[0]
+    again = reading(odd).by_ids(Stream.STAGE_CHANGES, ids)
+    assert [one.id for one in again.refused] == [refused.id]
+    assert reading(odd).presence(Stream.STAGE_CHANGES, ids) == {
+        ids[0]: Presence.HIDDEN,
+        ids[1]: Presence.DELETED,
+    }
+    good = reading({**ROW, "id": 2})
+    assert [one.id for one in good.by_ids(Stream.STAGE_CHANGES, ids).records] == ["leads:2:lead"]
+    assert good.presence(Stream.STAGE_CHANGES, ids[:1]) == {ids[0]: Presence.PRESENT}
+
+
 def test_an_import_without_a_log_is_closed_on_the_day_it_tells() -> None:
     end = {"end_date": {"__class__": "date", "year": 2026, "month": 11, "day": 25}}
     edited = {"write_date": {**AT, "day": 28, "microsecond": 0}}
