@@ -21,7 +21,7 @@ LIMITS = (
 QUIRKS = (
     "What the token's user may not see is missing in silence: use an administrator's token.",
     "Archived leads are read by full pulls and after webhooks: their list knows no changes.",
-    "A converted lead is a deleted lead and a deal that names it.",
+    "A converted lead is deleted there: it is read from the deal that names it, and goes with it.",
     "Moves between two pulls of one deal show as the last one, unless stage_history is all.",
     "An activity stands at one deal or lead; tags, parents and KPI targets are not shown on it.",
     "Goals count deals and activities: targets of shares and costs, all of ours, are activities.",

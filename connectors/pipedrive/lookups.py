@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Raw, Struct
 
 from connectors.errors import BadResponse, NotFound, Rejected
-from connectors.models import Record, Stream, entity_in, history_of
+from connectors.models import Lead, Record, Stream, entity_in, history_of
 from connectors.pipedrive.paging import UNREADABLE, Listing
 from connectors.pipedrive.reading import ACTIVITIES, CONTACTS, PEOPLE, TASKS, Reading
 from connectors.pipedrive.rows import DealRow
@@ -39,13 +39,21 @@ class Lookups:
         listing = self._listing(stream)
         records: list[Record] = []
         refused: list[RefusedRecord] = []
+        missing: list[str] = []
         for one in ids:
             raw = self._alone(stream, one)
-            if raw is not None:
-                found = listing.rows(Raw(b"[" + bytes(raw) + b"]"))
-                records += found.records
-                refused += found.refused
-        return Page(records, position="", refused=refused, requests=len(ids))
+            if raw is None:
+                missing.append(one)
+                continue
+            found = listing.rows(Raw(b"[" + bytes(raw) + b"]"))
+            records += found.records
+            refused += found.refused
+        asked = len(ids)
+        if stream is Stream.LEADS and missing:
+            converted = self._converted()
+            records += [converted[one] for one in missing if one in converted]
+            asked += 1
+        return Page(records, position="", refused=refused, requests=asked)
 
     def presence(self, stream: Stream, ids: Sequence[str]) -> Mapping[str, Presence]:
         """Stage changes are never taken back: those that are only in a changelog stay."""
@@ -57,7 +65,18 @@ class Lookups:
             page = self._listed(stream, ids)
             listed = {record.id for record in page.records} | {one.id for one in page.refused}
             return {one: Presence.PRESENT if one in listed else Presence.DELETED for one in ids}
-        return {one: self._asked(stream, one) for one in ids}
+        found = {one: self._asked(stream, one) for one in ids}
+        if stream is Stream.LEADS and Presence.DELETED in found.values():
+            found |= dict.fromkeys(found.keys() & self._converted(), Presence.PRESENT)
+        return found
+
+    def _converted(self) -> Mapping[str, Lead]:
+        """The leads that the latest deals name, by id. Of older ones a full read has told, and a
+        lead that was converted is never changed again."""
+        listing = self._reading.converted()
+        latest = {"sort_by": "id", "sort_direction": "desc", "limit": listing.limit}
+        read = self._company.read(listing.path, {**listing.params, **latest}, listing.cost)
+        return {lead.id: lead for lead in listing.rows(read.envelope.data).records}
 
     def _asked(self, stream: Stream, one: str) -> Presence:
         try:

@@ -4,8 +4,9 @@ A row may be no record of ours, or stand for several: every translation gives a 
 """
 
 from collections.abc import Mapping, Sequence, Set
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from uuid import UUID
 
 from connectors.models import (
     Account,
@@ -34,14 +35,16 @@ from connectors.pipedrive.rows import (
     UserRow,
 )
 
-# Leads stand in no pipeline: they are in the inbox, or archived.
-LEAD_PIPELINE, INBOX, ARCHIVED = "leads", "inbox", "archived"
+# Leads stand in no pipeline: they are in the inbox, archived, or converted to a deal.
+LEAD_PIPELINE, INBOX, ARCHIVED, CONVERTED = "leads", "inbox", "archived", "converted"
 KINDS = {"open": StageKind.OPEN, "won": StageKind.WON, "lost": StageKind.LOST}
 ACTIVITY_KINDS = {
     "call": ActivityKind.CALL,
     "email": ActivityKind.EMAIL,
     "meeting": ActivityKind.MEETING,
 }
+# From when a UUID of version 1 counts.
+GREGORIAN = datetime(1582, 10, 15, tzinfo=UTC)
 # So many custom fields can be named in one request.
 MOST_NAMED = 15
 # A date without a time is kept until that day is over.
@@ -138,6 +141,39 @@ def to_lead(
     return (lead,)
 
 
+def to_converted(row: DealRow, custom: Mapping[str, str]) -> Sequence[Lead]:
+    """The lead that a deal came from: Pipedrive deletes it, and the deal has what it had."""
+    if row.source_lead_id is None or _is_gone(row):
+        return ()
+    lead = Lead(
+        id=row.source_lead_id,
+        updated_at=_changed(row),
+        title=row.title or "",
+        stage=CONVERTED,
+        status_kind=LeadStatus.CONVERTED,
+        amount=row.value,
+        currency=row.currency or None,
+        source=row.origin or None,
+        utm=Utm(campaign=row.channel_id or None),
+        owner=_link(row.owner_id),
+        contacts=_links(row.person_id),
+        created_at=_made(row.source_lead_id, row.add_time.astimezone(UTC)),
+        closed_at=row.add_time.astimezone(UTC),
+        extra={ours: row.custom_fields.get(key) for ours, key in custom.items()},
+    )
+    return (lead,)
+
+
+def _made(lead: str, converted: datetime) -> datetime:
+    """When a lead was made: its id tells it, a UUID that holds its time, or else nobody."""
+    try:
+        told = UUID(lead)
+        made = GREGORIAN + timedelta(microseconds=told.time // 10)
+    except (ValueError, ArithmeticError):
+        return converted
+    return min(made, converted) if told.version == 1 else converted
+
+
 def to_contact(row: PersonRow) -> Sequence[Contact]:
     if row.is_deleted:
         return ()
@@ -226,7 +262,11 @@ def to_stages(stages: Sequence[StageRow], pipelines: Sequence[PipelineRow]) -> l
         for row in stages
         if not row.is_deleted and row.pipeline_id in names
     ]
-    inbox = ((INBOX, "Inbox", StageKind.OPEN), (ARCHIVED, "Archived", StageKind.LOST))
+    inbox = (
+        (INBOX, "Inbox", StageKind.OPEN),
+        (ARCHIVED, "Archived", StageKind.LOST),
+        (CONVERTED, "Converted", StageKind.WON),
+    )
     return found + [
         Stage(
             id=f"{LEAD_PIPELINE}/{stage}",

@@ -1,6 +1,7 @@
 """Which list a stream is read from, and in which shares."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -21,10 +22,11 @@ from connectors.pipedrive.rows import (
     UserRow,
 )
 from connectors.pipedrive.wire import Company
-from connectors.port import Page, Partition, Window
+from connectors.port import Page, Partition, RefusedRecord, Window
 
 ARCHIVED = "archived"
 CURRENT = "current"
+CONVERTED, CONVERTED_ARCHIVED = "converted", "converted-archived"
 
 PEOPLE = Listing("v1/users", UserRow, mapping.to_account, cost=20)
 CONTACTS = Listing("v2/persons", PersonRow, mapping.to_contact, cost=10)
@@ -39,11 +41,12 @@ class Reading:
 
     def partitions(self, stream: Stream, window: Window) -> Sequence[Partition]:
         """Archived records are in no other list. That of leads has no bound, so only a full read
-        takes it: a page costs 40 tokens."""
+        takes it: a page costs 40 tokens. Converted leads are in no list at all: deals name them."""
         if stream in (Stream.DEALS, Stream.STAGE_CHANGES):
             return [Partition(CURRENT), Partition(ARCHIVED)]
-        if stream is Stream.LEADS and window.is_full:
-            return [Partition(CURRENT), Partition(ARCHIVED)]
+        if stream is Stream.LEADS:
+            archives = [ARCHIVED, CONVERTED_ARCHIVED] if window.is_full else []
+            return [Partition(name) for name in (CURRENT, CONVERTED, *archives)]
         return [Partition(CURRENT)]
 
     def pages(self, stream: Stream, window: Window, share: Partition) -> Iterator[Page[Any]]:
@@ -51,6 +54,8 @@ class Reading:
             return whole(self._company, PEOPLE, share)
         if stream is Stream.PIPELINES:
             return self._pipelines(share)
+        if stream is Stream.LEADS and share.name in (CONVERTED, CONVERTED_ARCHIVED):
+            return self._converted(share.name == CONVERTED_ARCHIVED, window, share)
         if stream is Stream.LEADS:
             return by_offset(self._company, self.leads(share.name == ARCHIVED), window, share)
         if stream is Stream.STAGE_CHANGES:
@@ -67,6 +72,12 @@ class Reading:
             cost=20 if archived else 10,
             params={"include_fields": "source_lead_id", **mapping.custom_of(self._config.fields)},
         )
+
+    def converted(self, archived: bool = False) -> Listing[DealRow, Lead]:
+        """The leads that deals name."""
+        to = partial(mapping.to_converted, custom=self._config.fields)
+        deals = self.deals(archived)
+        return Listing(deals.path, DealRow, to, deals.cost, deals.params)
 
     def leads(self, archived: bool = False) -> Listing[Any, Lead]:
         row, attributes = self._lead_row
@@ -98,6 +109,13 @@ class Reading:
         made = msgspec.defstruct("LeadRow", added, bases=(LeadRow,), kw_only=True, frozen=True)
         return made, names
 
+    def _converted(self, archived: bool, window: Window, share: Partition) -> Iterator[Page[Lead]]:
+        """A deal that cannot be read counts here where it names a lead, as that one."""
+        for page in by_cursor(self._company, self.converted(archived), window, share):
+            named = ((lead_named(one.raw), one) for one in page.refused)
+            refused = [RefusedRecord(lead, one.reason, one.raw) for lead, one in named if lead]
+            yield replace(page, refused=refused)
+
     def _pipelines(self, share: Partition) -> Iterator[Page[Stage]]:
         if share.after == END:
             return
@@ -106,6 +124,17 @@ class Reading:
         found = mapping.to_stages(stages.rows, pipelines.rows)
         asked = pipelines.requests + stages.requests
         yield Page(found, END, remote_now=pipelines.now, requests=asked)
+
+
+class Named(msgspec.Struct, frozen=True):
+    source_lead_id: str | None = None
+
+
+def lead_named(deal: str) -> str | None:
+    try:
+        return msgspec.json.decode(deal, type=Named).source_lead_id
+    except msgspec.MsgspecError:
+        return None
 
 
 PLAIN: Mapping[Stream, Listing[Any, Any]] = {

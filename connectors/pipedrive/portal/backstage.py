@@ -91,8 +91,18 @@ class Backstage:
         raise ValueError(f"a new {entity} cannot be made here")
 
     def _convert(self, lead: Row) -> Row:
-        made = self._add("deal", {"title": lead["title"]})
+        """The deal has what the lead had, and names it."""
+        value = lead["value"] or {}
+        given = {
+            "title": lead["title"],
+            "owner_id": lead["owner_id"],
+            "value": value.get("amount") or 0,
+            "currency": value.get("currency") or "EUR",
+            **({"person_id": lead["person_id"]} if lead["person_id"] else {}),
+        }
+        made = self._add("deal", given)
         deal = self.company.deals.rows[made["id"]]
+        deal |= {name: lead[name] for name in ("channel_id", "origin")}
         deal["source_lead_id"] = lead["id"]
         self.company.changed("lead", self.company.leads, lead, {"is_deleted": True})
         return deal

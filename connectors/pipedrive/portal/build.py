@@ -13,6 +13,8 @@ from connectors.sandbox.clock import Clock
 FIRST = int(datetime(2026, 3, 2, 8, 0, tzinfo=UTC).timestamp())
 SPAN = 250 * 86400
 DAY = 86400
+# Seconds from when UUIDs count to when clocks do.
+GREGORIAN = 12_219_292_800
 CUSTOM = "0123456789abcdef0123456789abcdef01234567"
 MONEY = "89abcdef0123456789abcdef0123456789abcdef"
 QUALIFIED = "5d1c0b4a-0000-4000-8000-000000000001"
@@ -127,6 +129,15 @@ def _person(company: Company, number: int, random: Random) -> None:
     )
 
 
+def lead_id(added: int, bits: int) -> str:
+    """As Pipedrive has them: UUIDs that hold the time."""
+    ticks = (added + GREGORIAN) * 10**7
+    low, middle, high = ticks & 0xFFFFFFFF, ticks >> 32 & 0xFFFF, ticks >> 48 & 0x0FFF
+    sequence, node = bits >> 48 & 0x3FFF, bits & (1 << 48) - 1
+    fields = (low, middle, high, sequence >> 8, sequence & 0xFF, node)
+    return str(uuid.UUID(fields=fields, version=1))
+
+
 def _lead(company: Company, number: int, random: Random) -> None:
     added = FIRST + random.randrange(SPAN)
     changed = added + random.randrange(5 * DAY)
@@ -135,7 +146,7 @@ def _lead(company: Company, number: int, random: Random) -> None:
     archived = number % 11 == 0
     company.leads.put(
         {
-            "id": str(uuid.UUID(int=random.getrandbits(128), version=4)),
+            "id": lead_id(added, random.getrandbits(128)),
             "title": f"Lead {number}",
             "owner_id": random.choice(USERS)[0],
             "creator_id": ME,

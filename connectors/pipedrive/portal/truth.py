@@ -41,7 +41,11 @@ def pipelines(company: Company, _: dict[str, str]) -> Iterator[Truth]:
             "kind": "open",
             "sort": stage["order_nr"],
         }
-    inbox = (("inbox", "Inbox", "open"), ("archived", "Archived", "lost"))
+    inbox = (
+        ("inbox", "Inbox", "open"),
+        ("archived", "Archived", "lost"),
+        ("converted", "Converted", "won"),
+    )
     for number, (place, name, kind) in enumerate(inbox):
         yield {
             "id": f"leads/{place}",
@@ -87,6 +91,27 @@ def leads(company: Company, query: dict[str, str]) -> Iterator[Truth]:
             "updated_at": instant(row["update_time"]),
             "closed_at": instant(row["update_time"]) if gone else None,
         }
+    for deal in _living(company):
+        if deal["source_lead_id"] is not None:
+            yield _converted(deal, company.leads.rows[deal["source_lead_id"]])
+
+
+def _converted(deal: Row, lead: Row) -> Truth:
+    """As the deal is, which has what the lead had."""
+    return {
+        "id": lead["id"],
+        "title": deal["title"],
+        "stage": "converted",
+        "status_kind": "converted",
+        "amount": _money(deal["value"]),
+        "currency": deal["currency"],
+        "source": deal["origin"],
+        "owner": str(deal["owner_id"]),
+        "contacts": [str(deal["person_id"])] if deal["person_id"] else [],
+        "created_at": instant(lead["add_time"]),
+        "updated_at": instant(deal["update_time"]),
+        "closed_at": instant(deal["add_time"]),
+    }
 
 
 def deals(company: Company, _: dict[str, str]) -> Iterator[Truth]:

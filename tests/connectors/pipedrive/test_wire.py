@@ -142,7 +142,7 @@ def test_each_call_takes_its_price() -> None:
         (Stream.PEOPLE, [20]),
         (Stream.PIPELINES, [5, 5]),
         (Stream.CONTACTS, [10]),
-        (Stream.LEADS, [20, 40]),
+        (Stream.LEADS, [20, 10, 40, 20]),
         (Stream.DEALS, [10, 20]),
     ):
         script.hands.limiter.costs.clear()
