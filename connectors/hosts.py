@@ -9,6 +9,7 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Callable, Iterable
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -34,6 +35,26 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_safe(address: str) -> bool:
+    """https, or http on this machine only: secrets travel with each call."""
+    try:
+        parts = urlsplit(address)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    here = parts.scheme == "http" and is_loopback(host)
+    return bool(host) and (parts.scheme == "https" or here)
+
+
+def safe_origin(address: str) -> str:
+    """Scheme and host of an address that somebody gave. Raises ValueError for one that is not safe
+    to call."""
+    if not is_safe(address.strip()):
+        raise ValueError("This address is not safe to call: write it with https://.")
+    parts = urlsplit(address.strip())
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 class PublicHostsOnly(httpx.BaseTransport):

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from connectors.hosts import is_loopback
+from connectors.hosts import is_safe, safe_origin
 from connectors.port import ConnectorConfig
 
 WEBHOOK_PATH = re.compile(r"/rest/(?P<user>\d+)/(?P<code>[A-Za-z0-9]+)/?")
@@ -53,7 +53,7 @@ class Bitrix24Config(ConnectorConfig):
         if webhook is None:
             return None
         address = webhook.get_secret_value().strip()
-        if not _is_safe(address) or not WEBHOOK_PATH.fullmatch(urlsplit(address).path):
+        if not is_safe(address) or not WEBHOOK_PATH.fullmatch(urlsplit(address).path):
             raise ValueError(
                 "This is not the address of an inbound webhook: copy it whole from the portal, "
                 "it looks like https://<portal>/rest/<user>/<code>/."
@@ -63,11 +63,7 @@ class Bitrix24Config(ConnectorConfig):
     @field_validator("portal", "auth_host", "base_url")
     @classmethod
     def _is_origin(cls, address: str | None) -> str | None:
-        if address is None:
-            return None
-        if not _is_safe(address.strip()):
-            raise ValueError("This address is not safe to call: write it with https://.")
-        return origin_of(address.strip())
+        return None if address is None else safe_origin(address)
 
     @model_validator(mode="after")
     def _has_credentials(self) -> "Bitrix24Config":
@@ -99,15 +95,3 @@ def origin_of(address: str) -> str:
     """Scheme and host of an address."""
     parts = urlsplit(address)
     return f"{parts.scheme}://{parts.netloc}"
-
-
-def _is_safe(address: str) -> bool:
-    """https, or http on this machine only: a webhook's code travels in the address."""
-    try:
-        parts = urlsplit(address)
-        host = parts.hostname or ""
-    except ValueError:
-        return False
-    return bool(host) and (
-        parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
-    )

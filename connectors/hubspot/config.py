@@ -3,11 +3,10 @@
 import hashlib
 from enum import StrEnum
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from connectors.hosts import is_loopback
+from connectors.hosts import safe_origin
 from connectors.port import ConnectorConfig
 
 UtmPart = Literal["source", "medium", "campaign", "content", "term"]
@@ -76,13 +75,7 @@ class HubSpotConfig(ConnectorConfig):
     @field_validator("base_url")
     @classmethod
     def _is_safe(cls, address: str) -> str:
-        parts = urlsplit(address.strip())
-        host = parts.hostname or ""
-        if not host or not (
-            parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
-        ):
-            raise ValueError("This address is not safe to call: write it with https://.")
-        return f"{parts.scheme}://{parts.netloc}"
+        return safe_origin(address)
 
     @field_validator("goal_template", mode="before")
     @classmethod

@@ -3,11 +3,10 @@
 import re
 from enum import StrEnum
 from typing import Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from connectors.hosts import is_loopback
+from connectors.hosts import safe_origin
 from connectors.port import ConnectorConfig
 
 ONCE_DEFAULT = {"deals_won", "deals_started", "activities_completed", "activities_added"}
@@ -68,7 +67,7 @@ class PipedriveConfig(ConnectorConfig):
     @field_validator("company", "auth_host", "api_domain")
     @classmethod
     def _is_origin(cls, address: str | None) -> str | None:
-        return None if address is None else origin_of(address)
+        return None if address is None else safe_origin(address)
 
     @field_validator("goals")
     @classmethod
@@ -99,15 +98,3 @@ class PipedriveConfig(ConnectorConfig):
     def origin(self) -> str:
         """Scheme and host that are called."""
         return self.api_domain or self.company
-
-
-def origin_of(address: str) -> str:
-    """https, or http on this machine only: the token travels with each call."""
-    try:
-        parts = urlsplit(address.strip())
-        host = parts.hostname or ""
-    except ValueError:
-        host = ""
-    if not host or not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))):
-        raise ValueError("This address is not safe to call: write it with https://.")
-    return f"{parts.scheme}://{parts.netloc}"

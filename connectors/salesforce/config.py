@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from connectors.hosts import is_loopback
+from connectors.hosts import safe_origin
 from connectors.port import ConnectorConfig
 
 UtmPart = Literal["source", "medium", "campaign", "content", "term"]
@@ -103,18 +103,14 @@ class SalesforceConfig(ConnectorConfig):
     @field_validator("base_url")
     @classmethod
     def _is_my_domain(cls, address: str) -> str:
-        parts = urlsplit(address.strip())
-        host = parts.hostname or ""
-        if not host or not (
-            parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
-        ):
-            raise ValueError("This address is not safe to call: write it with https://.")
+        origin = safe_origin(address)
+        host = urlsplit(origin).hostname or ""
         if host in LOGIN_HOSTS or host.endswith(".lightning.force.com"):
             raise ValueError(
                 "This is not the address of the API: give the My Domain of the org, "
                 "https://….my.salesforce.com (Setup > My Domain)."
             )
-        return f"{parts.scheme}://{parts.netloc}"
+        return origin
 
     @model_validator(mode="after")
     def _has_credentials(self) -> "SalesforceConfig":

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from threading import RLock
-from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -22,7 +21,7 @@ from pydantic import SecretStr
 
 from connectors.auth import OAuth, Token, TokenStore, ask_server
 from connectors.errors import AuthFailed, BadResponse, RateLimited, Unavailable
-from connectors.hosts import is_loopback
+from connectors.hosts import is_safe
 from connectors.http import retry_after
 from connectors.salesforce.config import SalesforceConfig, SignIn
 
@@ -185,9 +184,7 @@ def _expired(response: httpx.Response) -> bool:
 
 def _safe(address: str) -> str:
     """Raises BadResponse for one that nobody should send a token to."""
-    parts = urlsplit(address)
-    is_here = parts.scheme == "http" and is_loopback(parts.hostname or "")
-    if not (is_here or (parts.scheme == "https" and parts.hostname)):
+    if not is_safe(address):
         raise BadResponse("The server of tokens names an address that is not safe to call.")
     return address
 

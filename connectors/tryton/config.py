@@ -1,10 +1,8 @@
 """Settings of one Tryton connection."""
 
-from urllib.parse import urlsplit
-
 from pydantic import Field, SecretStr, field_validator
 
-from connectors.hosts import is_loopback
+from connectors.hosts import safe_origin
 from connectors.port import ConnectorConfig
 
 
@@ -38,13 +36,7 @@ class TrytonConfig(ConnectorConfig):
     @field_validator("server")
     @classmethod
     def _is_origin(cls, address: str) -> str:
-        parts = urlsplit(address.strip())
-        safe = parts.scheme == "https" or (
-            parts.scheme == "http" and is_loopback(parts.hostname or "")
-        )
-        if not (safe and parts.hostname):
-            raise ValueError("This address is not safe to call: write it with https://.")
-        return f"{parts.scheme}://{parts.netloc}"
+        return safe_origin(address)
 
     @field_validator("key")
     @classmethod
