@@ -116,7 +116,6 @@ class TaskRow(Row, frozen=True, rename="camel", kw_only=True):
     description: str | None = None
     status: int
     responsible_id: int | None = None
-    created_by: int | None = None
     deadline: str | None = None
     closed_date: str | None = None
     created_date: str | None = None

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from msgspec import Struct
 
-from connectors.errors import ConnectorError, NotFound, NotPermitted, Rejected
+from connectors.errors import NotFound, NotPermitted, Rejected
 from connectors.hubspot.mapping import TASKS
 from connectors.hubspot.rows import PropertyRow
 from connectors.hubspot.wire import Hub
@@ -68,15 +68,12 @@ class Keys:
             path = self._hub.crm("properties", TASKS)
             answer = self._hub.api.post(path, field, repeatable=True)
             return answer.decode(PropertyRow).has_unique_value
-        except Rejected as error:
+        except Rejected:
             # Made meanwhile by another process, or by a call whose answer was lost.
-            return self._is_there(error)
+            vars(self).pop("_found", None)
+            return self._found
         except (NotPermitted, NotFound):
             return False
-
-    def _is_there(self, _error: ConnectorError) -> bool:
-        vars(self).pop("_found", None)
-        return self._found
 
 
 def to_html(text: str, key: str | None = None) -> str:

@@ -5,8 +5,7 @@ Every call has a price in tokens of the company's day; each method here names it
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import httpx
@@ -24,7 +23,7 @@ from connectors.errors import (
     Rejected,
     Unavailable,
 )
-from connectors.http import Answer, ApiClient, retry_after
+from connectors.http import Answer, ApiClient, remote_now, retry_after
 
 T = TypeVar("T")
 
@@ -106,7 +105,7 @@ class Company:
         if self._bulk:
             self._mind()
         answer = self._api.get(f"api/{path}", params, cost=cost)
-        return Read(opened(answer), clock_of(answer))
+        return Read(opened(answer), remote_now(answer))
 
     def every(self, path: str, into: type[list[T]], cost: int) -> "Every[T]":
         """All rows of a list by cursor that is short as a rule."""
@@ -183,15 +182,6 @@ def decode(raw: Raw, into: type[T]) -> T:
 def listed(raw: Raw, into: type[list[T]]) -> list[T]:
     """v1 tells an empty list as null."""
     return [] if bytes(raw) == b"null" else decode(raw, into)
-
-
-def clock_of(answer: Answer) -> datetime | None:
-    """The tool's clock, from which windows are taken."""
-    text = answer.headers.get("Date")
-    try:
-        return None if text is None else parsedate_to_datetime(text).astimezone(UTC)
-    except ValueError:
-        return None
 
 
 def name_refusal(response: httpx.Response, meter: Meter) -> ConnectorError | None:
