@@ -152,10 +152,17 @@ class HubSpot(Connector[HubSpotConfig]):
     def by_ids(self, stream: Stream, ids: Sequence[str]) -> Page[Record]:
         if stream in (Stream.PEOPLE, Stream.PIPELINES):
             return among(read(self, stream, Window(), Partition()), ids)
-        return lookups.by_ids(self._reading, self._tasks, stream, ids)
+        asked = lookups.asked(stream, ids, leads=self.config.leads)
+        if not asked:
+            return Page([], position="", requests=0)
+        return lookups.by_ids(self._reading, self._tasks, stream, asked)
 
     def presence(self, stream: Stream, ids: Sequence[str]) -> Mapping[str, Presence]:
-        return lookups.presence(self._hub, stream, ids)
+        """What was read of leads before they were left out is neither shown nor proven to be
+        gone."""
+        asked = lookups.asked(stream, ids, leads=self.config.leads)
+        hidden = dict.fromkeys(ids, Presence.HIDDEN)
+        return hidden | dict(lookups.presence(self._hub, stream, asked))
 
     def fields(self, stream: Stream) -> Sequence[RemoteField]:
         """None for streams whose properties nobody maps."""

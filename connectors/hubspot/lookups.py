@@ -54,6 +54,15 @@ def _half(hub: Hub, half: str, after: str) -> Iterator[Page[Account]]:
         yield Page(records, f"{half}:{after}", refused, remote_now(answer))
 
 
+def asked(stream: Stream, ids: Sequence[str], *, leads: bool) -> Sequence[str]:
+    """Without leads and their moves where leads are left out: the key may not read them then."""
+    if leads:
+        return ids
+    if stream is Stream.LEADS:
+        return ()
+    return [id_ for id_ in ids if (_entity(id_) or ("",))[0] != mapping.LEADS]
+
+
 def by_ids(reading: Reading, tasks: Tasks, stream: Stream, ids: Sequence[str]) -> Page[Any]:
     """As they are now, but for figures, which are those of days. Ids of stage changes hold those of
     their records."""

@@ -16,6 +16,7 @@ from connectors.hubspot.connector import HubSpot
 from connectors.hubspot.portal.options import ALL_SCOPES
 from connectors.hubspot.sandbox import app_settings
 from connectors.models import Stream
+from connectors.port import Presence
 from tests.connectors.hands import Tokens
 from tests.connectors.hubspot.kit import Sandbox, sandbox
 from tests.connectors.running import everything, unavailable
@@ -148,6 +149,26 @@ def test_an_app_renews_its_token_once_it_has_ended(rotating: bool) -> None:
         renewals = [each for each in own.seen.requests if "oauth" in each.url.path]
         assert renewals
         assert all(each.url.query == b"" for each in renewals)
+
+
+def test_leads_that_are_left_out_are_not_asked_for_any_more() -> None:
+    """Those that were read before stay as they are: the key may not say what became of them."""
+    scopes = [each for each in ALL_SCOPES if each != "crm.objects.leads.read"]
+    with sandbox(records=4, scopes=scopes) as own:
+        connector = own.connector(leads=False)
+        lead, deal = next(iter(own.truth("leads"))), next(iter(own.truth("deals")))
+        moves = [f"leads:{lead}:1", f"history:leads:{lead}"]
+        asked = {Stream.LEADS: [lead], Stream.STAGE_CHANGES: moves}
+        for stream, ids in asked.items():
+            assert connector.presence(stream, ids) == dict.fromkeys(ids, Presence.HIDDEN)
+            assert connector.by_ids(stream, ids).records == []
+            assert connector.requests == 0
+        own.edit("deals", deal, {"delete": True})
+        both = [moves[0], f"deals:{deal}:1"]
+        assert list(connector.presence(Stream.STAGE_CHANGES, both).values()) == [
+            Presence.HIDDEN,
+            Presence.DELETED,
+        ]
 
 
 def test_an_app_without_consent_says_so(account: Sandbox) -> None:
