@@ -12,14 +12,16 @@ from msgspec import Raw, Struct
 
 from connectors.errors import BadResponse, NotFound, Rejected
 from connectors.models import Lead, Record, Stream, entity_in, history_of
-from connectors.pipedrive.paging import UNREADABLE, Listing
+from connectors.pipedrive.paging import UNREADABLE, AnyId, Listing
 from connectors.pipedrive.reading import ACTIVITIES, CONTACTS, PEOPLE, TASKS, Reading
 from connectors.pipedrive.rows import DealRow
-from connectors.pipedrive.wire import Company, Forbidden, decode
+from connectors.pipedrive.wire import Company, Forbidden, decode, listed
 from connectors.port import Page, Partition, Presence, RefusedRecord, Window, among
 
 # Of these streams there are few records, and one list has them all.
 LISTED = (Stream.PEOPLE, Stream.PIPELINES)
+# Of so many ids one list tells, at the price of ten records alone.
+IDS_A_LIST = 100
 
 
 class Kept(Struct, frozen=True):
@@ -63,11 +65,27 @@ class Lookups:
             return found | {one: self._asked(Stream.DEALS, deal) for one, deal in owners.items()}
         if stream in LISTED:
             page = self._listed(stream, ids)
-            listed = {record.id for record in page.records} | {one.id for one in page.refused}
-            return {one: Presence.PRESENT if one in listed else Presence.DELETED for one in ids}
-        found = {one: self._asked(stream, one) for one in ids}
+            there = {record.id for record in page.records} | {one.id for one in page.refused}
+            return {one: Presence.PRESENT if one in there else Presence.DELETED for one in ids}
+        deleted = self._deleted(ids) if stream is Stream.DEALS else ()
+        found = dict.fromkeys(deleted, Presence.DELETED)
+        found |= {one: self._asked(stream, one) for one in ids if one not in found}
         if stream is Stream.LEADS and Presence.DELETED in found.values():
             found |= dict.fromkeys(found.keys() & self._converted(), Presence.PRESENT)
+        return found
+
+    def _deleted(self, ids: Sequence[str]) -> set[str]:
+        """Of very many deals, those that a list of deleted ones shows. Which are purged by now,
+        archived or hidden no list tells."""
+        if len(ids) <= IDS_A_LIST:
+            return set()
+        listing = self._reading.deals()
+        found: set[str] = set()
+        for first in range(0, len(ids), IDS_A_LIST):
+            some = ",".join(ids[first : first + IDS_A_LIST])
+            params = {"ids": some, "status": "deleted", "limit": IDS_A_LIST}
+            read = self._company.read(listing.path, params, listing.cost)
+            found |= {str(row.id) for row in listed(read.envelope.data, list[AnyId])}
         return found
 
     def _converted(self) -> Mapping[str, Lead]:

@@ -275,6 +275,21 @@ def test_gone_hidden_and_archived_records_are_told_apart(own: Sandbox) -> None:
     assert set(connector.presence(Stream.STAGE_CHANGES, ["1:7:1"]).values()) == {Presence.PRESENT}
 
 
+def test_very_many_deleted_deals_are_told_by_lists_of_them() -> None:
+    with sandbox(records=260) as own:
+        ids = [id_ for id_ in own.truth("deals") if int(id_) <= 260]
+        for one in ids[:-2]:
+            own.edit("deals", one, {"delete": True})
+        own.edit("deals", ids[-1], {"hide": True})
+        before = own.requests()
+        found = own.connector().presence(Stream.DEALS, [*ids, "77777"])
+        # Three lists; each archived one, and what no list shows, alone.
+        assert own.requests() - before == 3 + 12 + 3
+        assert {found[one] for one in ids[:-2]} == {Presence.DELETED}
+        assert found[ids[-2]] is Presence.PRESENT
+        assert (found[ids[-1]], found["77777"]) == (Presence.HIDDEN, Presence.DELETED)
+
+
 def test_a_user_that_cannot_be_read_is_set_aside_again_and_not_gone() -> None:
     script = Script(lambda _: [{"id": 1, "name": ["odd"]}, {"id": 2, "name": "Bea"}])
     page = script.connector().by_ids(Stream.PEOPLE, ["1", "2", "3"])
