@@ -188,7 +188,20 @@ def test_a_target_is_a_task_with_its_figures(tryton: Server) -> None:
     with pytest.raises(Rejected, match="planned figures"):
         connector.check_target(made, msgspec.structs.replace(target, target=0.03))
     ended = msgspec.structs.replace(target, actual=0.03, outcome="met")
+    row = tryton.read("project.work", [["id", "=", int(made)]], ["comment"])[0]
+    noted = row["comment"].replace("Target: 0.028744", "Target: 0.028744\nSee you on Monday")
+    tryton.admin("project.work.write", [int(made)], {"comment": noted})
+    for actual in (0.029, 0.03):
+        connector.update_target(made, msgspec.structs.replace(ended, actual=actual, outcome=None))
     connector.update_target(made, ended)
+    (kept,) = tryton.read("project.work", [["id", "=", int(made)]], ["comment"])
+    # What people wrote stays; what was told of the outcome before does not.
+    assert kept["comment"].splitlines() == [
+        *noted.splitlines()[:-2],
+        "Actual: 0.03",
+        "Outcome: met",
+        *noted.splitlines()[-2:],
+    ]
     found = held(connector, made)
     assert found.status is TaskStatus.DONE
     assert found.description is not None
