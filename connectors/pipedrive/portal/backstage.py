@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from connectors.pipedrive.portal.build import custom_field
 from connectors.pipedrive.portal.company import Company, Row, Table
 from connectors.pipedrive.portal.errors import ToolError
 from connectors.pipedrive.portal.events import Events
@@ -27,7 +28,8 @@ CHANGES = ("set", "delete", "hide", "convert")
 class Backstage:
     """Edits take the tool's own field names: `{"set": {"status": "won"}}`, `{"delete": true}`,
     `{"hide": true}`, which takes a row out of the token user's sight, and of leads
-    `{"convert": true}`, which deletes it and answers the id of the deal it became."""
+    `{"convert": true}`, which deletes it and answers the id of the deal it became. The record of
+    `properties` is `deals`; what is set are keys of new custom fields, which leads share."""
 
     def __init__(self, company: Company, events: Events) -> None:
         self.company = company
@@ -42,6 +44,9 @@ class Backstage:
     def edit(self, stream: str, record_id: str, change: dict[str, Any]) -> dict[str, Any]:
         if not change.keys() & set(CHANGES):
             raise ValueError(f"nothing to do: give one of {', '.join(CHANGES)}")
+        if stream == "properties":
+            self.company.deal_fields += [custom_field(key, key) for key in change["set"]]
+            return {"id": record_id}
         entity, table = self._table(stream)
         try:
             if record_id == "new":

@@ -106,12 +106,15 @@ def _kind(number: int, key: str) -> Row:
 
 def _fields() -> list[Row]:
     plain = (("title", "Title", "varchar"), ("value", "Value", "monetary"))
-    custom = ((CUSTOM, "Campaign group", "varchar"), (MONEY, "Budget", "monetary"))
-    return [
-        {"field_code": code, "field_name": name, "field_type": kind, "is_custom_field": is_custom}
-        for group, is_custom in ((plain, False), (custom, True))
-        for code, name, kind in group
+    own = [
+        {"field_code": code, "field_name": name, "field_type": kind, "is_custom_field": False}
+        for code, name, kind in plain
     ]
+    return [*own, custom_field(CUSTOM, "Campaign group"), custom_field(MONEY, "Budget", "monetary")]
+
+
+def custom_field(key: str, name: str, kind: str = "varchar") -> Row:
+    return {"field_code": key, "field_name": name, "field_type": kind, "is_custom_field": True}
 
 
 def _person(company: Company, number: int, random: Random) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from connectors.salesforce.portal.bulk import Jobs
 from connectors.salesforce.portal.errors import Refused
 from connectors.salesforce.portal.org import Org
+from connectors.salesforce.portal.schema import custom_text
 from connectors.salesforce.portal.truth import truth
 from connectors.sandbox.clock import Clock
 from connectors.sandbox.faults import FaultPlan
@@ -25,7 +26,8 @@ KINDS = {
 class Backstage:
     """Edits take Salesforce's own field names. Beside `set` and `delete` (into the Recycle Bin)
     there are `restore` out of it, `purge` for good, `merge` (the id of the lead that loses) and
-    `convert` of a lead (the id of its opportunity)."""
+    `convert` of a lead (the id of its opportunity). The record of `properties` is a stream; what is
+    set are names of new text fields."""
 
     def __init__(self, org: Org) -> None:
         self.org = org
@@ -40,6 +42,10 @@ class Backstage:
     def edit(self, stream: str, record_id: str, change: dict[str, Any]) -> dict[str, Any]:
         if not change.keys() & CHANGES or change.keys() - CHANGES:
             raise ValueError(f"give one of {', '.join(sorted(CHANGES))}")
+        if stream == "properties":
+            for name in change["set"]:
+                self.org.fields(KINDS[record_id])[name] = custom_text(name)
+            return {"id": record_id}
         kind = KINDS[stream]
         try:
             return {"id": self._edit(kind, record_id, change)}

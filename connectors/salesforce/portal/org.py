@@ -1,6 +1,6 @@
 """The whole org: its objects, and the rules that tie them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property
@@ -42,7 +42,7 @@ class Org:
     def store(self, kind: str) -> Store:
         return self.stores.setdefault(kind, Store(kind))
 
-    def fields(self, kind: str) -> Mapping[str, Field]:
+    def fields(self, kind: str) -> dict[str, Field]:
         """Raises Refused."""
         if kind not in self.schema:
             raise not_found()

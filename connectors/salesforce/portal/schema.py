@@ -170,7 +170,7 @@ def schema(options: SandboxOptions) -> dict[str, dict[str, Field]]:
     """What this org has and its integration user may see."""
     objects = {name: [*SYSTEM, *fields] for name, fields in OBJECTS.items()}
     for name in ("Lead", "Opportunity"):
-        objects[name] += _many("string", *options.custom, length=255)
+        objects[name] += map(custom_text, options.custom)
     if options.key_field != "none":
         unique, external = options.key_field == "unique", options.key_field != "plain"
         objects["Task"].append(Field(KEY, "string", 255, external=external, unique=unique))
@@ -187,6 +187,10 @@ def schema(options: SandboxOptions) -> dict[str, dict[str, Field]]:
         for name, fields in objects.items()
         if name not in options.without
     }
+
+
+def custom_text(name: str) -> Field:
+    return Field(name, "string", 255)
 
 
 def described(name: str, fields: Mapping[str, Field]) -> dict[str, object]:

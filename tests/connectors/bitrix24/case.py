@@ -43,6 +43,20 @@ def mapped(names: Sequence[str]) -> Mapping[str, Any]:
     return {"fields": {name: name for name in names}}
 
 
+def several(account: Account, count: int) -> Mapping[str, str]:
+    made = [f"UF_CRM_{number}" for number in range(1747400000, 1747400000 + count)]
+    for name in made:
+        _field(account, name)
+    return {name: f"ufCrm_{name.removeprefix('UF_CRM_')}" for name in made}
+
+
+def _field(account: Account, name: str) -> None:
+    field = {"entityId": "CRM_DEAL", "fieldName": name, "userTypeId": "string"}
+    address = f"{account.settings['webhook']}userfieldconfig.add.json"
+    with httpx.Client(transport=account.transport) as client:
+        client.post(address, json={"moduleId": "crm", "field": field}).raise_for_status()
+
+
 def merge(account: Account, winner: str, loser: str) -> None:
     """The portal fills up the one and deletes the other."""
     account.edit(Stream.DEALS, winner, {"set": {"title": "Merged"}})
@@ -91,7 +105,7 @@ CASE = Case(
             needed="STAGE_ID",
         )
     ),
-    custom=Custom("UF_CRM_1747309879", "ufCrm_1747309879", mapped),
+    custom=Custom("UF_CRM_1747309879", "ufCrm_1747309879", mapped, several),
     error_body={"error": "INTERNAL_SERVER_ERROR", "error_description": "Internal server error"},
     allows=lambda seconds: 50 + 2 * seconds,
     consent=Consent(opened_as_app, "/oauth/token"),

@@ -93,12 +93,20 @@ class Links:
 class Custom:
     """A custom field of the stream: its `name`, how rows show it, and the settings that map these
     remote names to themselves. It lies among the fields of a row, or in the object `inside` them.
+    `several` makes so many fields of texts in the account: the name of each, and how rows show it.
     """
 
     name: str
     shown: str
     mapped: Callable[[Sequence[str]], Mapping[str, Any]]
+    several: Callable[[Account, int], Mapping[str, str]]
     inside: str | None = None
+    # Whether rows tell fields that nobody asked for.
+    unasked: bool = False
+
+    def filled(self, values: Json) -> Json:
+        """A change of a record that gives its fields these values."""
+        return {"set": {self.inside: values} if self.inside else values}
 
     def among(self, fields: Json) -> Json:
         held: Json = fields[self.inside] if self.inside else fields

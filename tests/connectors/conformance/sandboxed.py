@@ -1,7 +1,7 @@
 """An account in a sandbox: its ASGI app without sockets, and its control routes."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ import httpx
 from connectors.models import Stream
 from connectors.sandbox.asgi import App
 from connectors.sandbox.knobs import Knobs
-from tests.connectors.conformance.case import Json
+from tests.connectors.conformance.case import Account, Json
 from tests.faults.in_process import NOWHERE, InProcess
 from tests.mirror import NOW
 
@@ -29,7 +29,7 @@ class Sandboxed:
         self.http = httpx.Client(base_url=NOWHERE, transport=self.transport)
         self.set_clock(NOW)
 
-    def edit(self, stream: Stream, record_id: str, change: Json) -> str:
+    def edit(self, stream: str, record_id: str, change: Json) -> str:
         answer = self.http.post(f"/_sandbox/records/{stream}/{record_id}", json=change)
         assert answer.is_success, answer.text
         return str(answer.json()["id"])
@@ -48,6 +48,12 @@ class Sandboxed:
     def end(self) -> None:
         self.http.close()
         self.transport.end()
+
+
+def make_fields(account: Account, stream: Stream, names: Sequence[str]) -> None:
+    """Custom fields of texts, which sandboxes make as records of `properties`."""
+    assert isinstance(account, Sandboxed)
+    account.edit("properties", stream, {"set": dict.fromkeys(names, "plain")})
 
 
 def sandboxed(make: Make, records: int = 0) -> Callable[[], Sandboxed]:

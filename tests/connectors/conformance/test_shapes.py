@@ -1,7 +1,9 @@
 """Answers in other shapes: odd fields are lived with, odd answers are never an empty result."""
 
+import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote_plus
 
 import httpx
 from sqlmodel import select
@@ -16,6 +18,7 @@ from tests.connectors.conformance.tampering import Tamper, always, rewriting, sa
 
 PAGE = "<html><head><title>Sorry</title></head><body><h1>Back soon</h1></body></html>"
 MANY = 500
+WORD = re.compile(r"\w+")
 # Servers refuse longer request lines.
 LONGEST_URL = 8000
 
@@ -179,15 +182,25 @@ def never_empty(bench: Bench, answer: Callable[[httpx.Response], httpx.Response]
 def test_five_hundred_properties(bench: Bench) -> None:
     custom = bench.case.custom
     assert custom is not None
-    names = [f"{custom.name}_of_a_campaign_{number}" for number in range(MANY - 1)]
-    bench.settings = {**bench.settings, **custom.mapped([custom.name, *names])}
-    bench.fill(3)
+    made = custom.several(bench.account, MANY)
+    bench.settings = {**bench.settings, **custom.mapped([*made])}
+    values = {shown: f"{shown} is told" for shown in made.values()}
+    for id_ in bench.fill(3):
+        bench.edit(id_, custom.filled(values))
     bench.settle()
-    more = {f"{custom.shown}{number}": "x" * 20 for number in range(MANY)}
-    bench.tamper(each_custom(bench, lambda fields: fields.update(more)))
     bench.read_all()
     assert bench.agrees()
-    assert max(len(str(request.url)) for request in bench.wires.sent) < LONGEST_URL
+    told = {name: values[shown] for name, shown in made.items()}
+    assert [row.extra for row in bench.rows(bench.stream).values()] == [told] * 3
+    sent = bench.wires.sent
+    asked = {word for each in sent for word in _words(each)}
+    missing = [name for name, shown in made.items() if not {name, shown} & asked]
+    assert custom.unasked or not missing, f"not asked for: {missing[:3]}"
+    assert max(len(str(request.url)) for request in sent) < LONGEST_URL
+
+
+def _words(request: httpx.Request) -> list[str]:
+    return WORD.findall(unquote_plus(f"{request.url} {request.read().decode()}"))
 
 
 @row(

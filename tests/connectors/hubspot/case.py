@@ -29,7 +29,7 @@ from tests.connectors.conformance.case import (
     Shape,
     Tasks,
 )
-from tests.connectors.conformance.sandboxed import Sandboxed
+from tests.connectors.conformance.sandboxed import Sandboxed, make_fields
 from tests.connectors.hubspot.described import faults
 from tests.faults.in_process import NOWHERE
 
@@ -49,7 +49,7 @@ def opened() -> Account:
         settings(options, NOWHERE) | HOOK,
         settings(published, NOWHERE) | HOOK,
     )
-    account.http.post("/_sandbox/records/properties/deals", json={"set": {FIELD: "plain"}})
+    make_fields(account, Stream.DEALS, [FIELD])
     return account
 
 
@@ -65,6 +65,12 @@ def new(title: str) -> Json:
 
 def mapped(names: Sequence[str]) -> Mapping[str, Any]:
     return {"fields": {name: name for name in names}}
+
+
+def several(account: Account, count: int) -> Mapping[str, str]:
+    names = [f"{FIELD}_of_a_campaign_{number}" for number in range(count)]
+    make_fields(account, Stream.DEALS, names)
+    return {name: name for name in names}
 
 
 def merge(account: Account, winner: str, loser: str) -> None:
@@ -124,7 +130,7 @@ CASE = Case(
     shape=SHAPE,
     history=History(SHAPE),
     links=Links(rows=["results"], next=["paging", "next", "after"]),
-    custom=Custom(FIELD, FIELD, mapped),
+    custom=Custom(FIELD, FIELD, mapped, several),
     error_body={"status": "error", "message": "internal error", "category": "INTERNAL_ERROR"},
     # Searches are counted by a limit of their own.
     allows=lambda seconds: 100 * (seconds // 10 + 1),

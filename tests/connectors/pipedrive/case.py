@@ -27,7 +27,7 @@ from tests.connectors.conformance.case import (
     Shape,
     Tasks,
 )
-from tests.connectors.conformance.sandboxed import Sandboxed
+from tests.connectors.conformance.sandboxed import Sandboxed, make_fields
 from tests.connectors.pipedrive.described import faults
 from tests.faults.in_process import NOWHERE
 
@@ -48,12 +48,14 @@ def new(title: str) -> Json:
 
 
 def mapped(names: Sequence[str]) -> Mapping[str, Any]:
+    return {"fields": {name: name for name in names}}
+
+
+def several(account: Account, count: int) -> Mapping[str, str]:
     """Keys of fields have a form of their own."""
-    return {"fields": {name: name if name == CUSTOM else _key(name) for name in names}}
-
-
-def _key(name: str) -> str:
-    return hashlib.sha256(name.encode()).hexdigest()[:40]
+    keys = [hashlib.sha256(str(number).encode()).hexdigest()[:40] for number in range(count)]
+    make_fields(account, Stream.DEALS, keys)
+    return {key: key for key in keys}
 
 
 def merge(account: Account, winner: str, loser: str) -> None:
@@ -105,7 +107,7 @@ CASE = Case(
     shape=SHAPE,
     history=History(SHAPE),
     links=Links(rows=["data"], next=["additional_data", "next_cursor"]),
-    custom=Custom(CUSTOM, CUSTOM, mapped, inside="custom_fields"),
+    custom=Custom(CUSTOM, CUSTOM, mapped, several, inside="custom_fields", unasked=True),
     error_body={"success": False, "error": "Internal error", "data": None},
     # In any two seconds, with an API token of the smallest plan.
     allows=lambda seconds: 20 * (seconds // 2 + 1),

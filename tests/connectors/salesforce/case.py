@@ -22,7 +22,7 @@ from tests.connectors.conformance.case import (
     Shape,
     Tasks,
 )
-from tests.connectors.conformance.sandboxed import Sandboxed
+from tests.connectors.conformance.sandboxed import Sandboxed, make_fields
 from tests.faults.in_process import NOWHERE
 
 TOKENS = "/services/oauth2/token"
@@ -58,6 +58,12 @@ def new(title: str) -> Json:
 
 def mapped(names: Sequence[str]) -> Mapping[str, Any]:
     return {"fields": {name: name for name in names}}
+
+
+def several(account: Account, count: int) -> Mapping[str, str]:
+    names = [f"Campaign_{number}__c" for number in range(count)]
+    make_fields(account, Stream.LEADS, names)
+    return {name: name for name in names}
 
 
 def merge(account: Account, winner: str, loser: str) -> None:
@@ -112,7 +118,7 @@ CASE = Case(
         ),
     ),
     links=Links(rows=["records"], next=["nextRecordsUrl"]),
-    custom=Custom(FIELD, FIELD, mapped),
+    custom=Custom(FIELD, FIELD, mapped, several),
     error_body=[{"errorCode": "UNKNOWN_EXCEPTION", "message": "An unexpected error occurred."}],
     consent=Consent(opened_as_app, TOKENS),
     away_and_back=({"delete": True}, {"restore": True}),

@@ -33,6 +33,11 @@ def mapped(names: Sequence[str]) -> Mapping[str, Any]:
     return {"fields": {name: name for name in names}}
 
 
+def several(_account: Account, count: int) -> Mapping[str, str]:
+    """It takes whatever it is given."""
+    return {f"size_of_campaign_{number}": f"size_of_campaign_{number}" for number in range(count)}
+
+
 def merge(account: Account, winner: str, loser: str) -> None:
     account.edit(Stream.DEALS, winner, {"set": {"title": "Merged"}})
     account.edit(Stream.DEALS, loser, {"delete": True})
@@ -60,7 +65,7 @@ CASE = Case(
     cap=CAP,
     shape=SHAPE,
     links=Links(rows=["deals"], next=["next"]),
-    custom=Custom("size", "size", mapped),
+    custom=Custom("size", "size", mapped, several),
     error_body={"error": "out_of_order", "now": "2026-11-23T09:00:00+00:00"},
     allows=lambda seconds: BURST + RATE * seconds,
     limits=[Limit("searches", is_search, lambda seconds: SEARCHES * (seconds // 1 + 1))],
