@@ -88,8 +88,14 @@ class Backstage:
     def _add(self, entity: str, fields: Row) -> Row:
         call = Call(self.company, self.company.users[0], True, "", {}, {})
         if entity == "deal":
+            # Where it came from is nothing to be written, and it ends once it is there.
+            later = ("source_lead_id", "status")
+            own: Row = {name: fields.pop(name) for name in later if name in fields}
             call.body = DEAL.read({"title": "Deal", **fields})
-            return dict(add_deal(call).data)
+            made = dict(add_deal(call).data)
+            deals = self.company.deals
+            self.company.changed("deal", deals, deals.rows[made["id"]], own)
+            return made
         if entity == "activity":
             call.body = ACTIVITY.read(fields)
             return dict(add_activity(call).data)

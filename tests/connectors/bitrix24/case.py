@@ -29,14 +29,34 @@ from tests.faults.in_process import NOWHERE
 MEMBER = SandboxOptions().member_id
 EVENTS = {Stream.DEALS: "ONCRMDEALUPDATE", Stream.TASKS: "ONTASKUPDATE"}
 PLACES = {Stream.DEALS: "data[FIELDS][ID]", Stream.TASKS: "data[FIELDS_AFTER][ID]"}
+CONTACT, LEAD = "1", "1"
 KEYSET = (
     "The listing is paged by id: there is no next link, and a page that is not full is by the "
     "documentation its last."
 )
 
 
+def opened() -> Account:
+    """With a contact and a lead for deals to name."""
+    account = sandboxed(make)()
+    made = account.edit(Stream.CONTACTS, "new", {"set": {"name": "Nadia"}})
+    lead = account.edit(Stream.LEADS, "new", {"set": {"title": "Lead"}})
+    assert (made, lead) == (CONTACT, LEAD)
+    return account
+
+
 def new(title: str) -> Json:
-    return {"title": title, "opportunity": 100, "currencyId": "EUR"}
+    return {
+        "title": title,
+        "opportunity": 100,
+        "currencyId": "USD",
+        "sourceId": "WEB",
+        "utmCampaign": "autumn",
+        "contactIds": [int(CONTACT)],
+        "leadId": int(LEAD),
+        "categoryId": 0,
+        "stageId": "WON" if title.endswith("2") else "EXECUTING",
+    }
 
 
 def mapped(names: Sequence[str]) -> Mapping[str, Any]:
@@ -91,7 +111,7 @@ def opened_as_app(seconds: int) -> tuple[Account, Token]:
 
 CASE = Case(
     tool=Bitrix24,
-    opened=sandboxed(make),
+    opened=opened,
     page=50,
     # The first request of a full read asks for ten pages.
     cap=500,

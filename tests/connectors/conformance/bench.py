@@ -28,19 +28,8 @@ from tests.connectors.conformance.tampering import Tamper, Tampering
 from tests.connectors.hands import Hands, Tokens
 from tests.mirror import Clock, Mirror, new_database
 
-# What is compared of a record, where truth tells it.
-TOLD = (
-    "title",
-    "stage",
-    "stage_kind",
-    "amount",
-    "owner",
-    "created_at",
-    "updated_at",
-    "status",
-    "clicks",
-)
-MOMENTS = ("created_at", "updated_at")
+MONEY = ("amount", "spend")
+NO_EXTRA: Json = {}
 GOOD = (RunStatus.SUCCEEDED, RunStatus.INCOMPLETE)
 
 
@@ -101,7 +90,7 @@ class Bench(Mirror, AbstractContextManager["Bench"]):
         self.wires.tamper = tamper
 
     def new(self, title: str = "Deal") -> str:
-        return self.edit("new", {"set": self.case.new(title)})
+        return self.edit("new", {**self.case.beside, "set": self.case.new(title)})
 
     def fill(self, count: int, title: str = "Deal") -> list[str]:
         return [self.new(f"{title} {number}") for number in range(count)]
@@ -156,22 +145,27 @@ class Bench(Mirror, AbstractContextManager["Bench"]):
         """What the mirror holds as alive."""
         of = stream or self.stream
         return {
-            id_: told(_plain(from_row(RECORDS[of], row)))
+            id_: told(of, _plain(from_row(RECORDS[of], row)))
             for id_, row in self.rows(of).items()
             if row.deleted_at is None
         }
 
     def truth(self, stream: Stream | None = None) -> dict[str, Json]:
-        found = self.account.truth(stream or self.stream, self.case.query)
-        return {one["id"]: told(one) for one in found if not one.get("deleted_at")}
+        of = stream or self.stream
+        found = self.account.truth(of, self.case.query)
+        return {one["id"]: told(of, one) for one in found if not one.get("deleted_at")}
 
-    def agrees(self) -> bool:
+    def agrees(self, extra: Json | None = NO_EXTRA) -> bool:
+        """All that the truth tells of a record is held so, what it has not as well; and the mapped
+        fields of each are these, None where they are not looked at."""
         held, truth = self.held(), self.truth()
         lost, more = truth.keys() - held.keys(), held.keys() - truth.keys()
         assert not lost, f"{len(lost)} records are not in the mirror: {sorted(lost)[:5]}"
         assert not more, f"{len(more)} records are in the mirror alone: {sorted(more)[:5]}"
         for id_, record in truth.items():
-            assert {name: held[id_].get(name) for name in record} == record, id_
+            own = {name: value for name, value in record.items() if name != "extra"}
+            wanted = own if extra is None else {**own, "extra": extra}
+            assert {name: held[id_].get(name) for name in wanted} == wanted, id_
         return True
 
     def writes(self) -> int:
@@ -231,12 +225,15 @@ def _plain(record: Record) -> Json:
     return values
 
 
-def told(record: Mapping[str, Any]) -> Json:
-    """Moments and money as values, not as texts."""
-    found = {name: record[name] for name in TOLD if record.get(name) is not None}
-    for name in MOMENTS:
-        if name in found:
-            found[name] = datetime.fromisoformat(found[name].replace("Z", "+00:00"))
-    if "amount" in found:
-        found["amount"] = Decimal(str(found["amount"]))
-    return found
+def told(stream: Stream, record: Mapping[str, Any]) -> Json:
+    """What a record of ours has, with moments and money as values and not as texts."""
+    ours = RECORDS[stream].__struct_fields__
+    return {name: _valued(name, record[name]) for name in ours if name in record}
+
+
+def _valued(name: str, value: Any) -> Any:
+    if value is None:
+        return None
+    if name == "at" or name.endswith("_at"):
+        return datetime.fromisoformat(value.replace("Z", "+00:00"))
+    return Decimal(str(value)) if name in MONEY else value

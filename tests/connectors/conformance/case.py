@@ -186,7 +186,10 @@ class Case:
     cap: int = 0
     delta_page: int = 0
     stream: Stream = Stream.DEALS
+    # What a new record is made of, with all that the mirror holds of one; some have ended.
     new: Callable[[str], Json] = lambda title: {"title": title}
+    # What else a change says that makes one.
+    beside: Json = field(default_factory=dict)
     shape: Shape | None = None
     history: History | None = None
     links: Links | None = None

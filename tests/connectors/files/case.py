@@ -43,7 +43,11 @@ class Folder:
         return self._id(campaign)
 
     def truth(self, stream: Stream, query: str = "") -> list[Json]:
-        return [{"id": self._id(row["campaign"]), **row} for row in self._rows]
+        untold = dict.fromkeys(("spend", "currency", "impressions", "sessions"))
+        return [
+            {**untold, "id": self._id(row["campaign"]), "group": "treated", **row}
+            for row in self._rows
+        ]
 
     def set_clock(self, moment: datetime) -> None:
         if len(self._rows) == self._written:

@@ -35,6 +35,7 @@ from tests.faults.in_process import NOWHERE
 
 HOOK = {"client_secret": "the-secret-of-the-app", "hook_url": "https://retro.example/hooks/hub"}
 OBJECTS = {Stream.DEALS: "0-3", Stream.TASKS: "0-27"}
+CONTACT, LEAD = "10000000002", "60000000001"
 FIELD = "retro_size"
 # A search of the real one ends at 10,000 rows; the connector is told of no number.
 SEARCH_CAP = 300
@@ -50,6 +51,8 @@ def opened() -> Account:
         settings(published, NOWHERE) | HOOK,
     )
     make_fields(account, Stream.DEALS, [FIELD])
+    ids = [account.edit(kind, "new", {"set": {}}) for kind in (Stream.CONTACTS, Stream.LEADS)]
+    assert ids == [CONTACT, LEAD]
     return account
 
 
@@ -57,8 +60,12 @@ def new(title: str) -> Json:
     return {
         "dealname": title,
         "pipeline": "default",
-        "dealstage": "contractsent",
+        "dealstage": "closedwon" if title.endswith("2") else "contractsent",
         "amount": "100.00",
+        "deal_currency_code": "USD",
+        "hs_analytics_source": "DIRECT_TRAFFIC",
+        "hubspot_owner_id": "5001",
+        "closedate": "2026-11-02T00:00:00Z",
         FIELD: "3",
     }
 
@@ -127,6 +134,7 @@ CASE = Case(
     # What changed is read by searches.
     delta_page=SEARCH_PAGE,
     new=new,
+    beside={"link": {"contacts": [CONTACT], "leads": [LEAD]}},
     shape=SHAPE,
     history=History(SHAPE),
     links=Links(rows=["results"], next=["paging", "next", "after"]),

@@ -33,6 +33,7 @@ from tests.faults.in_process import NOWHERE
 
 ENTITIES = {Stream.DEALS: "deal", Stream.TASKS: "activity"}
 # The real one gives 500 where it is asked for so many; lists have no cap.
+LEAD = "5f0c2a60-0000-11ee-8000-000000000001"
 PAGE = 100
 MANY = 3 * PAGE
 
@@ -44,7 +45,16 @@ def opened() -> Account:
 
 
 def new(title: str) -> Json:
-    return {"title": title, "value": 100, "currency": "EUR", "custom_fields": {CUSTOM: "plain"}}
+    return {
+        "title": title,
+        "value": 100,
+        "currency": "USD",
+        "person_id": 1,
+        "owner_id": 22,
+        "source_lead_id": LEAD,
+        "status": "won" if title.endswith("2") else "open",
+        "custom_fields": {CUSTOM: "plain"},
+    }
 
 
 def mapped(names: Sequence[str]) -> Mapping[str, Any]:

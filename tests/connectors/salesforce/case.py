@@ -53,7 +53,15 @@ def signed_in(account: Account) -> Token:
 
 
 def new(title: str) -> Json:
-    return {"LastName": title, "Company": "Acme", FIELD: "3"}
+    ended = title.endswith("2")
+    return {
+        "LastName": title,
+        "Company": "Acme",
+        "LeadSource": "Web",
+        "Status": "Closed - Not Converted" if ended else "Working - Contacted",
+        "OwnerId": numbered("User", 2),
+        FIELD: "3",
+    }
 
 
 def mapped(names: Sequence[str]) -> Mapping[str, Any]:
@@ -62,7 +70,8 @@ def mapped(names: Sequence[str]) -> Mapping[str, Any]:
 
 def several(account: Account, count: int) -> Mapping[str, str]:
     names = [f"Campaign_{number}__c" for number in range(count)]
-    make_fields(account, Stream.LEADS, names)
+    for stream in (Stream.LEADS, Stream.DEALS):
+        make_fields(account, stream, names)
     return {name: name for name in names}
 
 

@@ -28,6 +28,12 @@ BURST, RATE = 20.0, 5.0
 # In a second, of all that the account's apps send.
 SEARCHES = 2
 KEY, HOOK_SECRET, OWNERS = "toy-key", "toy-hook-secret", ("7", "8")
+Row = dict[str, Any]
+# What no record of it has.
+UNTOLD: Row = {
+    **dict.fromkeys(("amount", "currency", "source", "lead", "closed_at")),
+    **{"pipeline": "1", "stage_kind": "open", "contacts": []},
+}
 OWN = frozenset(
     (
         "id",
@@ -43,7 +49,6 @@ OWN = frozenset(
         "changed",
     )
 )
-Row = dict[str, Any]
 
 
 class Refused(Exception):
@@ -176,7 +181,7 @@ class ToyCrm:
         for row in self.rows[stream].values():
             if not row.get("archived"):
                 words = {"created_at": row["created"], "updated_at": row["changed"]}
-                yield {**row, **words, "key": row.get("ref")}
+                yield {**UNTOLD, **row, **words, "key": row.get("ref")}
 
     def edit(self, stream: str, record_id: str, change: Row) -> Row:
         rows = self.rows[stream]
