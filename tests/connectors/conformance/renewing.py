@@ -22,14 +22,14 @@ from msgspec import Struct
 
 from connectors.errors import ConnectorError
 from connectors.port import Connector
-from connectors.sandbox.asgi import App, Receive, Send
+from connectors.sandbox.asgi import App, Receive, Send, read_request
 from connectors.sandbox.runner import serving
 from sync.store.connections import StoredToken
 from sync.store.database import Database
 from sync.vault import Vault
 from tests.conftest import ROOT
 from tests.connectors.hands import Hands
-from tests.faults.in_process import InProcess
+from tests.faults.in_process import NOWHERE, InProcess
 from workers.clock import machine_now
 
 if TYPE_CHECKING:
@@ -55,11 +55,14 @@ class Told(Struct, frozen=True):
 
 @contextmanager
 def workers(bench: "Bench", key: str, renewal: str, count: int) -> Iterator["Workers"]:
-    """`renewal` is a part of the path at which tokens are renewed."""
+    """`renewal` is a part of the path at which tokens are renewed. What they send is among the
+    requests of the bench."""
     tool = bench.case.tool
     inner = bench.account.transport
     served = (
-        serving(_slow(inner.app, renewal)) if isinstance(inner, InProcess) else nullcontext(None)
+        serving(_kept(_slow(inner.app, renewal), bench.wires.sent))
+        if isinstance(inner, InProcess)
+        else nullcontext(None)
     )
     with served as address, ExitStack() as stack:
         told = Told(
@@ -119,6 +122,23 @@ def _slow(app: App, renewal: str) -> App:
         await app(scope, receive, send)
 
     return slow
+
+
+def _kept(app: App, sent: list[httpx.Request]) -> App:
+    async def kept(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        asked = await read_request(scope, receive)
+        url = httpx.URL(NOWHERE, path=asked.path, query=asked.query.encode())
+        sent.append(httpx.Request(asked.verb, url, headers=asked.headers, content=asked.body))
+
+        async def again() -> MutableMapping[str, Any]:
+            return {"type": "http.request", "body": asked.body, "more_body": False}
+
+        await app(scope, again, send)
+
+    return kept
 
 
 class Elsewhere(httpx.BaseTransport):

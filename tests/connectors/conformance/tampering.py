@@ -24,22 +24,27 @@ class Endless(AssertionError):
 
 
 class Tampering(httpx.BaseTransport):
-    """`sent` are the requests of the connector, in order."""
+    """`sent` are the requests of the connector so far, in order, those of `before` as well."""
 
-    def __init__(self, inner: httpx.BaseTransport) -> None:
+    def __init__(self, inner: httpx.BaseTransport, before: "Tampering | None" = None) -> None:
         self._inner = inner
         self._lock = RLock()
         self.tamper: Tamper | None = None
-        self.sent: list[httpx.Request] = []
+        self.sent: list[httpx.Request] = [] if before is None else before.sent
+        self._counted = len(self.sent)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         with self._lock:
             self.sent.append(request)
-            if len(self.sent) > ENDLESS:
+            if len(self.sent) - self._counted > ENDLESS:
                 raise Endless(f"more than {ENDLESS} requests: this does not end")
             if self.tamper is None:
                 return self._inner.handle_request(request)
             return self.tamper(request, self._inner.handle_request)
+
+    def count_anew(self) -> None:
+        """What follows has an end of its own."""
+        self._counted = len(self.sent)
 
     def close(self) -> None:
         """Clients come and go, the account stays."""

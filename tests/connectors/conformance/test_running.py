@@ -104,11 +104,11 @@ def test_no_window_holds_more_than_the_tool_allows(bench: Bench) -> None:
     wire = Wire(limiter, lambda s: bench.go_on(seconds=s), transport=bench.wires)
     pair = [bench.connector(wire), bench.connector(replace(wire, bulk=True))]
     for number in range(CHECKS):
-        bench.wires.sent.clear()
+        bench.wires.count_anew()
         pair[number % 2].check()
     # What a check does not ask for: the changes of the last moments.
     for number in range(READS if bench.case.limits else 0):
-        bench.wires.sent.clear()
+        bench.wires.count_anew()
         pages(bench, Window(bench.clock.moment), pair[number % 2])
     log = bench.account.log()
     assert not any(one.get("refused") for one in log), "the tool refused a request as too much"
@@ -166,7 +166,7 @@ def as_app(bench: Bench) -> Iterator[tuple[str, "Renewals"]]:
     bench.account, token = consent.opened(LIFE)
     bench.account.set_clock(bench.clock.moment)
     bench.settings = bench.account.settings
-    bench.wires = Tampering(bench.account.transport)
+    bench.wires = Tampering(bench.account.transport, before=bench.wires)
     key = new_key()
     with closing(Database(bench.database.url)) as database:
         stored(database, key, connection_id).save(token)

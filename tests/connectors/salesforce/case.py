@@ -23,6 +23,7 @@ from tests.connectors.conformance.case import (
     Tasks,
 )
 from tests.connectors.conformance.sandboxed import Sandboxed, make_fields
+from tests.connectors.salesforce.described import faults
 from tests.faults.in_process import NOWHERE
 
 TOKENS = "/services/oauth2/token"
@@ -143,6 +144,7 @@ CASE = Case(
         ),
         refused={"owner": numbered("User", 4)},
     ),
+    faults=faults,
     not_applicable={
         "archive": "Leads and opportunities are deleted and never archived.",
         "budget": "Salesforce limits the requests of 24 hours, and none of a shorter time.",

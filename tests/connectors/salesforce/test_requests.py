@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import httpx
 import pytest
@@ -13,26 +12,21 @@ from connectors.models import Stream
 from connectors.port import Partition, Window, read, readable_streams
 from connectors.salesforce.oauth import NEVER
 from connectors.salesforce.sandbox import USERNAME, secret_of
-from tests.connectors.conformance.bench import Bench
-from tests.connectors.conformance.every_row import every_row
 from tests.connectors.hands import Tokens
-from tests.connectors.openapi import Documents, documents, needed
+from tests.connectors.openapi import Documents, needed
 from tests.connectors.running import everything
-from tests.connectors.salesforce.case import CASE
+from tests.connectors.salesforce.described import described
 from tests.connectors.salesforce.kit import Sandbox, sandbox
 from tests.connectors.salesforce.test_access import PEM, PUBLIC
 from tests.connectors.salesforce.test_targets import QUOTAS, quota, target
 from tests.connectors.salesforce.test_tasks import task
 
 DELTA = Window(datetime(2020, 1, 1, tzinfo=UTC))
-# Its processes speak for themselves, and say what those of `token-of-90-s` say.
-APART = "rotating-refresh"
-ROWS = [id_ for id_ in every_row() if id_ not in (*CASE.not_applicable, APART)]
 
 
 @pytest.fixture(scope="module")
-def described() -> Documents:
-    return needed(documents("salesforce"))
+def documents() -> Documents:
+    return needed(described())
 
 
 @pytest.fixture(scope="module", params=["unique", "plain", "none"])
@@ -82,25 +76,14 @@ def _by_other_sign_ins(running: Sandbox) -> None:
     running.connector(sign_in="jwt", username=USERNAME, private_key=PEM).check()
 
 
-def test_every_request_is_as_described(used: Sandbox, described: Documents) -> None:
+def test_every_request_is_as_described(used: Sandbox, documents: Documents) -> None:
     """All of them: there is no call of this connector that no document describes."""
-    told = {fault for each in used.seen.requests for fault in described.faults(each)}
+    told = {fault for each in used.seen.requests for fault in documents.faults(each)}
     assert told == set()
-    found = [described.find(each) for each in used.seen.requests]
+    found = [documents.find(each) for each in used.seen.requests]
     # As many kinds of call as there are in the connector.
     kinds = {one.name for one in found if one is not None}
     assert len(kinds) >= 14
-
-
-@pytest.mark.parametrize("row_id", ROWS)
-def test_every_request_of_the_kit_is_as_described(
-    row_id: str, described: Documents, tmp_path: Path
-) -> None:
-    with Bench(CASE, tmp_path) as bench:
-        every_row()[row_id].attempt(bench)
-        assert bench.wires.sent
-        told = {fault for each in bench.wires.sent for fault in described.faults(each)}
-    assert told == set()
 
 
 @pytest.mark.parametrize(
@@ -120,9 +103,9 @@ def test_every_request_of_the_kit_is_as_described(
     ],
 )
 def test_a_planted_fault_is_found(
-    described: Documents, verb: str, path: str, body: object, told: str
+    documents: Documents, verb: str, path: str, body: object, told: str
 ) -> None:
     request = httpx.Request(verb, f"http://127.0.0.1:9{path}", json=body)
     if body is None:
         request = httpx.Request(verb, f"http://127.0.0.1:9{path}")
-    assert told in " ".join(described.faults(request))
+    assert told in " ".join(documents.faults(request))
