@@ -13,8 +13,7 @@ from connectors.errors import BadResponse
 from connectors.http import Answer, ApiClient
 from connectors.salesforce.ahead import MOST_PARTS, Ahead, several
 from connectors.salesforce.config import SalesforceConfig
-from connectors.salesforce.refusals import KeyTaken, named, refusals
-from connectors.salesforce.rows import Parts
+from connectors.salesforce.refusals import KeyTaken
 
 T = TypeVar("T")
 
@@ -117,16 +116,7 @@ class Org:
 
     def delete(self, kind: str, id_: str) -> None:
         """Into the Recycle Bin. Raises NotFound."""
-        part = {
-            "method": "DELETE",
-            "url": self.path("sobjects", kind, id_),
-            "referenceId": "gone",
-        }
-        body = {"allOrNone": False, "compositeRequest": [part]}
-        answer = self.api.post(self.path("composite"), body, repeatable=True)
-        for told in answer.decode(Parts).composite_response:
-            if not told.is_good:
-                raise named(told.http_status_code, refusals(bytes(told.body)))
+        self.api.delete(self.path("sobjects", kind, id_))
 
 
 def decoded(records: Raw, kind: type[T]) -> list[T]:
