@@ -22,14 +22,18 @@ from connectors.sandbox.clock import Clock
 from connectors.sandbox.faults import FaultPlan
 from connectors.sandbox.requestlog import RequestLog
 
-CHANGES = ("set", "delete", "hide", "convert")
+CHANGES = ("set", "delete", "hide", "convert", "merge")
+# What a merge takes from the deal that loses.
+FILLED = ("person_id", "org_id", "value", "lost_reason", "expected_close_date", "source_lead_id")
 
 
 class Backstage:
     """Edits take the tool's own field names: `{"set": {"status": "won"}}`, `{"delete": true}`,
     `{"hide": true}`, which takes a row out of the token user's sight, and of leads
-    `{"convert": true}`, which deletes it and answers the id of the deal it became. The record of
-    `properties` is `deals`; what is set are keys of new custom fields, which leads share."""
+    `{"convert": true}`, which deletes it and answers the id of the deal it became; of deals
+    `{"merge": id}`, the one that loses: what this one lacks it gets, and the other's activities.
+    The record of `properties` is `deals`; what is set are keys of new custom fields, which leads
+    share."""
 
     def __init__(self, company: Company, events: Events) -> None:
         self.company = company
@@ -54,7 +58,9 @@ class Backstage:
             row = table.rows[record_id if entity == "lead" else int(record_id)]
             if change.get("convert"):
                 return {"id": str(self._convert(row)["id"])}
-            if change.get("delete"):
+            if change.get("merge"):
+                self._merge(row, self.company.deals.rows[int(change["merge"])])
+            elif change.get("delete"):
                 self.company.changed(entity, table, row, {"is_deleted": True})
             elif "hide" in change:
                 row["hidden"] = bool(change["hide"])
@@ -117,6 +123,18 @@ class Backstage:
         deal["source_lead_id"] = lead["id"]
         self.company.changed("lead", self.company.leads, lead, {"is_deleted": True})
         return deal
+
+    def _merge(self, deal: Row, loser: Row) -> None:
+        """Told as one change and one delete."""
+        company = self.company
+        lacking = {name: loser[name] for name in FILLED if deal[name] is None}
+        custom = {key: value for key, value in loser["custom_fields"].items() if value is not None}
+        own = {key: value for key, value in deal["custom_fields"].items() if value is not None}
+        company.changed("deal", company.deals, deal, lacking | {"custom_fields": custom | own})
+        for activity in company.activities.rows.values():
+            if activity["deal_id"] == loser["id"]:
+                company.changed("activity", company.activities, activity, {"deal_id": deal["id"]})
+        company.changed("deal", company.deals, loser, {"is_deleted": True})
 
     def _edit(self, entity: str, table: Table, row: Row, fields: Row) -> None:
         if unknown := sorted(fields.keys() - row.keys()):

@@ -69,9 +69,11 @@ def several(account: Account, count: int) -> Mapping[str, str]:
 
 
 def merge(account: Account, winner: str, loser: str) -> None:
-    """Told as one change and one delete."""
-    account.edit(Stream.DEALS, winner, {"set": {"title": "Merged"}})
-    account.edit(Stream.DEALS, loser, {"delete": True})
+    """What the one that stays does not have, it gets of the other."""
+    account.edit(Stream.DEALS, winner, {"set": {"person_id": None, "source_lead_id": None}})
+    account.edit(Stream.DEALS, winner, {"merge": loser})
+    (held,) = [row for row in account.truth(Stream.DEALS) if row["id"] == winner]
+    assert (held["contacts"], held["lead"]) == (["1"], LEAD)
 
 
 def post(given: Mapping[str, Any], stream: Stream, record_id: str, at: datetime) -> Post:
