@@ -82,9 +82,11 @@ class Bench(Mirror, AbstractContextManager["Bench"]):
         return self.made[-1]
 
     def _wire(self) -> Wire:
+        return self.hands.wire(self.wires, tokens=self.tokens())
+
+    def tokens(self) -> Tokens | None:
         signed_in = self.case.signed_in
-        tokens = None if signed_in is None else Tokens(signed_in(self.account))
-        return self.hands.wire(self.wires, tokens=tokens)
+        return None if signed_in is None else Tokens(signed_in(self.account))
 
     def tamper(self, tamper: Tamper | None) -> None:
         self.wires.tamper = tamper

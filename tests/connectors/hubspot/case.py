@@ -167,6 +167,7 @@ CASE = Case(
     hooks=Hooks(post, "client_secret"),
     faults=faults,
     not_applicable={
-        "whole-batch-refused": "A task is made with all that it has by one call, not in batches.",
+        "whole-batch-refused": "HubSpot refuses whole only what bears no trace ids: a family of "
+        "goals, which is one goal to it and of which no part can stand alone.",
     },
 )
