@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from connectors.registry import shipped_tools
 from tests.conftest import ROOT
 
 PACKAGES = ("connectors", "sync", "rules", "workers", "config", "web")
@@ -121,62 +120,6 @@ def test_the_import_contracts_hold() -> None:
     done = subprocess.run(lint, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
     assert "0 broken" in done.stdout
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "connectors/capabilities.py",
-        "connectors/http.py",
-        "connectors/port.py",
-        "connectors/sandbox",
-    ],
-)
-def test_shared_parts_name_no_tool(path: str) -> None:
-    given = ROOT / path
-    words = {
-        word
-        for kind, tool in shipped_tools().items()
-        for word in (kind, tool.label)
-        if kind != "files"
-    }
-    words.add("bitrix")
-    named = [
-        f"{name(file)}: {word}"
-        for file in ([given] if given.is_file() else sources(path))
-        for word in words
-        if word.lower() in file.read_text(encoding="utf-8").lower()
-    ]
-    assert named == []
-
-
-def connector_files() -> list[Path]:
-    """A tool's own code, without its sandbox, which is a server."""
-    return [
-        path
-        for kind in shipped_tools()
-        for path in sources(f"connectors/{kind}")
-        if path.name != "sandbox.py" and "portal" not in path.parts
-    ]
-
-
-def test_no_connector_sleeps_or_opens_a_client_or_catches_an_error_of_the_wire() -> None:
-    broken = [
-        f"{name(path)}:{node.lineno}: {what}"
-        for path in connector_files()
-        for node in ast.walk(tree(path))
-        if isinstance(node, ast.Call | ast.ExceptHandler) and (what := _forbidden(node))
-    ]
-    assert broken == []
-
-
-def _forbidden(node: ast.Call | ast.ExceptHandler) -> str | None:
-    if isinstance(node, ast.ExceptHandler):
-        caught = "" if node.type is None else ast.unparse(node.type)
-        return f"except {caught}" if "httpx" in caught else None
-    called = ast.unparse(node.func)
-    clients = ("httpx.Client", "httpx.AsyncClient", "httpx.get", "httpx.post", "httpx.request")
-    return called if called in ("sleep", "time.sleep", *clients) else None
 
 
 def test_only_the_command_line_writes_to_standard_output() -> None:
