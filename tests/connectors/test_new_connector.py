@@ -3,20 +3,25 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from connectors.sandbox.runner import free_port
 from tests.conftest import ROOT
 
 PAGE = ROOT / "docs" / "new-connector.md"
 FILES = re.compile(r"^`([\w./]+)`:\n\n```\w+\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
-DEALS = 250
+SECTION = "## What to run"
+BLOCKS = re.compile(r"^```\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
+KEY = re.compile(r"the key\s+that is asked for is `([\w-]+)`")
+PORT, DEALS = "9009", 250
 
 
 class Installed:
@@ -27,8 +32,8 @@ class Installed:
         self.environ = {
             **kept,
             "PYTHONPATH": str(packages),
+            **exported(),
             "RETRO_HOME": str(home),
-            "RETRO_ALLOW_PRIVATE_HOSTS": "1",
         }
 
     def run(self, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
@@ -48,17 +53,34 @@ class Installed:
         return json.loads(done.stdout)
 
     @contextmanager
-    def sandbox(self) -> Iterator[Mapping[str, str]]:
-        """What to connect with."""
-        command = [sys.executable, "-m", "workers", "sandbox", "abacus", "--records", str(DEALS)]
+    def serving(self, words: Sequence[str]) -> Iterator[None]:
+        command = [sys.executable, "-m", "workers", *words, "--json"]
         with subprocess.Popen(
-            [*command, "--json"], cwd=ROOT, env=self.environ, stdout=subprocess.PIPE, text=True
+            command, cwd=ROOT, env=self.environ, stdout=subprocess.PIPE, text=True
         ) as server:
             try:
                 assert server.stdout is not None
-                yield json.loads(server.stdout.readline())["settings"]
+                assert json.loads(server.stdout.readline())["settings"]
+                yield
             finally:
                 server.terminate()
+
+
+def commands() -> list[list[str]]:
+    """Those of the page, at a port that is free."""
+    port = str(free_port())
+    section = PAGE.read_text(encoding="utf-8").partition(f"\n{SECTION}\n")[2].partition("\n## ")[0]
+    blocks = BLOCKS.findall(section)
+    return [
+        shlex.split(line.replace(PORT, port)) for block in blocks for line in block.splitlines()
+    ]
+
+
+def exported() -> Mapping[str, str]:
+    found = (
+        word.partition("=") for words in commands() if words[0] == "export" for word in words[1:]
+    )
+    return {name: value for name, _, value in found}
 
 
 @pytest.fixture(scope="module")
@@ -74,19 +96,26 @@ def abacus(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     return Installed(packages, tmp_path_factory.mktemp("home"))
 
 
-def test_what_the_page_makes_is_connected_and_read(abacus: Installed) -> None:
-    assert abacus.retro("tools", "abacus")[0]["kind"] == "abacus"
-    with abacus.sandbox() as settings:
-        server = f"server={settings['server']}"
-        made = ("connect", "abacus", "crm", "--set", server, "--secret", "key")
-        connected = abacus.retro(*made, given=f"{settings['key']}\n")
-        assert connected["account"] == "Abacus of Ada Ltd"
-        runs = abacus.retro("pull", "crm")["runs"]
-        read = {run["stream"]: (run["status"], run["read"], run["complete"]) for run in runs}
-        assert read["deals"] == ("succeeded", DEALS, True)
-        assert read["people"] == ("succeeded", 2, True)
-        (deal,) = abacus.retro("records", "deals", "--limit", "1")
-        assert (deal["id"], deal["title"], deal["amount"]) == ("1", "Deal 0", "90.50")
+def test_the_commands_of_the_page_connect_it_and_read_it(abacus: Installed) -> None:
+    """In their order; what is installed, the fixture has done, and the kit is tried below."""
+    retro = [words for words in commands() if words[0] == "retro"]
+    serves = next(words for words in retro if words[1] == "sandbox")
+    asked = KEY.search(PAGE.read_text(encoding="utf-8"))
+    assert asked is not None
+    said = {}
+    with abacus.serving(serves[1:]):
+        for _, *words in retro:
+            if words != serves[1:]:
+                done = abacus.run("workers", *words, given=f"{asked[1]}\n")
+                assert done.returncode == 0, (words, done.stderr)
+                said[words[0]] = done.stdout
+        (run,) = [one for one in abacus.retro("runs") if one["stream"] == "deals"]
+    assert list(said) == ["tools", "connect", "pull", "records"]
+    assert "Abacus of Ada Ltd" in said["connect"]
+    assert (run["status"], run["read"]) == ("succeeded", DEALS)
+    assert said["records"].count("Deal ") == 3
+    (deal,) = abacus.retro("records", "deals", "--limit", "1")
+    assert (deal["id"], deal["title"], deal["amount"]) == ("1", "Deal 0", "90.50")
 
 
 def test_what_the_page_makes_is_proven_by_the_kit(abacus: Installed) -> None:
