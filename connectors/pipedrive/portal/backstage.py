@@ -1,5 +1,6 @@
 """The control side of the company: truth, edits as a user would make them, outgoing webhook."""
 
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -105,7 +106,28 @@ class Backstage:
         if entity == "activity":
             call.body = ACTIVITY.read(fields)
             return dict(add_activity(call).data)
+        if entity == "lead":
+            return self.company.added(entity, self.company.leads, self._new_lead(fields))
         raise ValueError(f"a new {entity} cannot be made here")
+
+    def _new_lead(self, fields: Row) -> Row:
+        """With an id that is random as the tool's own are, and the same in each company."""
+        company = self.company
+        now, number = company.now(), company.next_id("lead")
+        named = ("person_id", "organization_id", "value", "channel", "channel_id", "origin_id")
+        return {
+            "id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"lead {number}")),
+            "title": f"Lead {number}",
+            "owner_id": company.users[0]["id"],
+            "creator_id": company.users[0]["id"],
+            **dict.fromkeys((*named, "expected_close_date")),
+            "label_ids": [],
+            "source_name": "API",
+            "origin": "API",
+            **{"is_archived": False, "was_seen": False, "is_deleted": False},
+            **{"add_time": now, "update_time": now},
+            **fields,
+        }
 
     def _convert(self, lead: Row) -> Row:
         """The deal has what the lead had, and names it."""

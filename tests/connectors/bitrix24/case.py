@@ -20,6 +20,7 @@ from tests.connectors.conformance.case import (
     Hooks,
     Json,
     Post,
+    Reading,
     Shape,
     Tasks,
 )
@@ -56,6 +57,27 @@ def new(title: str) -> Json:
         "leadId": int(LEAD),
         "categoryId": 0,
         "stageId": "WON" if title.endswith("2") else "EXECUTING",
+    }
+
+
+def new_lead(title: str) -> Json:
+    return {
+        "title": title,
+        "opportunity": 100,
+        "currencyId": "USD",
+        "sourceId": "WEB",
+        "contactIds": [int(CONTACT)],
+        "stageId": "JUNK" if title.endswith("2") else "NEW",
+    }
+
+
+def new_activity(title: str) -> Json:
+    return {
+        "OWNER_TYPE_ID": 1,
+        "OWNER_ID": int(LEAD),
+        "TYPE_ID": 2,
+        "SUBJECT": title,
+        "COMPLETED": "Y" if title.endswith("2") else "N",
     }
 
 
@@ -109,6 +131,49 @@ def opened_as_app(seconds: int) -> tuple[Account, Token]:
     )
 
 
+SHAPE = Shape(keys=frozenset({"stageId", "categoryId"}), moment="updatedTime", needed="stageId")
+AWAY_AND_BACK: tuple[Json, Json] = ({"delete": True}, {"restore": True})
+# Rows without a pipeline.
+SALES = Reading(
+    stream=Stream.LEADS,
+    page=50,
+    cap=500,
+    new=new_lead,
+    shape=Shape(keys=frozenset({"stageId", "dateClosed"}), moment="updatedTime", needed="stageId"),
+    away_and_back=AWAY_AND_BACK,
+    left_out=frozenset({"one-timestamp", "cap-exactly"}),
+)
+# Other methods, whose rows have names of their own.
+MOVES = Reading(
+    stream=Stream.STAGE_CHANGES,
+    made_as=Stream.DEALS,
+    page=50,
+    cap=500,
+    new=new,
+    shape=Shape(
+        keys=frozenset({"OWNER_ID", "TYPE_ID", "STAGE_ID"}),
+        id="ID",
+        title="STAGE_ID",
+        moment="CREATED_TIME",
+        needed="STAGE_ID",
+    ),
+    left_out=frozenset({"one-timestamp", "cap-exactly", "set-aside", "delete", "restore"}),
+)
+ACTIVITIES = Reading(
+    stream=Stream.ACTIVITIES,
+    page=50,
+    cap=500,
+    new=new_activity,
+    shape=Shape(
+        keys=frozenset({"OWNER_TYPE_ID", "LAST_UPDATED"}),
+        id="ID",
+        title="SUBJECT",
+        moment="LAST_UPDATED",
+        needed="TYPE_ID",
+    ),
+    left_out=frozenset({"one-timestamp", "set-aside", "delete", "restore"}),
+)
+
 CASE = Case(
     tool=Bitrix24,
     opened=opened,
@@ -116,7 +181,7 @@ CASE = Case(
     # The first request of a full read asks for ten pages.
     cap=500,
     new=new,
-    shape=Shape(keys=frozenset({"stageId", "categoryId"}), moment="updatedTime", needed="stageId"),
+    shape=SHAPE,
     history=History(
         Shape(
             keys=frozenset({"OWNER_ID", "CREATED_TIME"}),
@@ -125,11 +190,12 @@ CASE = Case(
             needed="STAGE_ID",
         )
     ),
+    also=(SALES, MOVES, ACTIVITIES),
     custom=Custom("UF_CRM_1747309879", "ufCrm_1747309879", mapped, several),
     error_body={"error": "INTERNAL_SERVER_ERROR", "error_description": "Internal server error"},
     allows=lambda seconds: 50 + 2 * seconds,
     consent=Consent(opened_as_app, "/oauth/token"),
-    away_and_back=({"delete": True}, {"restore": True}),
+    away_and_back=AWAY_AND_BACK,
     merge=merge,
     tasks=Tasks(
         owner="7",

@@ -40,7 +40,7 @@ def main(modules: Sequence[str]) -> int:
 
 def _try(case: Case) -> Mapping[str, Outcome]:
     """Every row; the card is written beside the tool."""
-    card = {id_: outcome_of(case, id_, one.attempt, Bench) for id_, one in every_row().items()}
+    card = {id_: outcome_of(case, one, Bench) for id_, one in every_row().items()}
     card_file(case.tool).write_bytes(written(card))
     return card
 

@@ -92,7 +92,10 @@ class Bench(Mirror, AbstractContextManager["Bench"]):
         self.wires.tamper = tamper
 
     def new(self, title: str = "Deal") -> str:
-        return self.edit("new", {**self.case.beside, "set": self.case.new(title)})
+        made = self.edit("new", {**self.case.beside, "set": self.case.new(title)})
+        for change in self.case.then:
+            self.edit(made, change)
+        return made
 
     def fill(self, count: int, title: str = "Deal") -> list[str]:
         return [self.new(f"{title} {number}") for number in range(count)]
@@ -102,7 +105,7 @@ class Bench(Mirror, AbstractContextManager["Bench"]):
         self.edit(record_id, {"set": {self.case.shape.title: title}})
 
     def edit(self, record_id: str, change: Json) -> str:
-        return self.account.edit(self.stream, record_id, change)
+        return self.account.edit(self.case.made_as or self.stream, record_id, change)
 
     def go_on(self, **by: float) -> None:
         """Time passes for both."""

@@ -77,14 +77,17 @@ def _said(says: str, why: str | None) -> str:
     return f"{says} *{why}*" if why else says
 
 
-def outcome_of(case: Case, row_id: str, attempt: Any, bench: Any) -> Outcome:
-    """Tries the row now."""
-    why = case.not_applicable.get(row_id)
+def outcome_of(case: Case, row: Any, bench: Any) -> Outcome:
+    """Tries the row now, on each stream of the tool that it is for."""
+    why = case.not_applicable.get(row.id)
     if why is not None:
         return Outcome(Result.NOT_APPLICABLE, why)
-    with TemporaryDirectory() as folder, bench(case, Path(folder)) as made:
-        try:
-            attempt(made)
-        except Exception as error:  # noqa: BLE001 - each way to be red counts
-            return Outcome(Result.FAIL, str(error).partition("\n")[0] or type(error).__name__)
+    for one in row.cases(case):
+        with TemporaryDirectory() as folder, bench(one, Path(folder)) as made:
+            try:
+                row.attempt(made)
+            except Exception as error:  # noqa: BLE001 - each way to be red counts
+                told = str(error).partition("\n")[0] or type(error).__name__
+                of = "" if one.stream is case.stream else f"{one.stream}: "
+                return Outcome(Result.FAIL, f"{of}{told}")
     return Outcome(Result.PASS)

@@ -1,7 +1,7 @@
 """What a tool brings to the kit: a case. The rows know no tool; all that is special stands here."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -168,9 +168,44 @@ class Limit:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
-    """`cap` is the most rows that one search or request gives, `page` the most of a page;
-    `delta_page` that of a read of what changed, where it is another.
+class Reading:
+    """How a stream is read, and what its records are made of.
+
+    `cap` is the most rows that one search or request gives, `page` the most of a page; `delta_page`
+    that of a read of what changed, where it is another. `made_as` is the stream that is edited
+    where the records of this one follow from another's; `left_out` are rows that say nothing of it.
+    """
+
+    page: int = 0
+    cap: int = 0
+    delta_page: int = 0
+    stream: Stream = Stream.DEALS
+    made_as: Stream | None = None
+    left_out: frozenset[str] = frozenset()
+    # Whether a page may begin with rows of the one before it.
+    overlaps: bool = False
+    # What a new record is made of, with all that the mirror holds of one; some have ended.
+    new: Callable[[str], Json] = lambda title: {"title": title}
+    # What else a change says that makes one, and the changes that follow it at once.
+    beside: Json = field(default_factory=dict)
+    then: Sequence[Json] = ()
+    shape: Shape | None = None
+    links: Links | None = None
+    custom: Custom | None = None
+    query: str = ""
+    archive: Json | None = None
+    away_and_back: tuple[Json, Json] | None = None
+    merge: Callable[[Account, str, str], None] | None = None
+
+    @property
+    def most_changed(self) -> int:
+        """Of a page of what changed."""
+        return self.delta_page or self.page
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case(Reading):
+    """`also` are further streams, whose paths are others: the rows that look for that run on each.
 
     `real`: it is opened on software that no one here wrote. `not_applicable` says of a row, by its
     id, why it cannot apply to this tool.
@@ -178,43 +213,32 @@ class Case:
 
     tool: type[Connector[Any]]
     not_applicable: Mapping[str, str] = field(default_factory=dict)
+    also: Sequence[Reading] = ()
     real: bool = False
     opened: Callable[[], Account] | None = None
     # A token of the account, where connections keep one from run to run.
     signed_in: Callable[[Account], Token] | None = None
-    page: int = 0
-    cap: int = 0
-    delta_page: int = 0
-    stream: Stream = Stream.DEALS
-    # What a new record is made of, with all that the mirror holds of one; some have ended.
-    new: Callable[[str], Json] = lambda title: {"title": title}
-    # What else a change says that makes one.
-    beside: Json = field(default_factory=dict)
-    shape: Shape | None = None
     history: History | None = None
-    links: Links | None = None
-    custom: Custom | None = None
     error_body: Json | list[Json] = field(default_factory=dict)
-    query: str = ""
     # The most requests that the tool takes within so many seconds.
     allows: Callable[[float], float] | None = None
     # Which of them that limit counts, where it is not all.
     counts: Callable[[Json], bool] = lambda _entry: True
     limits: Sequence[Limit] = ()
     consent: Consent | None = None
-    archive: Json | None = None
-    away_and_back: tuple[Json, Json] | None = None
-    merge: Callable[[Account, str, str], None] | None = None
     tasks: Tasks | None = None
     hooks: Hooks | None = None
     # What is wrong with a request by the tool's own documents, where there are such.
     faults: Callable[[httpx.Request], Sequence[str]] | None = None
 
     @property
-    def most_changed(self) -> int:
-        """Of a page of what changed."""
-        return self.delta_page or self.page
-
-    @property
     def kind(self) -> str:
         return self.tool.kind
+
+    def streams(self, row_id: str) -> Iterator["Case"]:
+        """This case as that of each stream of which the row says something."""
+        yield self
+        for one in self.also:
+            if row_id not in one.left_out:
+                theirs = {each.name: getattr(one, each.name) for each in fields(Reading)}
+                yield replace(self, **theirs, also=())

@@ -3,10 +3,11 @@
 A row that a case says cannot apply is not tried. What came of it must be what the tool's card says.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,13 +27,22 @@ class Row:
     chapter: str
     says: str
     attempt: Try
+    # Whether it is tried on each stream that a case lists.
+    each_stream: bool = False
+
+    def cases(self, case: Case) -> Iterator[Case]:
+        """Those of a tool to try it on."""
+        if self.each_stream and self.id not in case.not_applicable:
+            return case.streams(self.id)
+        return iter((case,))
 
 
 ROWS: dict[str, Row] = {}
-MARKED = [pytest.param(case, marks=pytest.mark.real) if case.real else case for case in CASES]
 
 
-def row(id_: str, chapter: str, says: str) -> Callable[[Try], Callable[[Case, Path], None]]:
+def row(
+    id_: str, chapter: str, says: str, *, each_stream: bool = False
+) -> Callable[[Try], Callable[[Case, Path], None]]:
     """Makes a row of what tries one on a bench, by requests as the tool describes them."""
 
     def made(attempt: Try) -> Callable[[Case, Path], None]:
@@ -43,9 +53,9 @@ def row(id_: str, chapter: str, says: str) -> Callable[[Try], Callable[[Case, Pa
             attempt(bench)
             bench.asked_as_described()
 
-        ROWS[id_] = Row(id_, chapter, says, checked)
+        ROWS[id_] = made_of = Row(id_, chapter, says, checked, each_stream)
 
-        @pytest.mark.parametrize("case", MARKED, ids=lambda case: case.kind)
+        @pytest.mark.parametrize("case", [*_marked(made_of)])
         def tried(case: Case, tmp_path: Path) -> None:
             why = case.not_applicable.get(id_)
             if why is None:
@@ -60,3 +70,10 @@ def row(id_: str, chapter: str, says: str) -> Callable[[Try], Callable[[Case, Pa
         return tried
 
     return made
+
+
+def _marked(row: Row) -> Iterator[Any]:
+    for tool in CASES:
+        for case in row.cases(tool):
+            name = case.kind if case.stream is tool.stream else f"{case.kind}-{case.stream}"
+            yield pytest.param(case, marks=[pytest.mark.real] if case.real else [], id=name)

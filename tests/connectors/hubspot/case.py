@@ -14,7 +14,7 @@ import msgspec
 from connectors.auth import Token
 from connectors.hubspot.connector import HubSpot
 from connectors.hubspot.sandbox import SandboxOptions, app_settings, create_app, settings
-from connectors.hubspot.wire import SEARCH_PAGE
+from connectors.hubspot.wire import HISTORY_PAGE, LIST_PAGE, SEARCH_PAGE
 from connectors.models import Stream
 from tests.connectors.conformance.case import (
     Account,
@@ -27,6 +27,7 @@ from tests.connectors.conformance.case import (
     Limit,
     Links,
     Post,
+    Reading,
     Shape,
     Tasks,
 )
@@ -52,8 +53,11 @@ def opened() -> Account:
         settings(published, NOWHERE) | HOOK,
     )
     make_fields(account, Stream.DEALS, [FIELD])
-    ids = [account.edit(kind, "new", {"set": {}}) for kind in (Stream.CONTACTS, Stream.LEADS)]
-    assert ids == [CONTACT, LEAD]
+    contact = account.edit(Stream.CONTACTS, "new", {"set": {"email": "a@example.com"}})
+    assert (contact, account.edit(Stream.LEADS, "new", {"set": new_lead("Lead")})) == (
+        CONTACT,
+        LEAD,
+    )
     return account
 
 
@@ -68,6 +72,16 @@ def new(title: str) -> Json:
         "hubspot_owner_id": "5001",
         "closedate": "2026-11-02T00:00:00Z",
         FIELD: "3",
+    }
+
+
+def new_lead(title: str) -> Json:
+    return {
+        "hs_lead_name": title,
+        "hs_pipeline": "lead-pipeline-id",
+        "hs_pipeline_stage": "qualified-stage-id" if title.endswith("2") else "new-stage-id",
+        "hs_analytics_source": "DIRECT_TRAFFIC",
+        "hubspot_owner_id": "5001",
     }
 
 
@@ -128,6 +142,41 @@ def is_search(entry: Json) -> bool:
 SHAPE = Shape(
     keys=KEYS, inside="properties", title="dealname", moment="updatedAt", needed="dealstage"
 )
+LINKS = Links(rows=["results"], next=["paging", "next", "after"])
+BESIDE: Json = {"link": {"contacts": [CONTACT], "leads": [LEAD]}}
+SALES = Reading(
+    stream=Stream.LEADS,
+    page=LIST_PAGE,
+    cap=SEARCH_CAP,
+    delta_page=SEARCH_PAGE,
+    new=new_lead,
+    beside={"link": {"contacts": [CONTACT]}},
+    shape=Shape(
+        keys=KEYS,
+        inside="properties",
+        title="hs_lead_name",
+        moment="updatedAt",
+        needed="hs_pipeline_stage",
+    ),
+    links=LINKS,
+    away_and_back=({"delete": True}, {"restore": True}),
+    # As long as that of deals.
+    left_out=frozenset({"one-timestamp"}),
+)
+# Of each record its history, in pages and batches of fifty.
+MOVES = Reading(
+    stream=Stream.STAGE_CHANGES,
+    made_as=Stream.DEALS,
+    page=HISTORY_PAGE,
+    cap=2 * HISTORY_PAGE,
+    delta_page=SEARCH_PAGE,
+    new=new,
+    beside=BESIDE,
+    shape=SHAPE,
+    links=LINKS,
+    away_and_back=({"delete": True}, {"restore": True}),
+    left_out=frozenset({"set-aside"}),
+)
 
 CASE = Case(
     tool=HubSpot,
@@ -137,10 +186,11 @@ CASE = Case(
     # What changed is read by searches.
     delta_page=SEARCH_PAGE,
     new=new,
-    beside={"link": {"contacts": [CONTACT], "leads": [LEAD]}},
+    beside=BESIDE,
     shape=SHAPE,
+    links=LINKS,
     history=History(SHAPE),
-    links=Links(rows=["results"], next=["paging", "next", "after"]),
+    also=(SALES, MOVES),
     custom=Custom(FIELD, FIELD, mapped, several),
     error_body={"status": "error", "message": "internal error", "category": "INTERNAL_ERROR"},
     # Searches are counted by a limit of their own.

@@ -24,6 +24,7 @@ from tests.connectors.conformance.case import (
     Json,
     Links,
     Post,
+    Reading,
     Shape,
     Tasks,
 )
@@ -55,6 +56,11 @@ def new(title: str) -> Json:
         "status": "won" if title.endswith("2") else "open",
         "custom_fields": {CUSTOM: "plain"},
     }
+
+
+def new_lead(title: str) -> Json:
+    value = {"amount": 100, "currency": "USD"}
+    return {"title": title, "owner_id": 22, "person_id": 1, "value": value}
 
 
 def mapped(names: Sequence[str]) -> Mapping[str, Any]:
@@ -108,7 +114,31 @@ def opened_as_app(seconds: int) -> tuple[Account, Token]:
     return account, Token(pair["access_token"], pair["refresh_token"], epoch)
 
 
+LINKS = Links(rows=["data"], next=["additional_data", "next_cursor"])
 SHAPE = Shape(keys=frozenset({"stage_id", "pipeline_id"}), moment="update_time", needed="stage_id")
+# Version 1: by offsets, and not by a cursor; what a bound brings again is read again.
+LEADS = Reading(
+    stream=Stream.LEADS,
+    page=PAGE,
+    cap=MANY,
+    new=new_lead,
+    shape=Shape(
+        keys=frozenset({"source_name", "label_ids"}), moment="update_time", needed="owner_id"
+    ),
+    left_out=frozenset({"empty-page", "short-page", "restore", "set-aside"}),
+    overlaps=True,
+)
+MOVES = Reading(
+    stream=Stream.STAGE_CHANGES,
+    made_as=Stream.DEALS,
+    page=PAGE,
+    cap=MANY,
+    new=new,
+    shape=SHAPE,
+    links=LINKS,
+    # What a deal tells of its moves stays when it is deleted.
+    left_out=frozenset({"set-aside", "delete", "restore"}),
+)
 
 CASE = Case(
     tool=Pipedrive,
@@ -117,8 +147,9 @@ CASE = Case(
     cap=MANY,
     new=new,
     shape=SHAPE,
+    links=LINKS,
     history=History(SHAPE),
-    links=Links(rows=["data"], next=["additional_data", "next_cursor"]),
+    also=(LEADS, MOVES),
     custom=Custom(CUSTOM, CUSTOM, mapped, several, inside="custom_fields", unasked=True),
     error_body={"success": False, "error": "Internal error", "data": None},
     # In any two seconds, with an API token of the smallest plan.

@@ -1,6 +1,7 @@
 """What the conformance kit is told of Salesforce."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +20,7 @@ from tests.connectors.conformance.case import (
     History,
     Json,
     Links,
+    Reading,
     Shape,
     Tasks,
 )
@@ -68,6 +70,18 @@ def new(title: str) -> Json:
     }
 
 
+def new_deal(title: str) -> Json:
+    return {
+        "Name": title,
+        "StageName": "Closed Won" if title.endswith("2") else "Prospecting",
+        "CloseDate": "2026-12-01",
+        "Amount": 100.5,
+        "LeadSource": "Web",
+        "OwnerId": numbered("User", 2),
+        FIELD: "3",
+    }
+
+
 def mapped(names: Sequence[str]) -> Mapping[str, Any]:
     return {"fields": {name: name for name in names}}
 
@@ -103,6 +117,43 @@ def _granted(account: Account, form: Mapping[str, str]) -> Token:
     return Token(told["access_token"], told.get("refresh_token", ""), epoch, told["instance_url"])
 
 
+LINKS = Links(rows=["records"], next=["nextRecordsUrl"])
+AWAY_AND_BACK: tuple[Json, Json] = ({"delete": True}, {"restore": True})
+LEADS = Shape(
+    keys=KEYS | {"LastName"},
+    id="Id",
+    title="LastName",
+    moment="SystemModstamp",
+    needed="Status",
+)
+# Their pages ask for the leads that became them.
+DEALS = Reading(
+    stream=Stream.DEALS,
+    page=PAGE,
+    cap=SEVERAL,
+    new=new_deal,
+    shape=replace(LEADS, keys=KEYS | {"StageName"}, title="Name", needed="StageName"),
+    links=LINKS,
+    custom=Custom(FIELD, FIELD, mapped, several),
+    away_and_back=AWAY_AND_BACK,
+)
+# Their pages end amid the moves of a deal.
+MOVES = replace(
+    DEALS,
+    stream=Stream.STAGE_CHANGES,
+    made_as=Stream.DEALS,
+    # The first is no move, and leaves a row as one does.
+    then=({"set": {"Amount": 7}}, {"set": {"StageName": "Closed Won"}}),
+    shape=Shape(
+        keys=frozenset({"OpportunityId", "StageName"}),
+        id="Id",
+        title="StageName",
+        moment="CreatedDate",
+        needed="StageName",
+    ),
+    left_out=frozenset({"set-aside"}),
+)
+
 CASE = Case(
     tool=Salesforce,
     opened=opened,
@@ -111,13 +162,8 @@ CASE = Case(
     cap=SEVERAL,
     stream=Stream.LEADS,
     new=new,
-    shape=Shape(
-        keys=KEYS | {"LastName"},
-        id="Id",
-        title="LastName",
-        moment="SystemModstamp",
-        needed="Status",
-    ),
+    shape=LEADS,
+    links=LINKS,
     history=History(
         Shape(
             keys=frozenset({"OpportunityId", "StageName"}),
@@ -130,14 +176,14 @@ CASE = Case(
             {"Name": "Deal", "StageName": "Prospecting", "CloseDate": "2026-12-24"},
         ),
     ),
-    links=Links(rows=["records"], next=["nextRecordsUrl"]),
+    also=(DEALS, MOVES),
     custom=Custom(FIELD, FIELD, mapped, several),
     error_body=[{"errorCode": "UNKNOWN_EXCEPTION", "message": "An unexpected error occurred."}],
     allows=lambda seconds: PER_DAY * (seconds // DAY + 1),
     # A sign-in is none.
     counts=lambda entry: entry["path"] != TOKENS,
     consent=Consent(opened_as_app, TOKENS),
-    away_and_back=({"delete": True}, {"restore": True}),
+    away_and_back=AWAY_AND_BACK,
     merge=merge,
     tasks=Tasks(
         owner=numbered("User", 1),
