@@ -17,12 +17,6 @@ class Refused(Exception):
         more = {"fields": self.fields} if self.fields else {}
         return [{"message": self.message, "errorCode": self.code, **more}]
 
-    @property
-    def saved(self) -> dict[str, Any]:
-        """As the result of one record among several."""
-        told = {"statusCode": self.code, "message": self.message, "fields": self.fields}
-        return {"success": False, "errors": [told]}
-
 
 class NoToken(Refused):
     """The server of tokens has a form of its own."""

@@ -1,4 +1,4 @@
-"""Records made, changed, upserted and deleted: alone, in collections, and as parts of one call."""
+"""Records made, changed, upserted and deleted: alone, and as parts of one call."""
 
 import re
 from collections.abc import Callable
@@ -7,12 +7,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from connectors.salesforce.portal.context import Context
-from connectors.salesforce.portal.errors import Refused, SeveralFound, bad, not_found
+from connectors.salesforce.portal.errors import SeveralFound, bad, not_found
 
 Document = dict[str, Any]
 REFUSED = 400
 REFERENCE = re.compile(r"@\{(\w+)\.(\w+)\}")
-MOST_RECORDS, MOST_PARTS, MOST_QUERIES = 200, 25, 5
+MOST_PARTS, MOST_QUERIES = 25, 5
 
 
 def create(context: Context, kind: str) -> Document:
@@ -43,31 +43,6 @@ def upsert(context: Context, kind: str, name: str, value: str) -> Document:
     answer = _upserted(context, kind, name, value, _fields(context.body()))
     context.status = 201 if answer["created"] else 200
     return answer
-
-
-def create_many(context: Context) -> list[Document]:
-    return _each(context, lambda kind, row: _saved(context.org.create(kind, row).id))
-
-
-def update_many(context: Context) -> list[Document]:
-    def changed(kind: str, row: Document) -> Document:
-        entry = context.org.entry(kind, str(row.pop("Id", row.pop("id", ""))))
-        context.org.update(kind, entry, row)
-        return _saved(entry.id)
-
-    return _each(context, changed)
-
-
-def upsert_many(context: Context, kind: str, name: str) -> list[Document]:
-    def written(of: str, row: Document) -> Document:
-        if of != kind:
-            raise bad("INVALID_TYPE", f"all records of this call are of {kind}")
-        value = row.pop(name, None)
-        if not value:
-            raise bad("MISSING_ARGUMENT", f"{name} not specified")
-        return _upserted(context, kind, name, str(value), row)
-
-    return _each(context, written)
 
 
 def composite(context: Context, perform: Callable[[str, str, Any], tuple[int, Any]]) -> Document:
@@ -116,30 +91,6 @@ def _referred(value: Any, known: Document) -> Any:
         return str(answer[found[2]])
 
     return REFERENCE.sub(told, value)
-
-
-def _each(context: Context, write: Callable[[str, Document], Document]) -> list[Document]:
-    """One that fails keeps no other back."""
-    context.only()
-    body = context.body()
-    records = body.get("records")
-    if not isinstance(records, list) or not 0 < len(records) <= MOST_RECORDS:
-        raise bad("EXCEEDED_MAX_SIZE_REQUEST", "between 1 and 200 records are possible")
-    before = deepcopy(context.org.stores) if body.get("allOrNone") else None
-    told: list[Document] = []
-    for row in records:
-        try:
-            kind = row.get("attributes", {}).get("type")
-            if not kind:
-                raise bad("INVALID_TYPE", "each record needs attributes.type")
-            told.append(write(kind, _fields(row)))
-        except Refused as error:
-            told.append(error.saved)
-    if before is not None and not all(one["success"] for one in told):
-        context.org.stores = before
-        rolled_back = bad("ALL_OR_NONE_OPERATION_ROLLED_BACK", "Record rolled back").saved
-        return [rolled_back if one["success"] else one for one in told]
-    return told
 
 
 def _upserted(context: Context, kind: str, name: str, value: str, values: Document) -> Document:

@@ -70,21 +70,6 @@ def test_a_patch_answers_nothing_and_null_clears(own: Sandbox) -> None:
     assert (gone.status_code, code(gone)) == (404, "ENTITY_IS_DELETED")
 
 
-def test_in_a_collection_one_that_fails_keeps_no_other_back(own: Sandbox) -> None:
-    of = {"attributes": {"type": "Task"}}
-    records = [{**of, "Subject": "a"}, {**of, "Status": "Nowhere"}, {"Subject": "c"}]
-    answer = own.call("POST", "/composite/sobjects", json={"records": records})
-    assert answer.status_code == 200
-    assert [one["success"] for one in answer.json()] == [True, False, False]
-    assert answer.json()[2]["errors"][0]["statusCode"] == "INVALID_TYPE"
-    made = answer.json()[0]["id"]
-    changes = [{**of, "Id": made, "Subject": "b"}, {**of, "Id": "00T", "Subject": "x"}]
-    told = own.call("PATCH", "/composite/sobjects", json={"records": changes}).json()
-    assert [one["success"] for one in told] == [True, False]
-    too_many = own.call("POST", "/composite/sobjects", json={"records": [of] * 201})
-    assert too_many.status_code == 400
-
-
 def test_parts_of_one_call_have_each_a_status_and_count_as_one() -> None:
     with sandbox(records=2, limit="published") as own:
         parts = [
@@ -115,34 +100,7 @@ def test_quotas_have_one_row_of_an_owner_and_a_period(own: Sandbox) -> None:
     assert code(fixed) == "INVALID_FIELD_FOR_INSERT_UPDATE"
 
 
-def test_an_upsert_of_many_tells_of_each_what_became_of_it(own: Sandbox) -> None:
-    of = {"attributes": {"type": "Retro_KPI_Target__c"}}
-    path = "/composite/sobjects/Retro_KPI_Target__c/Retro_Key__c"
-    records = [
-        {**of, "Retro_Key__c": "k1", "Target__c": 55_000},
-        {**of, "Retro_Key__c": "k2", "Target__c": "abc"},
-        {**of, "Target__c": 1},
-        {"attributes": {"type": "Task"}, "Retro_Key__c": "k3"},
-    ]
-    told = own.call("PATCH", path, json={"allOrNone": False, "records": records}).json()
-    assert [one["success"] for one in told] == [True, False, False, False]
-    assert [one["errors"][0]["statusCode"] for one in told[1:]] == [
-        "JSON_PARSER_ERROR",
-        "MISSING_ARGUMENT",
-        "INVALID_TYPE",
-    ]
-    again = own.call("PATCH", path, json={"records": records[:1]}).json()
-    assert (told[0]["created"], again[0]["created"]) == (True, False)
-
-
 def test_all_or_none_takes_back_what_went_well(own: Sandbox) -> None:
-    of = {"attributes": {"type": "Task"}}
-    records = [{**of, "Subject": "a"}, {**of, "Status": "Nowhere"}]
-    body = {"allOrNone": True, "records": records}
-    told = own.call("POST", "/composite/sobjects", json=body).json()
-    codes = [one["errors"][0]["statusCode"] for one in told]
-    assert codes[0] == "ALL_OR_NONE_OPERATION_ROLLED_BACK"
-    assert codes[1] == "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"
     parts = [
         {
             "method": "POST",
