@@ -159,12 +159,14 @@ class Consent:
 
 @dataclass(frozen=True)
 class Limit:
-    """A limit beside that of all requests: the most of those that `counts` tells, by their entries
-    in the account's log, within so many seconds."""
+    """A limit beside that of all requests: the most of what `counts` tells of each, by its entry
+    in the account's log, within so many seconds. To use it up takes so many whole `reads` of a
+    stream, where reads of what changed do not."""
 
     name: str
-    counts: Callable[[Json], bool]
+    counts: Callable[[Json], float]
     allows: Callable[[float], float]
+    reads: tuple[Stream, int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from connectors.models import Stream
 from connectors.port import Connector, Page, Window, read
 from sync.tables.runs import Mode, RunStatus
 from tests.connectors.conformance.bench import GOOD, Bench
@@ -282,11 +283,14 @@ def test_a_record_without_its_moment(bench: Bench) -> None:
 
 
 def pages(
-    bench: Bench, window: Window, connector: Connector[Any] | None = None
+    bench: Bench,
+    window: Window,
+    connector: Connector[Any] | None = None,
+    stream: Stream | None = None,
 ) -> Sequence[Page[Any]]:
-    connector = connector or bench.connector()
-    shares = connector.partitions(bench.stream, window)
-    return [page for share in shares for page in read(connector, bench.stream, window, share)]
+    connector, of = connector or bench.connector(), stream or bench.stream
+    shares = connector.partitions(of, window)
+    return [page for share in shares for page in read(connector, of, window, share)]
 
 
 def _marked(cursor: Any) -> str:

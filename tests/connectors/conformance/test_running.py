@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from functools import partial
+from itertools import accumulate
 
 import httpx
 
@@ -113,11 +114,17 @@ def test_no_window_holds_more_than_the_tool_allows(bench: Bench) -> None:
     for number in range(READS if bench.case.limits else 0):
         bench.wires.count_anew()
         later(bench, partial(pages, bench, Window(bench.clock.moment), pair[number % 2]))
+    for stream, count in (limit.reads for limit in bench.case.limits if limit.reads):
+        for number in range(count):
+            bench.wires.count_anew()
+            later(bench, partial(pages, bench, Window(), pair[number % 2], stream))
     log = bench.account.log()
     assert not any(one.get("refused") for one in log), "the tool refused a request as too much"
     for limit in (Limit("requests", bench.case.counts, allows), *bench.case.limits):
-        times = [datetime.fromisoformat(one["time"]) for one in log if limit.counts(one)]
-        within_every_window(sorted((each - began).total_seconds() for each in times), limit)
+        used = [(datetime.fromisoformat(one["time"]), float(limit.counts(one))) for one in log]
+        within_every_window(
+            sorted(((at - began).total_seconds(), much) for at, much in used if much), limit
+        )
 
 
 def later(bench: Bench, act: Callable[[], object]) -> None:
@@ -129,12 +136,14 @@ def later(bench: Bench, act: Callable[[], object]) -> None:
         act()
 
 
-def within_every_window(times: Sequence[float], limit: Limit) -> None:
+def within_every_window(used: Sequence[tuple[float, float]], limit: Limit) -> None:
     """Every window that begins and ends with a request; no other one holds more."""
-    assert len(times) > limit.allows(0), f"too few {limit.name} to use it up: {len(times)}"
+    times = [at for at, _ in used]
+    sums = [0.0, *accumulate(much for _, much in used)]
+    assert sums[-1] > limit.allows(0), f"too few {limit.name} to use it up: {sums[-1]}"
     for index, start in enumerate(times):
         for end in times[index:]:
-            within = bisect_right(times, end) - index
+            within = sums[bisect_right(times, end)] - sums[index]
             if within > limit.allows(end - start) + 1e-6:
                 raise AssertionError(f"{within} {limit.name} in {end - start} seconds")
 

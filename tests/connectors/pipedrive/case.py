@@ -22,6 +22,7 @@ from tests.connectors.conformance.case import (
     History,
     Hooks,
     Json,
+    Limit,
     Links,
     Post,
     Reading,
@@ -34,6 +35,22 @@ from tests.faults.in_process import NOWHERE
 
 ENTITIES = {Stream.DEALS: "deal", Stream.TASKS: "activity"}
 # The real one gives 500 where it is asked for so many; lists have no cap.
+DAY = 86_400
+PRICES = {
+    "/api/v1/activityTypes": 20,
+    "/api/v1/users": 20,
+    "/api/v1/users/me": 2,
+    "/api/v1/leads": 20,
+    "/api/v1/leads/archived": 40,
+    "/api/v1/goals/find": 20,
+    "/api/v2/activities": 10,
+    "/api/v2/deals": 10,
+    "/api/v2/deals/archived": 20,
+    "/api/v2/dealFields": 10,
+    "/api/v2/persons": 10,
+    "/api/v2/pipelines": 5,
+    "/api/v2/stages": 5,
+}
 LEAD = "5f0c2a60-0000-11ee-8000-000000000001"
 PAGE = 100
 MANY = 3 * PAGE
@@ -72,6 +89,11 @@ def several(account: Account, count: int) -> Mapping[str, str]:
     keys = [hashlib.sha256(str(number).encode()).hexdigest()[:40] for number in range(count)]
     make_fields(account, Stream.DEALS, keys)
     return {key: key for key in keys}
+
+
+def tokens(entry: Json) -> int:
+    """By the published prices of a call; a call that is not among them fails the row."""
+    return PRICES[entry["path"]]
 
 
 def merge(account: Account, winner: str, loser: str) -> None:
@@ -154,6 +176,10 @@ CASE = Case(
     error_body={"success": False, "error": "Internal error", "data": None},
     # In any two seconds, with an API token of the smallest plan.
     allows=lambda seconds: 20 * (seconds // 2 + 1),
+    # Of one seat, in any 24 hours: where the company's day begins, nobody is told.
+    limits=[
+        Limit("tokens", tokens, lambda seconds: 30_000 * (seconds // DAY + 1), (Stream.LEADS, 500))
+    ],
     consent=Consent(opened_as_app, "/oauth/token"),
     away_and_back=({"delete": True}, {"set": {"is_deleted": False}}),
     merge=merge,
