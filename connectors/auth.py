@@ -124,7 +124,14 @@ class OAuth(httpx.Auth):
             current = self._store.load()
             if current.access_token != spent.access_token:
                 return current
-            fresh = self._renew(current)
+            try:
+                fresh = self._renew(current)
+            except AuthFailed:
+                # Another one may have spent it, where this renewal outlived its lock.
+                other = self._store.load()
+                if other.access_token == current.access_token:
+                    raise
+                return other
             # Saved before its first use: a crash here must not lose the only live pair.
             self._store.save(fresh)
             return fresh

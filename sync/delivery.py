@@ -15,8 +15,8 @@ from connectors.port import Connector
 from sync import images, undoing
 from sync.making import Making
 from sync.store import links, outbox, runs
-from sync.store.agreements import CHANGES, change_key, take_back
-from sync.store.database import Database
+from sync.store.agreements import CHANGES, change_key, take_back, tied_tasks
+from sync.store.database import Database, again_after_conflict
 from sync.store.outbox import Claimed, Intention
 from sync.store.runs import Lease, Progress
 from sync.tables.outbox import Link, LinkKind, Operation
@@ -117,22 +117,35 @@ class Delivery:
                     f"The {error} of this task was changed in the tool since it was read.",
                     next_step="Pull the tasks, look at both sides, then retry this write.",
                 ) from error
-            with self._database.writing() as session:
-                now, lease = self._now(), self._lease
-                runs.advance(session, lease, Progress(read=1), now)
-                take_back(session, self._write.key)
-                bring_together(session, self._connector, self._write, error.task, lease.run_id, now)
+            overtaken = error
+            again_after_conflict(lambda: self._bring_together(overtaken))
             return
         if self._write.operation is Operation.CREATE_TASK and isinstance(
             self._connector, StampsTasks
         ):
             return
+        updated = int(self._write.operation in UPDATES)
+        done = Progress(read=1, updated=updated, requests=self._meter.spent())
+        again_after_conflict(lambda: self._end(done))
+
+    def _end(self, done: Progress) -> None:
         with self._database.writing() as session:
-            updated = int(self._write.operation in UPDATES)
-            done = Progress(read=1, updated=updated, requests=self._meter.spent())
+            self._lock(session)
             runs.advance(session, self._lease, done, self._now())
             outbox.note_done(session, self._write.key, self._lease.run_id, self._now())
             self._remember(session)
+
+    def _bring_together(self, overtaken: Overtaken) -> None:
+        with self._database.writing() as session:
+            self._lock(session)
+            now, lease, write = self._now(), self._lease, self._write
+            runs.advance(session, lease, Progress(read=1), now)
+            take_back(session, write.key)
+            bring_together(session, self._connector, write, overtaken.task, lease.run_id, now)
+
+    def _lock(self, session: Session) -> None:
+        """The task with its action, before its write: in the order in which a merge takes them."""
+        tied_tasks(session, self._write.connection_id, self._write.subject)
 
     def _create_task(self) -> None:
         tool = self._tasks()
@@ -230,9 +243,13 @@ class Delivery:
 
     def _linked(self, kind: LinkKind, remote_id: str) -> None:
         """The record is there: from this commit on nothing looks it up or makes it again."""
+        made = Progress(created=1, requests=self._meter.spent())
+        again_after_conflict(lambda: self._link(kind, remote_id, made))
+
+    def _link(self, kind: LinkKind, remote_id: str, made: Progress) -> None:
         write, now = self._write, self._now()
         with self._database.writing() as session:
-            made = Progress(created=1, requests=self._meter.spent())
+            self._lock(session)
             runs.advance(session, self._lease, made, now)
             outbox.note_created(session, write.key, remote_id)
             links.link(

@@ -25,7 +25,7 @@ from connectors.models import Record
 from connectors.port import Connector, Page, Partition, Window, read
 from connectors.turns import side_by_side
 from sync import health
-from sync.certificate import certify
+from sync.certificate import Certificate, certify
 from sync.gathering import ENOUGH, gathered
 from sync.heartbeat import heartbeat
 from sync.store import cursors, freshness, mirror, runs
@@ -52,7 +52,8 @@ class Cancelled(Exception):
 @dataclass(frozen=True)
 class Pull:
     """What a pull needs: the run's lease, and the effects. `now` is machine time, `enough` how many
-    records of small pages are committed together."""
+    records of small pages are committed together. What `at_end` does becomes true together with
+    the end of a pull that was read to its end: a worker that dies leaves both, or neither."""
 
     database: Database
     connector: Connector[Any]
@@ -62,6 +63,7 @@ class Pull:
     slice: timedelta = SLICE
     enough: int = ENOUGH
     on_page: Callable[[int], None] = lambda _read: None
+    at_end: Callable[[Session], None] = lambda _session: None
 
 
 def run_pull(pull: Pull) -> RunStatus:
@@ -82,7 +84,7 @@ def run_pull(pull: Pull) -> RunStatus:
     except Cancelled:
         return _cancel(pull, started)
     except RateLimited as error:
-        return _release(pull, started, timedelta(seconds=error.retry_after))
+        return _wait_as_asked(pull, started, error)
     except Unavailable as error:
         return _wait_or_fail(pull, started, error)
     except ConnectorError as error:
@@ -122,6 +124,25 @@ def _fail(pull: Pull, started: float, error: ConnectorError) -> RunStatus:
             error=health.describe(session, pull.feed.connection_id, error),
         )
     return RunStatus.FAILED
+
+
+def _wait_as_asked(pull: Pull, started: float, error: RateLimited) -> RunStatus:
+    """The tool, or the budget of its account, says how long. That never fails; whoever waits for
+    the run is told after some waits in a row (G15)."""
+    now = pull.now()
+    with pull.database.writing() as session:
+        stalled = runs.get_run(session, pull.lease.run_id).stalled + 1
+        runs.release(
+            session,
+            pull.lease,
+            now,
+            seconds=monotonic() - started,
+            waiting_until=now + timedelta(seconds=error.retry_after),
+            # An outage that follows is waited out as well, at least once.
+            stalled=min(stalled, len(PAUSES) - 1),
+            error=health.describe(session, pull.feed.connection_id, error),
+        )
+    return RunStatus.WAITING
 
 
 def _wait_or_fail(pull: Pull, started: float, error: Unavailable) -> RunStatus:
@@ -249,6 +270,10 @@ def _finish(pull: Pull, window: Window, started: float) -> RunStatus:
         if window.is_full
         else None
     )
+    return again_after_conflict(partial(_end, pull, window, judged, started))
+
+
+def _end(pull: Pull, window: Window, judged: Certificate | None, started: float) -> RunStatus:
     with pull.database.writing() as session:
         runs.hold(session, pull.lease)
         run = runs.get_run(session, pull.lease.run_id)
@@ -270,6 +295,7 @@ def _finish(pull: Pull, window: Window, started: float) -> RunStatus:
             cursors.drop_not_seen_again(session, pull.feed, pull.lease.run_id)
         cursors.forget_pull(session, pull.feed, pull.lease.run_id)
         health.note_success(session, pull.feed.connection_id)
+        pull.at_end(session)
     return RunStatus.SUCCEEDED if succeeded else RunStatus.INCOMPLETE
 
 
@@ -285,12 +311,7 @@ def _end_slice(pull: Pull, started: float, *, moved: bool) -> RunStatus:
     if idle >= MOST_IDLE:
         error = NoProgress(f"No progress: {idle} slices ended where they began.")
         return _fail(pull, started, error)
-    return _release(pull, started, idle=idle)
-
-
-def _release(pull: Pull, started: float, wait: timedelta | None = None, idle: int = 0) -> RunStatus:
     now, seconds = pull.now(), monotonic() - started
-    until = None if wait is None else now + wait
     with pull.database.writing() as session:
-        runs.release(session, pull.lease, now, seconds=seconds, waiting_until=until, idle=idle)
-    return RunStatus.QUEUED if until is None else RunStatus.WAITING
+        runs.release(session, pull.lease, now, seconds=seconds, idle=idle)
+    return RunStatus.QUEUED

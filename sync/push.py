@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
 
+from sqlmodel import Session
+
 from connectors.capabilities import MOST_STAMPS, StampsTasks
 from connectors.errors import (
     BadResponse,
@@ -84,14 +86,20 @@ def run_push(push: Push) -> RunStatus:
                 error, again = stop
                 if isinstance(error, ConnectionBroken):
                     return _break(push, started, error)
-                return _release(push, started, again, error)
-    return _release(push, started, None)
+                with push.database.writing() as session:
+                    return _release(push, session, started, again, error)
+    with push.database.writing() as session:
+        return _release(push, session, started)
 
 
 def _deliver(push: Push, claimed: Claimed, meter: Meter) -> Failure | None:
     if claimed.attempts >= MOST_ATTEMPTS:
-        return Failure(LosesItsWorkers(), may_exist=claimed.may_exist)
+        return _loses_its_workers(claimed)
     return deliver(push.database, push.connector, push.lease, claimed, push.now, meter)
+
+
+def _loses_its_workers(claimed: Claimed) -> Failure:
+    return Failure(LosesItsWorkers(), may_exist=claimed.may_exist)
 
 
 def _is_made(claimed: Claimed) -> bool:
@@ -115,7 +123,9 @@ def _stamp(push: Push, meter: Meter) -> list[tuple[Claimed, Failure | None]]:
         claimed = outbox.claim_stamps(session, push.connection_id, push.now(), MOST_STAMPS)
     if not claimed:
         return []
-    told = stamp(push.database, push.connector, claimed)
+    doomed = [each for each in claimed if each.attempts >= MOST_ATTEMPTS]
+    claimed = [each for each in claimed if each not in doomed]
+    told = stamp(push.database, push.connector, claimed) if claimed else {}
     done = [key for key, error in told.items() if error is None]
     with push.database.writing() as session:
         now, count = push.now(), len(done)
@@ -124,7 +134,8 @@ def _stamp(push: Push, meter: Meter) -> list[tuple[Claimed, Failure | None]]:
             outbox.note_done(session, key, push.lease.run_id, now)
     errors = ((each, told[each.intention.key]) for each in claimed)
     # The record is there, whatever its stamp met: nothing of it is in doubt.
-    return [(each, Failure(error, may_exist=True) if error else None) for each, error in errors]
+    told_of = [(each, Failure(error, may_exist=True) if error else None) for each, error in errors]
+    return [*told_of, *((each, _loses_its_workers(each)) for each in doomed)]
 
 
 def _settle(
@@ -192,7 +203,8 @@ def _put_off(push: Push, meter: Meter, claimed: Claimed, failure: Failure) -> da
 def _finish(push: Push, started: float) -> RunStatus:
     """Nothing may go out now. Writes that wait are taken up by the next run."""
     with push.database.writing() as session:
-        waits = outbox.next_attempt(session, push.connection_id)
+        now = push.now()
+        waits = outbox.next_attempt(session, push.connection_id, now)
         if waits is None:
             given_up = outbox.given_up_in(session, push.lease.run_id)
             status = RunStatus.INCOMPLETE if given_up else RunStatus.SUCCEEDED
@@ -200,7 +212,7 @@ def _finish(push: Push, started: float) -> RunStatus:
                 session,
                 push.lease,
                 status,
-                push.now(),
+                now,
                 seconds=monotonic() - started,
                 error=health.describe_given_up(session, given_up) if given_up else None,
             )
@@ -208,22 +220,25 @@ def _finish(push: Push, started: float) -> RunStatus:
                 # To do or to refuse a write takes good credentials; a dead letter proves nothing.
                 health.note_success(session, push.connection_id)
             return status
-    return _release(push, started, waits)
+        return _release(push, session, started, waits if waits > now else None)
 
 
 def _release(
-    push: Push, started: float, until: datetime | None, error: ConnectorError | None = None
+    push: Push,
+    session: Session,
+    started: float,
+    until: datetime | None = None,
+    error: ConnectorError | None = None,
 ) -> RunStatus:
     """`error` tells why the run waits: new writes do not wake one that waits for its budget."""
-    with push.database.writing() as session:
-        runs.release(
-            session,
-            push.lease,
-            push.now(),
-            seconds=monotonic() - started,
-            waiting_until=until,
-            error=health.describe(session, push.connection_id, error) if error else None,
-        )
+    runs.release(
+        session,
+        push.lease,
+        push.now(),
+        seconds=monotonic() - started,
+        waiting_until=until,
+        error=health.describe(session, push.connection_id, error) if error else None,
+    )
     return RunStatus.QUEUED if until is None else RunStatus.WAITING
 
 

@@ -69,6 +69,8 @@ def _make_again(session: Session, row: Conflict, now: Now) -> None:
     link = links.task_link(session, row.connection_id, row.action_key)
     if link is None:
         raise CannotSettle("The task was made again already.")
+    # Of the task that is gone: the new one holds all of ours, and would wait behind its create.
+    by_hand.drop_all_of(session, row.connection_id, row.action_key, but=Operation.COMMENT)
     action.status = row.base or ActionStatus.OPEN.value
     values = ours_of(action, accounts_of_people(session, row.connection_id)).values
     payload = {**link.base, **in_columns(values), "key": f"{action.key}~{row.id}"}

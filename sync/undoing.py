@@ -134,7 +134,7 @@ def remember(session: Session, write: Intention, over: datetime | None, now: dat
     back = TakenBack.of_payload(write.payload)
     undone.note_undone(session, back.of)
     if back.before is None:
-        links.unlink(session, write.connection_id, LinkKind.TASK, write.subject)
+        links.unlink(session, write.connection_id, LinkKind.TASK, write.subject, back.remote_id)
         return
     before, pushed = _fields(back.before), _fields(back.expected)
     action = session.get(Action, write.subject, with_for_update=True)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from contextlib import closing
 
+from sqlmodel import Session
+
 from connectors.capabilities import ReadsById
 from connectors.errors import ConnectorError
 from connectors.models import Stream
@@ -62,11 +64,14 @@ def reread(app: App, feed: Feed, ids: Sequence[str], trigger: Trigger) -> bool:
 
 def _read(app: App, connection: Connection, feed: Feed, lease: Lease, ids: Sequence[str]) -> None:
     with closing(connector_of(app, connection)) as connector:
-        read_again(app.database, connector, feed, lease, ids, app.database.now)
-        if feed.stream is Stream.TASKS:
-            with app.database.writing() as session:
+
+        def merge(session: Session) -> None:
+            if feed.stream is Stream.TASKS:
                 meaning = connector.config.task_statuses
                 reconcile_tasks(session, feed.connection_id, meaning, this_moment(app))
+
+        now = app.database.now
+        read_again(app.database, connector, feed, lease, ids, now, at_end=merge)
 
 
 def replay(app: App, number: int) -> None:

@@ -33,7 +33,6 @@ from workers.rounds import Round, a_round, connector_of
 # What is wrong with the machine and not with the run.
 PASSING = (*DATABASE_AWAY, RedisError, TimedOut)
 INTERRUPTED = "Interrupted"
-FINISHED = (RunStatus.SUCCEEDED, RunStatus.INCOMPLETE)
 
 
 def this_worker() -> Worker:
@@ -123,18 +122,19 @@ def _pull(
         def paged(read: int) -> None:
             on_page(run.read + read)
 
-        pull = Pull(app.database, connector, feed, lease, app.database.now, on_page=paged)
+        def merge(session: Session) -> None:
+            if feed.stream is not Stream.TASKS:
+                return
+            meaning, begun = connector.config.task_statuses, run.started_at
+            settled = begun and begun - connector.lag - connector.longest_call
+            now = this_moment(app)
+            reconcile_tasks(session, feed.connection_id, meaning, now, settled=settled)
+
+        now = app.database.now
+        pull = Pull(app.database, connector, feed, lease, now, on_page=paged, at_end=merge)
         give_back_large_blocks()
         with collecting_rarely():
-            status = run_pull(pull)
-        if status in FINISHED and feed.stream is Stream.TASKS:
-            with app.database.writing() as session:
-                meaning, begun = connector.config.task_statuses, run.started_at
-                settled = begun and begun - connector.lag - connector.longest_call
-                reconcile_tasks(
-                    session, feed.connection_id, meaning, this_moment(app), settled=settled
-                )
-        return status
+            return run_pull(pull)
 
 
 def _fail_unexpectedly(app: App, lease: Lease, run: Run, error: Exception) -> None:

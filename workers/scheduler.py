@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 TICK_SECONDS = 0.5
 RECONCILE_SECONDS = 15.0
 RULES_EVERY = timedelta(minutes=15)
+# Waits in a row that brought nothing: one or two are how a limit is kept.
+IN_VAIN = 3
 
 
 @dataclass
@@ -119,8 +121,11 @@ class Scheduler:
 
 
 def _lies(run: Run, now: datetime) -> bool:
-    """Whether it was queued before, and no worker is at it: then its schedule does not run."""
-    if run.queued_at >= now or run.status is RunStatus.WAITING:
+    """Whether it was queued before and no worker is at it, or it waits again and again and brings
+    nothing: then its schedule does not run."""
+    if run.status is RunStatus.WAITING:
+        return run.stalled >= IN_VAIN
+    if run.queued_at >= now:
         return False
     return run.lease_until is None or run.lease_until < now
 

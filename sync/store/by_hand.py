@@ -6,7 +6,7 @@ from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from sync.store import outbox, runs
-from sync.tables.outbox import Outbox, OutboxState
+from sync.tables.outbox import Operation, Outbox, OutboxState
 
 # Between a key and how many times what it made was taken back and made again.
 ANEW = "~anew-"
@@ -62,11 +62,14 @@ def drop(session: Session, key: str) -> OutboxState | None:
     return before
 
 
-def drop_all_of(session: Session, connection_id: int, subject: str) -> None:
-    """What was refused of an object that is given up."""
+def drop_all_of(
+    session: Session, connection_id: int, subject: str, *, but: Operation | None = None
+) -> None:
+    """What was refused of an object that is given up, or made again; `but` is kept."""
     rows = select(Outbox.key).where(
         Outbox.connection_id == connection_id,
         Outbox.subject == subject,
+        col(Outbox.operation).is_distinct_from(but),
         col(Outbox.state).in_(outbox.FAILED),
     )
     for key in session.exec(rows).all():

@@ -48,9 +48,10 @@ def links(session: Session, connection_id: int, kind: LinkKind) -> Sequence[Link
     ).all()
 
 
-def unlink(session: Session, connection_id: int, kind: LinkKind, key: str) -> None:
+def unlink(session: Session, connection_id: int, kind: LinkKind, key: str, remote_id: str) -> None:
+    """Untie our object from that record, not from one that was made in its place since."""
     found = session.get(Link, (connection_id, kind, key))
-    if found is not None:
+    if found is not None and found.remote_id == remote_id:
         session.delete(found)
 
 

@@ -139,7 +139,8 @@ def _stamp_waits_less(session: Session, row: Outbox, now: datetime) -> bool:
 
 
 def _claimed(session: Session, row: Outbox) -> Claimed:
-    # Nobody else has the run: whoever was sending it is gone.
+    # Nobody else has the run: whoever was sending it is gone. Whoever stamps it notes what came of
+    # it, or is gone as well.
     row.attempts += row.state is OutboxState.SENDING
     claimed = Claimed(
         _intention(row),
@@ -150,6 +151,7 @@ def _claimed(session: Session, row: Outbox) -> Claimed:
         row.before,
         row.sent_at,
     )
+    row.attempts += row.state is OutboxState.STAMPING
     if row.state is OutboxState.PLANNED:
         row.state = OutboxState.SENDING
     row.may_exist, row.not_before = True, None
@@ -283,11 +285,13 @@ def given_up_in(session: Session, run_id: int) -> Sequence[Outbox]:
     ).all()
 
 
-def next_attempt(session: Session, connection_id: int) -> datetime | None:
-    """When the earliest write that waits may go out."""
-    return session.exec(
-        select(func.min(Outbox.not_before)).where(Outbox.connection_id == connection_id, *_may_go())
-    ).one()
+def next_attempt(session: Session, connection_id: int, now: datetime) -> datetime | None:
+    """When the next write may go out, which is `now` where nothing put it off; None where there is
+    none. Until the transaction ends nobody plans another one, which would wait behind it."""
+    one_at_a_time(session, "outbox")
+    writes = select(Outbox.not_before).where(Outbox.connection_id == connection_id, *_may_go())
+    moments = session.exec(writes.distinct()).all()
+    return min((moment or now for moment in moments), default=None)
 
 
 def pending_connections(session: Session, now: datetime) -> Sequence[int]:

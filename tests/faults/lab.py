@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from sqlalchemy import func
-from sqlmodel import select
+from sqlmodel import Session, select
 
 from connectors.bitrix24.connector import Bitrix24
 from connectors.bitrix24.portal.options import SandboxOptions
@@ -21,7 +21,6 @@ from sync.hints import read_again
 from sync.merge import Contract, TaskField
 from sync.reconcile_tasks import Now, reconcile_tasks
 from sync.store import hooks, outbox, runs
-from sync.store.database import Database
 from sync.store.runs import LEASE
 from sync.tables.agreements import Outcome
 from sync.tables.runs import PUSH, HookEvent, Mode, Run, RunStatus
@@ -42,7 +41,6 @@ from tests.portal import (
 # Faults that await a worker's requests.
 Plan = Sequence[Mapping[str, object]]
 MOST_ROUNDS = 40
-DONE = (RunStatus.SUCCEEDED, RunStatus.INCOMPLETE)
 
 
 @cache
@@ -176,10 +174,10 @@ class WorldInProcess(World):
         """One slice of a run, by a worker that dies at a point, or not; None when it died."""
         with self._worker(killed_at) as (mirrored, connector):
             lease = mirrored.take_if_free(mirrored.queue(stream, mode))
-            status = None if lease is None else mirrored.work(lease.run_id, connector, lease)
-            if stream == Stream.TASKS and status in DONE:
-                self._reconcile(mirrored.database)
-            return status
+            if lease is None:
+                return None
+            merging = {"at_end": self._merge} if stream == Stream.TASKS else {}
+            return mirrored.work(lease.run_id, connector, lease, **merging)
         return None
 
     def hear(self, number: int, times: int, *, plan: Plan, killed_at: int | None) -> None:
@@ -217,7 +215,15 @@ class WorldInProcess(World):
         assert lease is not None
         assert event.id is not None
         try:
-            read_again(mirrored.database, connector, feed, lease, event.record_ids, mirrored.now)
+            read_again(
+                mirrored.database,
+                connector,
+                feed,
+                lease,
+                event.record_ids,
+                mirrored.now,
+                at_end=self._merge if feed.stream is Stream.TASKS else lambda _session: None,
+            )
         except ConnectorError as error:
             with mirrored.database.writing() as session:
                 runs.finish(session, lease, RunStatus.FAILED, mirrored.now(), seconds=0.0)
@@ -226,8 +232,6 @@ class WorldInProcess(World):
             return
         with mirrored.database.writing() as session:
             hooks.note_applied(session, event.id, event.deliveries, mirrored.now())
-        if feed.stream is Stream.TASKS:
-            self._reconcile(mirrored.database)
 
     @contextmanager
     def _worker(self, killed_at: int | None) -> Iterator[tuple[Mirrored, Bitrix24]]:
@@ -246,10 +250,9 @@ class WorldInProcess(World):
             connector.close()
             plain.close()
 
-    def _reconcile(self, database: Database) -> None:
-        with database.writing() as session:
-            now = Now(self.clock.now(), self.clock.now())
-            reconcile_tasks(session, self.connection_id, self.sides.meaning, now)
+    def _merge(self, session: Session) -> None:
+        now = Now(self.clock.now(), self.clock.now())
+        reconcile_tasks(session, self.connection_id, self.sides.meaning, now)
 
     def settle(self) -> None:
         """Workers go on until nothing is left to do."""

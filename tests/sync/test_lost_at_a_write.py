@@ -8,7 +8,7 @@ from sync.push import MOST_ATTEMPTS
 from sync.store import outbox
 from sync.store.runs import LEASE
 from sync.tables.outbox import OutboxState
-from sync.tables.runs import RunStatus
+from sync.tables.runs import PUSH, Mode, RunStatus
 from tests.faults.fuse import Killed
 from tests.faults.push_case import COPYWRITER, DESIGNER, TARGET, queue_push
 from tests.portal import Mirrored
@@ -51,3 +51,27 @@ def test_a_write_at_which_every_worker_is_lost_is_dead_and_the_others_go_out(
     assert (dead.key, dead.state) == (DESIGNER, OutboxState.DEAD)
     assert dead.error is not None
     assert "the worker that was to send this was lost at it" in dead.error["message"]
+
+
+@pytest.mark.promise("G10")
+@pytest.mark.parametrize("apart", [True, False])
+def test_a_stamp_at_which_every_worker_is_lost_is_counted(mirrored: Mirrored, apart: bool) -> None:
+    queue_push(mirrored)
+    ours, now = mirrored.connection_id, mirrored.now()
+    with mirrored.database.writing() as session:
+        for row in outbox.outbox_rows(session):
+            row.state = OutboxState.DONE
+        outbox.note_created(session, DESIGNER, "77")
+    for lost in range(MOST_ATTEMPTS):
+        with mirrored.database.writing() as session:
+            if apart:
+                (claimed,) = outbox.claim_stamps(session, ours, now, 25)
+            else:
+                found = outbox.claim(session, ours, now)
+                assert found is not None
+                claimed = found
+        assert claimed.attempts >= lost
+    mirrored.finish(mirrored.queue(PUSH, Mode.PUSH))
+    with mirrored.database.reading() as session:
+        (dead,) = [row for row in outbox.outbox_rows(session) if row.key == DESIGNER]
+    assert dead.state is OutboxState.DEAD

@@ -71,7 +71,7 @@ def test_a_later_write_to_a_subject_waits_for_the_earlier_one(
     assert keys(database, connection_id) == ["make b"]
     with database.reading() as session:
         assert outbox.has_unsent(session, connection_id)
-        assert outbox.next_attempt(session, connection_id) == NOW + timedelta(minutes=1)
+        assert outbox.next_attempt(session, connection_id, NOW) == NOW + timedelta(minutes=1)
 
 
 @pytest.mark.promise("G5")

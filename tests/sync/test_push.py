@@ -187,7 +187,7 @@ def test_a_refused_write_leaves_the_run_incomplete_and_says_what_waits_for_whom(
     assert write(mirrored, REMINDER).waits == 0
     with mirrored.database.reading() as session:
         assert not outbox.has_unsent(session, mirrored.connection_id)
-        assert outbox.next_attempt(session, mirrored.connection_id) is None
+        assert outbox.next_attempt(session, mirrored.connection_id, mirrored.now()) is None
         assert outbox.pending_connections(session, mirrored.clock.now()) == []
     mirrored.portal.faults()
     retry(mirrored, DESIGNER)

@@ -156,3 +156,20 @@ def test_two_clients_with_one_rotating_token_renew_it_once_per_expiry(
                 answers = [second.get(ADDRESS), begun.result()]
             assert [each.status_code for each in answers] == [200, 200]
             assert server.renewals == expiry
+
+
+@pytest.mark.promise("G14")
+def test_a_renewal_that_outlived_its_lock_takes_the_pair_of_whoever_was_faster(
+    database: Database, connection_id: int
+) -> None:
+    server, store = AuthServer(), stored(database, connection_id)
+    store.save(pair(0))
+
+    def overtaken(spent: Token) -> Token:
+        store.save(server.renew(spent))
+        return server.renew(spent)
+
+    server.current = Token("unknown", server.current.refresh_token, server.current.expires_at)
+    with server.client(store, overtaken) as client:
+        assert client.get(ADDRESS).status_code == 200
+    assert (server.renewals, store.load().access_token) == (1, "access-1")

@@ -72,3 +72,16 @@ def test_who_asks_by_hand_does_not_wait_for_what_was_put_off(
     assert run_of(database, run_id).status is RunStatus.QUEUED
     with database.reading() as session:
         assert session.get_one(Outbox, "failing").not_before is None
+
+
+@pytest.mark.promise("G10")
+def test_what_may_go_at_once_does_not_wait_behind_what_was_put_off(
+    database: Database, connection_id: int
+) -> None:
+    """It came between the last look of a push and its end."""
+    waiting_run(database, connection_id, Unavailable)
+    with database.reading() as session:
+        assert outbox.next_attempt(session, connection_id, NOW) == LATER
+    intend(database, connection_id, "new")
+    with database.reading() as session:
+        assert outbox.next_attempt(session, connection_id, NOW) == NOW

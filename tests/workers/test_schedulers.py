@@ -17,12 +17,12 @@ from sync.store.runs import Worker
 from sync.store.schedules import Timing
 from sync.tables.connections import Connection, ConnectionState
 from sync.tables.outbox import Operation
-from sync.tables.runs import PUSH, Mode, Run, Trigger
+from sync.tables.runs import PUSH, Mode, Run, RunStatus, Trigger
 from sync.vault import new_key
 from workers.app import App, open_app
 from workers.clock import FixedClock
 from workers.doorbell import ring_for_pushes
-from workers.scheduler import Scheduler
+from workers.scheduler import IN_VAIN, Scheduler
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 QUARTER = Timing(every=timedelta(minutes=15))
@@ -131,6 +131,27 @@ def test_a_schedule_whose_run_no_worker_takes_did_not_run(
         late = schedules.overdue(session, NOW + timedelta(hours=1))
         assert {row.stream for row in late} == set(STREAMS)
         assert schedules.overdue(session, NOW + timedelta(minutes=40)) == []
+
+
+@pytest.mark.promise("G15")
+@pytest.mark.parametrize(("waits", "late"), [(1, False), (IN_VAIN, True)])
+def test_a_schedule_whose_run_waits_again_and_again_in_vain_did_not_run(
+    apps: list[App], waits: int, late: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, at = apps[0], apps[0].database.now()
+    connect(app)
+    Scheduler(app).tick()
+    take_all(app, at)
+    with app.database.writing() as session:
+        for run in past_runs.recent_runs(session):
+            run.status, run.stalled = RunStatus.WAITING, waits
+            run.waiting_until = at + timedelta(hours=2)
+    for after in ((QUARTER.every or timedelta()) * n for n in range(1, 5)):
+        monkeypatch.setattr(app.database, "now", lambda at=at + after: at)
+        Scheduler(replace(app, clock=FixedClock(NOW + after))).tick()
+    with app.database.reading() as session:
+        told = schedules.overdue(session, NOW + timedelta(hours=1))
+    assert bool(told) is late
 
 
 def take_all(app: App, at: datetime) -> None:
