@@ -46,9 +46,9 @@ from connectors.port import (
     Presence,
     RemoteField,
     Window,
-    samples_of,
     among,
     read,
+    samples_of,
 )
 from connectors.rehearsal import StandIn
 
