@@ -29,6 +29,7 @@ from tests.portal import MachineClock, Mirrored, active_runs, store_connection
 from tests.postgres import Postgres
 from tests.waiting import eventually
 from tests.workers.conftest import StartPython
+from tests.workers.kernel import children_of
 from workers.clock import machine_now
 from workers.embedded import embedded_redis
 from workers.program import Program
@@ -60,7 +61,11 @@ class Workers:
         self.running = [self._worker(queue) for queue in WORKERS]
 
     def kill_one(self, choose: random.Random) -> None:
-        number = choose.randrange(len(WORKERS))
+        """One that is at work, if any is: its horse goes with it."""
+        numbers = range(len(WORKERS))
+        pids = [program.pid for program in self.running]
+        busy = [n for n in numbers if (pid := pids[n]) is not None and children_of(pid)]
+        number = choose.choice(busy or numbers)
         self.running[number].kill()
         self.running[number] = self._worker(WORKERS[number])
         self.kills += 1
