@@ -39,8 +39,7 @@ def follow_up(app: App) -> None:
         _look(app)
     except PASSING:
         raise
-    except Exception:
-        # A bad file or a defect would be met again at every ring; the schedule tries it again.
+    except Exception:  # raised again; a bad file or a defect would be met at every ring
         _note_looked_at(app, asked)
         raise
     _note_looked_at(app, asked)
