@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -117,8 +118,7 @@ class Delivery:
                     f"The {error} of this task was changed in the tool since it was read.",
                     next_step="Pull the tasks, look at both sides, then retry this write.",
                 ) from error
-            overtaken = error
-            again_after_conflict(lambda: self._bring_together(overtaken))
+            again_after_conflict(partial(self._bring_together, error))
             return
         if self._write.operation is Operation.CREATE_TASK and isinstance(
             self._connector, StampsTasks
@@ -126,7 +126,7 @@ class Delivery:
             return
         updated = int(self._write.operation in UPDATES)
         done = Progress(read=1, updated=updated, requests=self._meter.spent())
-        again_after_conflict(lambda: self._end(done))
+        again_after_conflict(partial(self._end, done))
 
     def _end(self, done: Progress) -> None:
         with self._database.writing() as session:
@@ -244,7 +244,7 @@ class Delivery:
     def _linked(self, kind: LinkKind, remote_id: str) -> None:
         """The record is there: from this commit on nothing looks it up or makes it again."""
         made = Progress(created=1, requests=self._meter.spent())
-        again_after_conflict(lambda: self._link(kind, remote_id, made))
+        again_after_conflict(partial(self._link, kind, remote_id, made))
 
     def _link(self, kind: LinkKind, remote_id: str, made: Progress) -> None:
         write, now = self._write, self._now()

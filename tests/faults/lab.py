@@ -1,6 +1,6 @@
 """The world of one process: a portal without sockets, and workers that die by an exception."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
@@ -176,8 +176,8 @@ class WorldInProcess(World):
             lease = mirrored.take_if_free(mirrored.queue(stream, mode))
             if lease is None:
                 return None
-            merging = {"at_end": self._merge} if stream == Stream.TASKS else {}
-            return mirrored.work(lease.run_id, connector, lease, **merging)
+            merge = self._merge_of(stream)
+            return mirrored.work(lease.run_id, connector, lease, **merge)
         return None
 
     def hear(self, number: int, times: int, *, plan: Plan, killed_at: int | None) -> None:
@@ -222,7 +222,7 @@ class WorldInProcess(World):
                 lease,
                 event.record_ids,
                 mirrored.now,
-                at_end=self._merge if feed.stream is Stream.TASKS else lambda _session: None,
+                **self._merge_of(feed.stream),
             )
         except ConnectorError as error:
             with mirrored.database.writing() as session:
@@ -250,9 +250,14 @@ class WorldInProcess(World):
             connector.close()
             plain.close()
 
-    def _merge(self, session: Session) -> None:
-        now = Now(self.clock.now(), self.clock.now())
-        reconcile_tasks(session, self.connection_id, self.sides.meaning, now)
+    def _merge_of(self, stream: str) -> dict[str, Callable[[Session], None]]:
+        """As the product ends a run of tasks."""
+
+        def merge(session: Session) -> None:
+            now = Now(self.clock.now(), self.clock.now())
+            reconcile_tasks(session, self.connection_id, self.sides.meaning, now)
+
+        return {"at_end": merge} if stream == Stream.TASKS else {}
 
     def settle(self) -> None:
         """Workers go on until nothing is left to do."""

@@ -2,21 +2,28 @@
 what the other one left, and not what was there before."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from threading import Event
 
+import httpx
 import pytest
+from sqlalchemy import text
 from sqlmodel import Session
 
-from connectors.models import RemoteTask, TaskStatus
+from connectors.models import RemoteTask, Stream, TaskStatus
 from connectors.port import TASK_STATUSES
 from sync.reconcile_tasks import Now, reconcile_tasks
 from sync.store import mirror, outbox
+from sync.store.agreements import tied_tasks
 from sync.store.database import Database
 from sync.store.mirror import Feed
 from sync.tables.outbox import OutboxState
 from sync.tables.retros import Action
-from tests.faults.push_case import DESIGNER
+from sync.tables.runs import PUSH, Mode, RunStatus
+from tests.connectors.bitrix24.kit import Sandbox
+from tests.faults.push_case import DESIGNER, plan_behind, queue_push
+from tests.portal import Mirrored, store_connection
 from tests.sync.conftest import NOW
 from tests.sync.test_many_workers import PATIENCE, waits_or_is_done
 from tests.sync.test_reconcile_tasks import conflicts, edited, planned, pulled
@@ -83,3 +90,69 @@ def test_a_write_that_is_claimed_meanwhile_is_not_withdrawn(
         assert outbox.claim(first, tasks.connection_id, NOW) is not None
     # What is on its way is told by its end; then the way back is planned.
     assert [row.state for row in planned(database)] == [OutboxState.SENDING]
+
+
+class Met(httpx.BaseTransport):
+    """`meet` is called once, when the tool has taken an update and its push has still to say so."""
+
+    def __init__(self, meet: Callable[[], None]) -> None:
+        self._inner = httpx.HTTPTransport()
+        self._meet = meet
+        self._met = False
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = self._inner.handle_request(request)
+        if request.url.path.endswith("/tasks.task.update") and not self._met:
+            self._met = True
+            response.read()
+            self._meet()
+        return response
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+@pytest.mark.promise("G10")
+def test_a_push_and_a_merge_of_one_task_wait_for_each_other_in_one_order(
+    database: Database, portal: Sandbox
+) -> None:
+    """Else one of them is broken off, and does its work again."""
+    mirrored = Mirrored(database, portal, store_connection(database, portal))
+    ours, locked = mirrored.connection_id, Event()
+    merge = merged(mirrored.feed(Stream.TASKS))
+    with database.writing() as session:
+        plan_behind(session, ours)
+    mirrored.finish(queue_push(mirrored))
+    with database.writing() as session:
+        merge(session)
+
+    def in_another_process() -> None:
+        with closing(Database(database.url)) as own, own.writing() as session:
+            tied_tasks(session, ours)
+            locked.set()
+            eventually(lambda: waits_or_is_done(database, pushed[0]), within=PATIENCE)
+            merge(session)
+
+    def push() -> RunStatus:
+        return mirrored.work(mirrored.queue(PUSH, Mode.PUSH), mirrored.connector(Met(meet)))
+
+    def meet() -> None:
+        others.append(pool.submit(in_another_process))
+        assert locked.wait(PATIENCE)
+
+    before = deadlocks(database)
+    pushed: list[Future[RunStatus]] = []
+    others: list[Future[None]] = []
+    with ThreadPoolExecutor(2) as pool:
+        pushed.append(pool.submit(push))
+        assert pushed[0].result(PATIENCE) is RunStatus.SUCCEEDED
+        others[0].result(PATIENCE)
+    assert deadlocks(database) == before
+
+
+def deadlocks(database: Database) -> int:
+    if database.engine.dialect.name == "sqlite":
+        return 0
+    counted = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+    with database.reading() as session:
+        return int(session.execute(text(counted)).scalar_one())
