@@ -93,7 +93,12 @@ class YamlDocument:
         match detail["type"]:
             case "extra_forbidden":
                 known = _field_names(model.model_json_schema())
-                message = f"{loc[-1]} is not a known field{did_you_mean(str(loc[-1]), known)}"
+                name = str(loc[-1])
+                message = (
+                    f"{name} does not belong here"
+                    if name in known
+                    else f"{name} is not a known field{did_you_mean(name, known)}"
+                )
             case "missing":
                 message = f"{loc[-1]} is missing"
             case "union_tag_invalid":

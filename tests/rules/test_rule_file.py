@@ -89,6 +89,7 @@ def test_a_misspelt_field_is_said_with_line_and_nearest_name() -> None:
         ("name: Told", "nam: Told", "did you mean name?"),
         ("    name: Told when it falls\n", "", "rules.yaml:2: rules[0]: name is missing"),
         ("to: role:CMO", "to: role:CMO, too: x", "too is not a known field; did you mean to?"),
+        ("to: role:CMO", "to: role:CMO, rules: x", "rules does not belong here"),
         ("value: 0.4", "value: low", "kpi.value is a number; 'low' is not"),
         ("trigger: kpi.updated", "trigger: clock.every_0_min", "clock.every_15_min?"),
     ],
