@@ -93,13 +93,13 @@ def run_push(push: Push) -> RunStatus:
 
 
 def _deliver(push: Push, claimed: Claimed, meter: Meter) -> Failure | None:
-    if claimed.attempts >= MOST_ATTEMPTS:
-        return _loses_its_workers(claimed)
+    if _lost_too_often(claimed):
+        return Failure(LosesItsWorkers(), may_exist=claimed.may_exist)
     return deliver(push.database, push.connector, push.lease, claimed, push.now, meter)
 
 
-def _loses_its_workers(claimed: Claimed) -> Failure:
-    return Failure(LosesItsWorkers(), may_exist=claimed.may_exist)
+def _lost_too_often(claimed: Claimed) -> bool:
+    return claimed.attempts >= MOST_ATTEMPTS
 
 
 def _is_made(claimed: Claimed) -> bool:
@@ -123,9 +123,11 @@ def _stamp(push: Push, meter: Meter) -> list[tuple[Claimed, Failure | None]]:
         claimed = outbox.claim_stamps(session, push.connection_id, push.now(), MOST_STAMPS)
     if not claimed:
         return []
-    doomed = [each for each in claimed if each.attempts >= MOST_ATTEMPTS]
-    claimed = [each for each in claimed if each not in doomed]
-    told = stamp(push.database, push.connector, claimed) if claimed else {}
+    told: dict[str, ConnectorError | None] = {
+        each.intention.key: LosesItsWorkers() for each in claimed if _lost_too_often(each)
+    }
+    if wanted := [each for each in claimed if each.intention.key not in told]:
+        told |= stamp(push.database, push.connector, wanted)
     done = [key for key, error in told.items() if error is None]
     with push.database.writing() as session:
         now, count = push.now(), len(done)
@@ -134,8 +136,7 @@ def _stamp(push: Push, meter: Meter) -> list[tuple[Claimed, Failure | None]]:
             outbox.note_done(session, key, push.lease.run_id, now)
     errors = ((each, told[each.intention.key]) for each in claimed)
     # The record is there, whatever its stamp met: nothing of it is in doubt.
-    told_of = [(each, Failure(error, may_exist=True) if error else None) for each, error in errors]
-    return [*told_of, *((each, _loses_its_workers(each)) for each in doomed)]
+    return [(each, Failure(error, may_exist=True) if error else None) for each, error in errors]
 
 
 def _settle(
