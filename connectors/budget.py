@@ -6,9 +6,12 @@ the same, somebody else draws from the account: for ten minutes we then hold bac
 rate and leave the burst to the other one.
 
 Writes go before reads: those stop while a fifth of the bucket is still free, so that a push never
-waits behind a bulk pull. A limit per day is counted by hours: no 24 hours hold more than it,
-whenever the provider's day begins. Some providers count a price per call there, not calls: that is
-the `cost` of a request, which the bucket does not know.
+waits behind a bulk pull. Nor does a pull stand still for as long as a large push takes: a read that
+waits is let through after every four writes.
+
+A limit per day is counted by hours: no 24 hours hold more than it, whenever the provider's day
+begins. Some providers count a price per call there, not calls: that is the `cost` of a request,
+which the bucket does not know.
 
 The arithmetic is here and pure; where the count is kept is the limiter's matter: Redis for all
 processes of an installation, memory for a single command.
@@ -34,6 +37,10 @@ URGENT_BRIM = 0.95
 # The same while we are careful, in requests.
 CAREFUL_BRIM = 1.0
 CAREFUL_URGENT_BRIM = 2.0
+# So many writes go before a read that waits, which is expected to ask again at most so many seconds
+# after its delay: one that was given up must not hold writes back.
+WRITES_BEFORE_A_READ = 4
+ASKS_AGAIN_WITHIN = 1.0
 HOUR = 3600.0
 HOURS_A_DAY = 24
 # Seconds that are nothing but the rounding of a division.
@@ -64,13 +71,16 @@ def unpublished(account: str) -> Budget:
 @dataclass(frozen=True)
 class Bucket:
     """What is known of an account's bucket at `at` (seconds of the machine's clock). `hours` are
-    (number of the hour, requests in it), the latest last; only kept for a limit per day."""
+    (number of the hour, requests in it), the latest last; only kept for a limit per day. Of the
+    writes that went while a read waits, `passed_by` counts those since the last read."""
 
     at: float
     level: float = 0.0
     careful_until: float = 0.0
     paused_until: float = 0.0
     hours: tuple[tuple[int, int], ...] = ()
+    read_waits_until: float = 0.0
+    passed_by: int = 0
 
 
 class Limiter(Protocol):
@@ -148,10 +158,21 @@ def take(
     careful = now < bucket.careful_until
     rate = budget.rate * (CAREFUL_SHARE if careful else 1.0)
     level = max(0.0, bucket.level - (now - bucket.at) * rate) + 1.0
-    delay = (level - _brim(budget, careful, urgent)) / rate
-    if delay > ROUNDING:
+    read_waits = now < bucket.read_waits_until
+    passed_by = bucket.passed_by if read_waits else 0
+    first, second = _brims(budget, careful, urgent)
+    brim = second if passed_by >= WRITES_BEFORE_A_READ else first
+    delay = (level - brim) / rate
+    if delay <= ROUNDING:
+        passed_by = passed_by + 1 if urgent and read_waits else 0
+        return replace(bucket, at=now, level=level, hours=hours, passed_by=passed_by), 0.0
+    if urgent:
         return bucket, delay
-    return replace(bucket, at=now, level=level, hours=hours), 0.0
+    # Its turn may come before there is room for any read.
+    turn = max(WRITES_BEFORE_A_READ - passed_by, level - second) / rate
+    delay = min(delay, turn)
+    waits_until = max(bucket.read_waits_until, now + delay + ASKS_AGAIN_WITHIN)
+    return replace(bucket, read_waits_until=waits_until, passed_by=passed_by), delay
 
 
 def _as_of(bucket: Bucket, now: float) -> Bucket:
@@ -165,6 +186,7 @@ def _as_of(bucket: Bucket, now: float) -> Bucket:
         at=now,
         careful_until=bucket.careful_until - back,
         paused_until=bucket.paused_until - back,
+        read_waits_until=bucket.read_waits_until - back,
     )
 
 
@@ -174,10 +196,15 @@ def taken_up(bucket: Bucket, now: float) -> Bucket:
     return replace(_as_of(bucket, now), at=now)
 
 
-def _brim(budget: Budget, careful: bool, urgent: bool) -> float:
+def _brims(budget: Budget, careful: bool, urgent: bool) -> tuple[float, float]:
+    """How high a request may fill the bucket, and how high when it is a waiting read's turn: that
+    one goes above all but the last write, and writes leave it the room."""
     if careful:
-        return CAREFUL_URGENT_BRIM if urgent else CAREFUL_BRIM
-    return max(1.0, budget.burst * (URGENT_BRIM if urgent else BRIM))
+        reads, writes = CAREFUL_BRIM, CAREFUL_URGENT_BRIM
+    else:
+        reads, writes = (max(1.0, budget.burst * share) for share in (BRIM, URGENT_BRIM))
+    turn = max(reads, writes - 1.0)
+    return (writes, turn - 1.0) if urgent else (reads, turn)
 
 
 def _day(

@@ -1,6 +1,7 @@
 """An account of a tool in simulated time: its bucket as documented, our clients, a stranger."""
 
 import heapq
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -31,9 +32,10 @@ class ToolBucket:
 
 @dataclass
 class Simulation:
-    """`clients` threads share one budget and send `requests` in all, each answered within twice
-    `latency` seconds; `stranger` requests a second come from elsewhere. Every `write_every` seconds
-    somebody writes; `waits` are the seconds that each write waited for its turn."""
+    """`clients` threads share one budget and send `requests` in all, or what they can of them
+    `until` then, each answered within twice `latency` seconds; `stranger` requests a second come
+    from elsewhere. Every `write_every` seconds somebody writes. `waits` are the seconds that each write waited for its turn, `reads` the
+    moments at which the requests went out."""
 
     requests: int
     clients: int
@@ -41,7 +43,9 @@ class Simulation:
     seed: int
     stranger: float = 0.0
     write_every: float = 0.0
+    until: float = math.inf
     waits: list[float] = field(default_factory=list)
+    reads: list[float] = field(default_factory=list)
     done: int = 0
     refused: int = 0
     now: float = 0.0
@@ -59,7 +63,7 @@ class Simulation:
             self._after(self._random.random(), self._strange_request)
         if self.write_every:
             self._after(self.write_every, self._next_write)
-        while self.done < self.requests:
+        while self.done < self.requests and self.now < self.until:
             self.now, _, event = heapq.heappop(self._events)
             event()
         return self
@@ -97,6 +101,7 @@ class Simulation:
         if delay > 0:
             self._after(delay, self._ask)
         else:
+            self.reads.append(self.now)
             self._on_the_way(self._arrive)
 
     def _arrive(self) -> None:

@@ -1,6 +1,8 @@
 """The arithmetic of `connectors.budget` against a tool's bucket of 50 and 2 a second, in simulated
 time: what the limiters promise for 400 requests."""
 
+from itertools import pairwise
+
 import pytest
 
 from connectors.budget import BRIM, HOUR, URGENT_BRIM, Bucket, Budget, refuse, take
@@ -38,14 +40,60 @@ def test_beside_a_stranger_that_takes_half_we_are_refused_at_most_three_times(
 
 @pytest.mark.promise("G8")
 @pytest.mark.parametrize("latency", LATENCIES)
-@pytest.mark.parametrize("write_every", [0.6, 5.0])
+@pytest.mark.parametrize("write_every", [0.65, 5.0])
 def test_a_write_does_not_wait_behind_a_bulk_pull(latency: float, write_every: float) -> None:
-    """Even where writes take most of the account's rate, and nobody is refused for it."""
+    """Even where writes take nearly their four fifths of the account's rate, and nobody is refused
+    for it."""
     for seed in SEEDS:
         run = Simulation(REQUESTS, 8, latency, seed, write_every=write_every).run()
         assert run.refused == 0
         assert len(run.waits) > REQUESTS / BUDGET.rate / write_every / 2
         assert max(run.waits) == 0.0
+
+
+@pytest.mark.promise("G8")
+@pytest.mark.parametrize("latency", LATENCIES)
+@pytest.mark.parametrize("clients", [1, 4])
+def test_a_pull_beside_a_push_without_end_gets_a_fifth(clients: int, latency: float) -> None:
+    """Of what comes after the burst, and the two together still use all of the account's rate."""
+    for seed in SEEDS:
+        run = Simulation(80, clients, latency, seed, write_every=0.3, until=300.0).run()
+        assert (run.done, run.refused) == (80, 0)
+        last = [later - earlier for earlier, later in pairwise(run.reads)][-20:]
+        assert sum(last) / len(last) == pytest.approx(5 / BUDGET.rate, rel=0.1)
+        assert max(last) < 5.0
+        assert len(run.waits) + len(run.reads) > 0.95 * run.now * BUDGET.rate
+
+
+def test_a_read_that_was_given_up_does_not_hold_writes_back() -> None:
+    bucket, now = Bucket(at=0.0), 0.0
+    while (taken := take(bucket, BUDGET, now, urgent=True))[1] == 0.0:
+        bucket = taken[0]
+    bucket, read_delay = take(bucket, BUDGET, now)
+    written = []
+    while now < 60.0:
+        bucket, delay = take(bucket, BUDGET, now, urgent=True)
+        if delay == 0.0:
+            written.append(now)
+        now += delay or 0.001
+    pauses = [later - earlier for earlier, later in pairwise(written)]
+    assert max(pauses) < read_delay + 1.0
+    assert len(written) >= 60.0 * BUDGET.rate - 5
+
+
+@pytest.mark.promise("G8")
+def test_while_we_are_careful_a_push_still_leaves_reads_a_fifth() -> None:
+    bucket = refuse(Bucket(at=0.0), BUDGET, 0.0, 1.0)
+    now = start = bucket.paused_until
+    sent = {True: 0, False: 0}
+    asks_at = {True: now, False: now}
+    while now < start + 120.0:
+        urgent = min(asks_at, key=asks_at.__getitem__)
+        now = asks_at[urgent]
+        bucket, delay = take(bucket, BUDGET, now, urgent)
+        sent[urgent] += delay == 0.0
+        asks_at[urgent] = now + (delay or 0.01)
+    assert sent[False] / (sent[True] + sent[False]) == pytest.approx(0.2, abs=0.05)
 
 
 @pytest.mark.promise("G8")
