@@ -15,7 +15,7 @@ from connectors.models import KpiTarget, Task, TaskStatus
 from connectors.port import Connector
 from sync import images, undoing
 from sync.making import Making
-from sync.store import links, outbox, runs
+from sync.store import links, outbox, runs, undone
 from sync.store.agreements import CHANGES, change_key, take_back, tied_tasks
 from sync.store.database import Database, again_after_conflict
 from sync.store.outbox import Claimed, Intention
@@ -286,12 +286,19 @@ class Delivery:
         write = self._write
         with self._database.reading() as session:
             remote_id = links.linked_id(session, write.connection_id, kind, write.subject)
-        if remote_id is None:
+            if remote_id is not None:
+                return remote_id
+            create = undone.create_taken_back(session, write.connection_id, write.subject)
+        if create is not None:
             raise Rejected(
-                f"The {kind} {write.subject} was never sent to this connection.",
-                next_step="Send it first, then retry this write.",
+                f"The {kind} {write.subject} was taken back, so it is not in the tool any more.",
+                next_step=f"Let this write go, or make the {kind} again: "
+                f"retro outbox retry {create}",
             )
-        return remote_id
+        raise Rejected(
+            f"The {kind} {write.subject} was never sent to this connection.",
+            next_step="Send it first, then retry this write.",
+        )
 
     def _tasks(self) -> WritesTasks:
         if isinstance(self._connector, WritesTasks):

@@ -15,11 +15,11 @@ from sqlmodel import Session
 
 from connectors.capabilities import DeletesTasks, WritesTasks
 from connectors.errors import Rejected
-from connectors.models import Task, TaskStatus
+from connectors.models import ActionStatus, Task, TaskStatus
 from connectors.port import Connector
 from sync import images
 from sync.merge import TaskField, differ
-from sync.store import links, undone
+from sync.store import agreements, links, undone
 from sync.store.outbox import Intention
 from sync.store.people import accounts_of_people
 from sync.tables.outbox import LinkKind, Operation, Outbox
@@ -78,6 +78,20 @@ def plan_undo(writes: Sequence[Outbox], run_id: int) -> tuple[list[Intention], l
     return wanted, left
 
 
+def withhold_edits(session: Session, wanted: Sequence[Intention]) -> None:
+    """Edits of ours that wait for a task that is to be deleted would go out before, and look like
+    somebody's. Where the task stays after all, the next merge plans them anew."""
+    for each in wanted:
+        if each.operation is Operation.DELETE_TASK and session.get(Outbox, each.key) is None:
+            _withdraw_edits(session, each.connection_id, each.subject)
+
+
+def _withdraw_edits(session: Session, connection_id: int, subject: str) -> None:
+    agreements.tied_tasks(session, connection_id, subject)
+    unsent = agreements.unsent_changes(session, connection_id)
+    agreements.withdraw(session, unsent.get(subject, ()))
+
+
 def undo_key(run_id: int, key: str) -> str:
     return f"undo:{run_id}:{key}"
 
@@ -134,7 +148,7 @@ def remember(session: Session, write: Intention, over: datetime | None, now: dat
     back = TakenBack.of_payload(write.payload)
     undone.note_undone(session, back.of)
     if back.before is None:
-        links.unlink(session, write.connection_id, LinkKind.TASK, write.subject, back.remote_id)
+        _leave_without_task(session, write, back.remote_id)
         return
     before, pushed = _fields(back.before), _fields(back.expected)
     action = session.get(Action, write.subject, with_for_update=True)
@@ -149,6 +163,18 @@ def remember(session: Session, write: Intention, over: datetime | None, now: dat
                 set_field(action, name, was, now, people)
         session.add(action)
     links.note_written(session, write.connection_id, write.subject, in_columns(before), over)
+
+
+def _leave_without_task(session: Session, write: Intention, remote_id: str) -> None:
+    """The action takes no edits until its task is made again: they would go nowhere."""
+    place, key = write.connection_id, write.subject
+    if not links.unlink(session, place, LinkKind.TASK, key, remote_id):
+        return
+    _withdraw_edits(session, place, key)
+    action = session.get(Action, key, with_for_update=True)
+    if action is not None and action.status != ActionStatus.DONE:
+        action.status = ActionStatus.LOST.value
+        session.add(action)
 
 
 def _fields(record: Mapping[str, Any]) -> dict[TaskField, str]:

@@ -10,7 +10,7 @@ from connectors.models import ActionStatus
 from sync.merge import TaskField
 from sync.reconcile_tasks import Now, reconcile_tasks
 from sync.settling import CannotSettle, settle
-from sync.store import agreements, audit, connections, people
+from sync.store import agreements, audit, connections, people, undone
 from sync.tables.agreements import Conflict, Outcome
 from sync.tables.people import Person
 from sync.tables.retros import Action
@@ -50,8 +50,7 @@ def edit_action(app: App, key: str, edit: Edit) -> Action:
     with app.database.writing() as session:
         agreements.tied_tasks(session, known.connection_id, key)
         action = session.get_one(Action, key)
-        if action.status == ActionStatus.LOST:
-            raise CannotRun(f"The task of {key} was deleted; settle that first: retro conflicts")
+        _check_task(session, action)
         if edit.owner is not None:
             _check_owner(session, action, edit.owner)
         before = told_of_action(action)
@@ -127,6 +126,25 @@ def meaning_of(app: App, connection_id: int) -> Meaning:
         row = connections.connection_with(session, connection_id)
     with closing(app.connector(row)) as connector:
         return dict(connector.config.task_statuses)
+
+
+def _check_task(session: Session, action: Action) -> None:
+    """Without its task an action takes no edits: they would go nowhere."""
+    key, place = action.key, action.connection_id
+    taken_back = undone.create_taken_back(session, place, key)
+    if taken_back is not None:
+        raise CannotRun(
+            f"The task of {key} was taken back by retro undo, so this change would go nowhere; "
+            f"make the task again first: retro outbox retry {taken_back}"
+        )
+    if action.status != ActionStatus.LOST:
+        return
+    if agreements.open_conflicts(session, place).get(key):
+        raise CannotRun(f"The task of {key} was deleted; settle that first: retro conflicts")
+    raise CannotRun(
+        f"The task of {key} was deleted in the tool, and its action was left lost; "
+        "nothing can be changed in it any more"
+    )
 
 
 def _check_owner(session: Session, action: Action, owner: str) -> None:

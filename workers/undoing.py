@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sync.store import outbox, past_runs, undone
-from sync.tables.outbox import Outbox, OutboxState
+from sync.tables.outbox import Operation, Outbox, OutboxState
 from sync.tables.runs import ACTIVE_STATUSES, PUSH
-from sync.undoing import Left, plan_undo
+from sync.undoing import Left, plan_undo, withhold_edits
 from workers.app import App
 from workers.errors import CannotRun, NotThere
 from workers.pulling import OnWait, push_now
@@ -17,10 +17,11 @@ NOT_SENT = "it was not taken back yet: the push that does it has not ended"
 
 @dataclass(frozen=True)
 class Undone:
-    """`keys` are the writes that were taken back."""
+    """`keys` are the writes that were taken back, `creates` those of them that made a task."""
 
     run_id: int
     keys: Sequence[str]
+    creates: Sequence[str]
     left: Sequence[Left]
 
     @property
@@ -40,15 +41,18 @@ def undo_now(app: App, run_id: int, on_wait: OnWait = lambda _run: None) -> Undo
         if run.status in ACTIVE_STATUSES:
             raise CannotRun(f"Run {run_id} has not ended yet.")
         wanted, left = plan_undo(undone.done_in(session, run_id), run_id)
+        withhold_edits(session, wanted)
         outbox.intend(session, wanted, app.database.now())
         unsent = outbox.has_unsent(session, run.connection_id)
     if wanted and unsent:
         push_now(app, run.connection_id, on_wait)
     with app.database.reading() as session:
         rows = [session.get_one(Outbox, each.key) for each in wanted]
-    taken = [row.payload["of"] for row in rows if row.state is OutboxState.DONE]
+    done = [row for row in rows if row.state is OutboxState.DONE]
+    taken = [row.payload["of"] for row in done]
+    creates = [row.payload["of"] for row in done if row.operation is Operation.DELETE_TASK]
     left += [_left(row) for row in rows if row.state is not OutboxState.DONE]
-    return Undone(run_id, taken, left)
+    return Undone(run_id, taken, creates, left)
 
 
 def _left(row: Outbox) -> Left:

@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
+from connectors.models import ActionStatus
 from sync.store import outbox, runs
 from sync.tables.outbox import Operation, Outbox, OutboxState
+from sync.tables.retros import Action
 
 # Between a key and how many times what it made was taken back and made again.
 ANEW = "~anew-"
@@ -25,12 +27,23 @@ def retry(session: Session, key: str) -> bool:
         row.remote_id = row.before = None
         if row.operation in outbox.CREATES:
             row.payload = {**row.payload, "key": _another(row.payload["key"])}
+        if row.operation is Operation.CREATE_TASK:
+            _take_up(session, row.subject)
     row.state = OutboxState.PLANNED if row.remote_id is None else OutboxState.STAMPING
     row.may_exist, row.attempts, row.waits = True, 0, 0
     row.error, row.not_before, row.done_at = None, None, None
     session.add(row)
     runs.wake_push(session, row.connection_id)
     return True
+
+
+def _take_up(session: Session, key: str) -> None:
+    """The action whose task will be there again. What was edited while it was not is written as
+    soon as the two are compared."""
+    action = session.get(Action, key, with_for_update=True)
+    if action is not None and action.status == ActionStatus.LOST:
+        action.status = ActionStatus.OPEN.value
+        session.add(action)
 
 
 def _another(key: str) -> str:

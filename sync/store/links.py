@@ -48,11 +48,14 @@ def links(session: Session, connection_id: int, kind: LinkKind) -> Sequence[Link
     ).all()
 
 
-def unlink(session: Session, connection_id: int, kind: LinkKind, key: str, remote_id: str) -> None:
-    """Untie our object from that record, not from one that was made in its place since."""
+def unlink(session: Session, connection_id: int, kind: LinkKind, key: str, remote_id: str) -> bool:
+    """Untie our object from that record, not from one that was made in its place since; whether it
+    was tied to it."""
     found = session.get(Link, (connection_id, kind, key))
-    if found is not None and found.remote_id == remote_id:
+    is_tied = found is not None and found.remote_id == remote_id
+    if is_tied:
         session.delete(found)
+    return is_tied
 
 
 def task_link(session: Session, connection_id: int, key: str) -> Link | None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sqlmodel import Session, col, select
 
+from sync.store.outbox import CREATES
 from sync.tables.outbox import Outbox, OutboxState
 
 
@@ -22,6 +23,22 @@ def done_in(session: Session, run_id: int) -> Sequence[Outbox]:
 def states_of(session: Session, run_id: int) -> dict[str, OutboxState]:
     """By key, of what a run did."""
     return {row.key: row.state for row in done_in(session, run_id)}
+
+
+def create_taken_back(session: Session, connection_id: int, subject: str) -> str | None:
+    """The key of the create that an object misses since it was taken back; None where it misses
+    none."""
+    last = session.exec(
+        select(Outbox)
+        .where(
+            Outbox.connection_id == connection_id,
+            Outbox.subject == subject,
+            col(Outbox.operation).in_(CREATES),
+        )
+        .order_by(col(Outbox.sequence).desc())
+        .limit(1)
+    ).first()
+    return last.key if last is not None and last.state is OutboxState.UNDONE else None
 
 
 def note_undone(session: Session, key: str) -> None:

@@ -34,8 +34,8 @@ class ToolBucket:
 class Simulation:
     """`clients` threads share one budget and send `requests` in all, or what they can of them
     `until` then, each answered within twice `latency` seconds; `stranger` requests a second come
-    from elsewhere. Every `write_every` seconds somebody writes. `waits` are the seconds that each write waited for its turn, `reads` the
-    moments at which the requests went out."""
+    from elsewhere. Every `write_every` seconds somebody writes. `waits` are the seconds that each
+    write waited for its turn, `reads` the moments at which the requests went out."""
 
     requests: int
     clients: int

@@ -135,6 +135,11 @@ def undo_command(run_id: int, as_json: bool) -> Status:
             output.text(f"taken back  {key}")
         for each in undone.left:
             output.text(f"left        {each.key}: {each.reason}")
+        if undone.creates:
+            output.text(
+                "An action whose task was taken back is lost, and takes no edits until the task is "
+                f"made again: retro outbox retry {undone.creates[0]}"
+            )
         if not (undone.keys or undone.left):
             output.text(f"Run {run_id} wrote nothing.")
     return Status.WAITS_FOR_A_PERSON if undone.left else Status.DONE

@@ -1,0 +1,50 @@
+"""An action whose task was taken back: what it takes, and how its task comes back."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.connectors.bitrix24.kit import sandbox
+from tests.workers.cli.kit import Retro
+from tests.workers.cli.test_deciding import RETRO, prepared
+
+
+def status_of(retro: Retro, key: str) -> str:
+    rows = retro("decisions", "--json").document
+    (status,) = [a["status"] for row in rows for a in row["actions"] if a["key"] == key]
+    return str(status)
+
+
+@pytest.mark.promise("G13")
+def test_an_action_whose_task_was_taken_back_takes_no_edits_until_it_is_made_again(
+    retro: Retro, tmp_path: Path
+) -> None:
+    file = tmp_path / "file.yaml"
+    with sandbox(seed=7, records=20) as portal:
+        prepared(retro, portal, file)
+        file.write_text(RETRO)
+        retro("import", str(file))
+        retro("apply")
+        (run,) = retro("push", "--json").document["runs"]
+        first = min(portal.records("tasks"), key=lambda each: int(each["id"]))
+        key = first["key"]
+        # Not sent yet when its task is taken back.
+        assert retro("action", key, "--title", "Corrigé").status == 0
+        undone = retro("undo", str(run["run"]))
+        assert "takes no edits until the task is made again: retro outbox retry task:" in undone.out
+        assert portal.records("tasks") == []
+        assert status_of(retro, key) == "lost"
+        refused = retro("action", key, "--title", "Encore")
+        assert refused.status == 1
+        assert f"make the task again first: retro outbox retry task:{key}" in refused.sentence
+        assert retro("push", "--json").document == {"runs": []}
+        assert retro("outbox", "retry", f"task:{key}").status == 0
+        assert status_of(retro, key) == "open"
+        assert retro("push").status == 0
+        assert retro("pull", "portal", "--stream", "tasks").status == 0
+        assert retro("push").status == 0
+        (again,) = portal.records("tasks")
+        assert again["title"] == "Corrigé"
+        assert retro("action", key, "--title", "Le dernier").status == 0
+        assert retro("push").status == 0
+        assert [each["title"] for each in portal.records("tasks")] == ["Le dernier"]
