@@ -81,7 +81,7 @@ def push(described: Described, sizes: Sizes) -> Row:
     tasks, and what their push needs of the portal first is counted too."""
     with installed(described) as own:
         app = replace(own.app, memory=FastLimiters(FASTER))
-        connection_id = _intend(app, sizes.tasks)
+        connection_id = intend_tasks(app, sizes.tasks)
         row = measured(own.portal, lambda: [push_now(app, connection_id)])
         with app.database.reading() as session:
             if outbox.has_unsent(session, connection_id):
@@ -142,7 +142,7 @@ def _deals(app: App, on_page: Callable[[int], None] = lambda _read: None) -> Seq
     return pull_now(app, NAME, [Stream.DEALS], on_page=on_page)
 
 
-def _intend(app: App, count: int) -> int:
+def intend_tasks(app: App, count: int) -> int:
     with app.database.writing() as session:
         row = connections.connection_named(session, NAME)
         assert row.id is not None
