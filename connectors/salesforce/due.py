@@ -1,15 +1,19 @@
 """When a task is due: Salesforce keeps a day, without an hour.
 
-The hour is a line at the end of the description, in the time zone of who has to do it. Where people
-move the day, the hour stays; where they delete the line, it is the end of a working day.
+The hour is a line at the end of the description, in the time zone of who has to do it. It names no
+day, which people move without it: the hour stays. Where they delete the line, it is the end of a
+working day.
 """
 
 import re
 from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+# Tasks from before have the day of then in it.
 LINE = re.compile(
-    r"\n?^Due (\d{4}-\d\d-\d\d) ((?:[01]\d|2[0-3])(?::[0-5]\d){1,2}) \(([\w/+-]+)\)$", re.MULTILINE
+    r"\n?^Due (?:at|\d{4}-\d\d-\d\d) (?P<hour>(?:[01]\d|2[0-3])(?::[0-5]\d){1,2}) "
+    r"\((?P<zone>[\w/+-]+)\)$",
+    re.MULTILINE,
 )
 EVENING = time(17, 0)
 
@@ -21,7 +25,7 @@ def day_in(moment: datetime, zone: str) -> date:
 def line(moment: datetime, zone: str) -> str:
     local = moment.astimezone(_zone(zone))
     at = local.strftime("%H:%M:%S" if local.second else "%H:%M")
-    return f"Due {local.date().isoformat()} {at} ({zone})"
+    return f"Due at {at} ({zone})"
 
 
 def line_of(text: str) -> str:
@@ -44,8 +48,8 @@ def moment_of(text: str, day: date | None) -> datetime | None:
     if day is None:
         return None
     found = LINE.search(text)
-    at = time.fromisoformat(found[2]) if found else EVENING
-    zone = _zone(found[3]) if found else _zone("UTC")
+    at = time.fromisoformat(found["hour"]) if found else EVENING
+    zone = _zone(found["zone"]) if found else _zone("UTC")
     return datetime.combine(day, at, zone).astimezone(UTC)
 
 

@@ -205,11 +205,22 @@ def test_a_due_line_is_written_and_read_the_same() -> None:
             assert due.without_line(text) == "Text\n\nmore"
             assert due.moment_of(text, due.day_in(moment, zone)) == moment
             assert due.with_line(text, due.line_of(text)) == text
-    assert due.with_line("", due.line(DUE, "UTC")) == "Due 2026-12-14 17:00 (UTC)"
+    # Without a day, which would be another one as soon as somebody moves the task.
+    assert due.with_line("", due.line(DUE, "UTC")) == "Due at 17:00 (UTC)"
     assert due.moment_of("", date(2026, 12, 14)) == DUE
     assert due.moment_of("", None) is None
     # What is no hour is a line like any other.
-    assert due.moment_of("Due 2026-12-14 25:00 (UTC)", date(2026, 12, 14)) == DUE
+    assert due.moment_of("Due at 25:00 (UTC)", date(2026, 12, 14)) == DUE
+
+
+def test_a_due_line_with_a_day_as_it_was_once_written_is_read_and_replaced() -> None:
+    was = "Text\nDue 2026-12-14 09:30 (Europe/Paris)"
+    moment = datetime(2026, 12, 18, 8, 30, tzinfo=UTC)
+    assert due.without_line(was) == "Text"
+    assert due.moment_of(was, date(2026, 12, 18)) == moment
+    assert (
+        due.with_line(was, due.line(moment, "Europe/Paris")) == "Text\nDue at 09:30 (Europe/Paris)"
+    )
 
 
 def test_long_texts_lose_their_end_and_neither_key_nor_hour(org_with_key: Sandbox) -> None:
