@@ -1,10 +1,10 @@
 """Humans and their accounts in the tools."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, and_, col, func, select
 
 from sync.store.database import one_at_a_time
 from sync.tables.mirror import AccountRow
@@ -36,6 +36,37 @@ class Match:
     person: str
     account: str | None
     problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Tie:
+    person: str
+    connection_id: int
+    account: str
+
+
+def loosen_ties(session: Session, persons: Collection[str]) -> list[Tie]:
+    """Take out the ties of those persons to accounts that have another address than theirs now;
+    returns them. One to an account that was not read here is kept, as when matching."""
+    one_at_a_time(session, "people")
+    rows = session.exec(
+        select(PersonId, Person.email, AccountRow.email)
+        .join(Person, col(Person.id) == col(PersonId.person_id))
+        .join(
+            AccountRow,
+            and_(
+                col(AccountRow.connection_id) == col(PersonId.connection_id),
+                col(AccountRow.id) == col(PersonId.remote_id),
+            ),
+        )
+        .where(col(PersonId.person_id).in_(persons))
+        .order_by(col(PersonId.person_id), col(PersonId.connection_id))
+    ).all()
+    loose = [tie for tie, email, theirs in rows if not same_address(email, theirs)]
+    for tie in loose:
+        session.delete(tie)
+    session.flush()
+    return [Tie(tie.person_id, tie.connection_id, tie.remote_id) for tie in loose]
 
 
 def match_by_email(session: Session, connection_id: int) -> list[Match]:
@@ -106,6 +137,10 @@ def _by_email(pairs: Iterable[tuple[str | None, str]]) -> dict[str, list[str]]:
         if key := _key(email):
             found.setdefault(key, []).append(id_)
     return found
+
+
+def same_address(one: str | None, other: str | None) -> bool:
+    return _key(one) == _key(other)
 
 
 def _key(email: str | None) -> str:

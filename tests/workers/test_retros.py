@@ -82,3 +82,34 @@ def test_a_country_without_known_holidays_is_refused_with_its_line(company: Comp
     assert refused.value.problems == [
         "people.yaml:2: people[0].country: no public holidays are known for Atlantis"
     ]
+
+
+def test_an_id_and_an_address_given_twice_are_refused_with_both_lines(company: Company) -> None:
+    text = (
+        "people:\n"
+        "  - {id: p_x, name: X, role: SDR, email: x@example.com}\n"
+        "  - {id: p_x, name: X, role: CMO}\n"
+        "  - {id: p_y, name: Y, role: SDR, email: X@Example.com}\n"
+    )
+    with pytest.raises(Refused) as refused:
+        import_people(company.app, text, "people.yaml")
+    assert refused.value.problems == [
+        "people.yaml:3: people[1].id: the id p_x is given twice, first in line 2; remove one",
+        "people.yaml:4: people[2].email: X@Example.com is the address of p_x in line 2; "
+        "give each their own: accounts are matched by it",
+    ]
+
+
+def test_the_address_of_somebody_known_is_not_given_to_another(company: Company) -> None:
+    first = "people:\n  - {id: p_x, name: X, role: SDR, email: x@example.com}\n"
+    import_people(company.app, first, "first.yaml")
+    second = "people:\n  - {id: p_y, name: Y, role: SDR, email: x@example.com}\n"
+    with pytest.raises(Refused) as refused:
+        import_people(company.app, second, "second.yaml")
+    assert refused.value.problems == [
+        "second.yaml:2: people[0].email: x@example.com is the address of p_x, who is known "
+        "already; give each their own: accounts are matched by it, or put p_x without one into "
+        "the file"
+    ]
+    moved = f"{second}  - {{id: p_x, name: X, role: SDR}}\n"
+    assert len(import_people(company.app, moved, "second.yaml").people) == 2

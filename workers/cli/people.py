@@ -1,6 +1,6 @@
 """retro people, people match."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from connectors.models import Stream
 from connectors.port import readable_streams
 from connectors.registry import tool
 from sync.store import audit, connections, people
+from sync.store.people import Tie
 from workers.app import App
 from workers.cli.context import FILE, json_option, opened
 from workers.cli.output import Output, Status
@@ -28,11 +29,13 @@ def people_command(action: str | None, file: Path | None, as_json: bool) -> Stat
     takes them from YAML."""
     output = Output(as_json)
     with opened() as app:
+        problems: dict[str, list[str]] = {}
         if action == "import":
             if file is None:
                 raise click.UsageError("import takes a file")
-            import_people(app, text_of(file), str(file))
-        problems = _match(app) if action == "match" else {}
+            problems = _loosened(app, import_people(app, text_of(file), str(file)).loosened)
+        if action == "match":
+            problems = _match(app)
         with app.database.reading() as session:
             kinds = {each.name: each.kind for each in connections.all_connections(session)}
             accounts = {
@@ -94,6 +97,20 @@ def _unmatched(shown: list[dict[str, Any]], kinds: dict[str, str]) -> Iterator[s
     if lost:
         pulls = " and ".join(f"retro pull {name} --stream people" for name in readable)
         yield f"Correct the addresses here or in the tool, then: {pulls}, and match again."
+
+
+def _loosened(app: App, ties: Sequence[Tie]) -> dict[str, list[str]]:
+    """Whose account is theirs no longer, by person."""
+    with app.database.reading() as session:
+        names = {each.id: each.name for each in connections.all_connections(session)}
+    problems: dict[str, list[str]] = {}
+    for tie in ties:
+        told = (
+            f"{names[tie.connection_id]}: the account {tie.account} does not have the new address "
+            f"of {tie.person}, so they are matched no longer; match again: retro people match"
+        )
+        problems.setdefault(tie.person, []).append(told)
+    return problems
 
 
 def _match(app: App) -> dict[str, list[str]]:

@@ -217,6 +217,27 @@ def test_people_whom_no_account_fits_are_named_with_the_next_step(retro: Retro, 
         assert words in answer.out
 
 
+def test_a_match_by_an_address_that_somebody_has_no_longer_is_taken_out_and_told(
+    retro: Retro, file: Path
+) -> None:
+    with sandbox(seed=7, records=20) as portal:
+        prepared(retro, portal, file)
+    known = json.loads(file.read_text())["people"]
+    account = retro("people", "--json").document[-1]["accounts"]["portal"]
+    assert retro("people", "import", str(file)).status == 0
+    moved = next(each for each in known if each["id"] == "p_mkt")
+    file.write_text(json.dumps({"people": [{**moved, "email": "new@example.com"}]}))
+    answer = retro("people", "import", str(file))
+    assert answer.status == 3
+    assert (
+        f"portal: the account {account} does not have the new address of p_mkt, so they are "
+        "matched no longer; match again: retro people match"
+    ) in answer.out
+    accounts = {each["id"]: each["accounts"] for each in retro("people", "--json").document}
+    assert accounts["p_mkt"] == {}
+    assert accounts["p_des"] != {}
+
+
 def test_a_sync_tells_of_rules_writes_and_statuses(retro: Retro, file: Path) -> None:
     with sandbox(seed=7, records=20) as portal:
         prepared(retro, portal, file)

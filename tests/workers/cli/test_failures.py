@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ import pytest
 from connectors.sandbox.runner import free_port
 from rules.yaml_document import Problem, Refused
 from sync.store.connections import StillNeeded, UnknownConnection
+from sync.store.database import Database
+from sync.tables.people import Person
 from sync.vault import SecretsUnreadable
 from tests.connectors.bitrix24.kit import Sandbox, sandbox
 from tests.workers.cli.kit import Retro
@@ -131,11 +134,14 @@ def test_people_who_share_an_address_are_named(retro: Retro, tmp_path: Path) -> 
         retro.connect(portal)
         retro("pull", "portal", "--stream", "people")
         email = first_address(retro)
-        file.write_text(
-            f"people:\n  - {{id: p_a, name: A, role: SDR, email: {email}}}\n"
-            f"  - {{id: p_b, name: B, role: SDR, email: {email}}}\n"
-        )
+        file.write_text(f"people:\n  - {{id: p_a, name: A, role: SDR, email: {email}}}\n")
         retro("people", "import", str(file))
+        # Taken in before such a file was refused.
+        with (
+            closing(Database(f"sqlite:///{retro.home / 'retro.db'}")) as database,
+            database.writing() as session,
+        ):
+            session.add(Person(id="p_b", name="B", role="SDR", email=email))
         answer = retro("people", "match", "--json")
     assert answer.status == 3
     problems = {each["id"]: each["problems"] for each in answer.document}
