@@ -39,7 +39,8 @@ def this_moment(app: App) -> Now:
 def edit_action(app: App, key: str, edit: Edit) -> Action:
     """Change it here; what its task has to take over is put into the outbox.
 
-    Raises NotThere, CannotRun when there is nobody such to own it or its task was deleted.
+    Raises NotThere, CannotRun when there is nobody such to own it, its task was deleted, or it
+    would be open with a due date that is given and has passed.
     """
     with app.database.reading() as session:
         known = session.get(Action, key)
@@ -53,6 +54,7 @@ def edit_action(app: App, key: str, edit: Edit) -> Action:
         _check_task(session, action)
         if edit.owner is not None:
             _check_owner(session, action, edit.owner)
+        _check_due(app, action, edit, now.business)
         before = told_of_action(action)
         apply_edit(app, action, edit, now.business)
         session.add(action)
@@ -155,6 +157,18 @@ def _check_owner(session: Session, action: Action, owner: str) -> None:
         raise CannotRun(
             f"{owner} has no account in the tool of this task; match people first: "
             "retro people match"
+        )
+
+
+def _check_due(app: App, action: Action, edit: Edit, now: datetime) -> None:
+    """Nobody can keep a date that has passed; work that was done may have had one."""
+    due, today = edit.due, library.calendar(app.settings).day_of(now)
+    if due is None or (edit.status or action.status) == ActionStatus.DONE:
+        return
+    if due < now if isinstance(due, datetime) else due < today:
+        raise CannotRun(
+            f"{due} has passed and {action.key} is not done: give a day from {today} on, or add "
+            "--done when it is."
         )
 
 

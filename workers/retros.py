@@ -38,6 +38,8 @@ class Imported:
     cost: Cost
     planned_before: tuple[str, ...]
     """Decisions of the retro that have tasks already, those that the file leaves out as well."""
+    overdue: tuple[str, ...]
+    """Those without tasks whose due date has passed since the retro: a file may come late."""
 
 
 def import_retro(app: App, text: str, source: str) -> Imported:
@@ -68,14 +70,20 @@ def import_retro(app: App, text: str, source: str) -> Imported:
             session, (_hypothesis_row(retro, each, warnings) for each in retro.hypotheses)
         )
         countries = {each.id: each.country for each in people.all_people(session)}
+        overdue = []
         for each in retro.decisions:
             local = calendar.of(countries[each.accountable])
-            retros.save_rows(session, [_decision_row(session, retro, each, local, now)])
+            row = _decision_row(session, retro, each, local, now)
+            if row.due_on < local.day_of(now) and each.id not in planned:
+                overdue.append(each.id)
+            retros.save_rows(session, [row])
         told = {"decisions": [each.id for each in retro.decisions], "file": source}
         before = {"decisions": known} if known else None
         audit.note(session, this_hand(), "import", retro.id, before=before, after=told)
         cost = meeting_cost(app, session, retro)
-        return Imported(retro, tuple(warnings.values()), carried, cost, tuple(planned))
+        return Imported(
+            retro, tuple(warnings.values()), carried, cost, tuple(planned), tuple(overdue)
+        )
 
 
 def meeting_cost(app: App, session: Session, retro: Retro) -> Cost:

@@ -38,6 +38,7 @@ def import_command(file: Path, as_json: bool) -> None:
                 "warnings": done.warnings,
                 "carried_over": done.carried_over,
                 "planned_before": done.planned_before,
+                "overdue": done.overdue,
             }
         )
         return
@@ -62,6 +63,11 @@ def _notes(done: Imported) -> Iterator[str]:
             )
         else:
             yield f"{each} is not in the file any more; it stays, with its tasks and its target."
+    for each in done.overdue:
+        yield (
+            f"The due date of {each} has passed, so its tasks will be overdue from the start; to "
+            "plan them for later, correct the date in the file and import it again."
+        )
     if retro.status is RetroStatus.DRAFT:
         yield "A draft, as it has no goal: {kpi, direction}. Its decisions count all the same."
     open_ones = [each.id for each in retro.observations if retro.outcome_of(each) is None]

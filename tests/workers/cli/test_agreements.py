@@ -1,6 +1,7 @@
 """retro action, conflicts and map: edits here, and what a person says of edits on both sides."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -20,6 +21,7 @@ def sides(retro: Retro) -> Iterator[TwoWay]:
 @pytest.mark.promise("G6")
 def test_a_conflict_is_shown_side_by_side_and_settled(retro: Retro, sides: TwoWay) -> None:
     assert retro("conflicts", "--json").document == []
+    retro.monkeypatch.setenv("RETRO_CLOCK", f"{sides.portal.base}/_sandbox")
     changed = retro("action", DESIGNER, "--title", "Bouton vert", "--due", "2026-12-18", "--json")
     assert changed.document["title"] == "Bouton vert"
     assert changed.document["due_at"] == "2026-12-18T17:00:00Z"
@@ -98,6 +100,24 @@ def test_a_mistake_is_named(retro: Retro, sides: TwoWay) -> None:
         answer = retro(*arguments)
         assert answer.status == status, arguments
         assert told in answer.sentence
+
+
+def test_an_open_action_is_not_due_on_a_day_that_has_passed(retro: Retro, sides: TwoWay) -> None:
+    sides.pass_time()
+    retro.monkeypatch.setenv("RETRO_CLOCK", f"{sides.portal.base}/_sandbox")
+    today = sides.now.date().isoformat()
+    was = sides.action().due_at
+    for given in ("1999-01-01", (sides.now - timedelta(seconds=60)).isoformat()):
+        answer = retro("action", DESIGNER, "--due", given)
+        assert answer.status == 1
+        assert f"has passed and {DESIGNER} is not done: give a day from {today} on" in (
+            answer.sentence
+        )
+    assert sides.action().due_at == was
+    assert retro("action", DESIGNER, "--due", today).status == 0
+    assert retro("action", DESIGNER, "--due", "1999-01-01", "--done").status == 0
+    assert retro("action", DESIGNER, "--due", "1999-01-02").status == 0
+    assert retro("action", DESIGNER, "--due", "1999-01-03", "--reopen").status == 1
 
 
 def test_a_custom_field_is_mapped_and_read_at_the_next_pull(retro: Retro, sides: TwoWay) -> None:

@@ -197,6 +197,19 @@ def test_a_retro_that_plans_nothing_is_taken_and_says_so(retro: Retro, file: Pat
     assert "No decisions, so retro plan has nothing to plan." in told
 
 
+def test_a_due_date_that_passed_since_the_retro_is_taken_and_told(retro: Retro, file: Path) -> None:
+    file.write_text("people:\n  - {id: p_mkt, name: M, role: Marketer}\n")
+    retro("people", "import", str(file))
+    retro.monkeypatch.setenv("RETRO_CLOCK", "2026-12-15T10:00:00+01:00")
+    file.write_text(RETRO.replace("helpers: [p_des, p_cop, p_mkt]", "helpers: [p_mkt]"))
+    assert retro("import", str(file), "--json").document["overdue"] == ["D-email-ctr"]
+    told = retro("import", str(file)).out
+    assert "The due date of D-email-ctr has passed" in told
+    assert "correct the date in the file and import it again" in told
+    retro.monkeypatch.setenv("RETRO_CLOCK", "2026-12-14T10:00:00+01:00")
+    assert retro("import", str(file), "--json").document["overdue"] == []
+
+
 def test_people_whom_no_account_fits_are_named_with_the_next_step(retro: Retro, file: Path) -> None:
     assert "no people yet; retro people import FILE" in retro("people", "match").out
     file.write_text(
