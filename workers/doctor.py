@@ -28,6 +28,7 @@ from workers.app import App, open_app
 from workers.clock import ClockUnreachable, business_clock
 from workers.embedded import redis_url, server_binary
 from workers.errors import CannotRun
+from workers.redis_trouble import redis_trouble
 from workers.reports import not_reached
 
 STOPPED = (OutboxState.REFUSED, OutboxState.DEAD)
@@ -67,7 +68,7 @@ def _redis(settings: Settings) -> Iterator[Finding]:
         version = redis.info("server")["redis_version"]
         yield Finding(True, "Redis server", f"answers, version {version}")
     except (RedisError, OSError) as error:
-        yield Finding(False, "Redis server", f"does not answer: {type(error).__name__}")
+        yield Finding(False, "Redis server", redis_trouble(settings, error))
     finally:
         redis.close()
 
@@ -84,6 +85,7 @@ def _installation(settings: Settings) -> Iterator[Finding]:
             rows = all_connections(session)
             unable = problems(session)
             unreached = {row.name: away(session, row) for row in rows}
+        locked: SecretsUnreadable | None = None
         for row in rows:
             try:
                 app.vault.open(row.secrets)
@@ -93,7 +95,10 @@ def _installation(settings: Settings) -> Iterator[Finding]:
                 shown = not_reached(row.name, gone) if gone else told
                 yield Finding(good, f"connection {row.name}", shown)
             except SecretsUnreadable as error:
-                yield Finding(False, f"connection {row.name}", str(error))
+                locked = error
+                yield Finding(False, f"connection {row.name}", "its secrets do not open")
+        if locked is not None:
+            yield Finding(False, "key ring", str(locked))
         for each in unable:
             yield Finding(False, f"rules on {each.about}", each.message)
         yield from _schedules(app)

@@ -13,7 +13,7 @@ from sync.store import audit
 from sync.store.audit import Hand
 from sync.store.connections import seal_again
 from sync.store.database import Database
-from sync.vault import Vault, new_key
+from sync.vault import KeySource, Vault, new_key
 from workers.errors import CannotRun
 
 MAKES_A_KEY = (
@@ -25,6 +25,17 @@ WAITS = 30.0
 TICK = 0.02
 
 
+FROM_ENVIRONMENT = KeySource(
+    "RETRO_SECRET_KEYS",
+    "put the key that they were written with into RETRO_SECRET_KEYS, behind the first and with a "
+    "comma between, for every process",
+)
+
+
+def _kept_in(path: Path) -> KeySource:
+    return KeySource(str(path), f"bring back the copy that was kept of {path}")
+
+
 class RingIsGiven(CannotRun):
     """The ring is in the environment, where no command can change it."""
 
@@ -33,10 +44,10 @@ def open_vault(settings: Settings) -> Vault:
     """Raises CannotRun when its file is damaged."""
     given = [key.get_secret_value() for key in settings.secret_keys]
     if given:
-        return Vault(given)
+        return Vault(given, source=FROM_ENVIRONMENT)
     path = settings.keys_file
     try:
-        return Vault(_keys_in(path), lambda: _keys_in(path))
+        return Vault(_keys_in(path), lambda: _keys_in(path), _kept_in(path))
     except ValueError as error:
         raise CannotRun(
             f"{path} holds no keys that can be used: bring back the copy that was kept of it, or "

@@ -53,11 +53,13 @@ def pull_now(
     where that is known; `on_page` how many were read of it so far; `on_wait` of a run that waits,
     again and again until it goes on.
 
-    Raises UnknownConnection, CannotRun when the tool does not have a stream.
+    Raises UnknownConnection, SecretsUnreadable, CannotRun when the tool does not have a stream.
     """
     with app.database.reading() as session:
         row = connections.connection_named(session, name)
     offered = offered_streams(row.kind, streams)
+    # Told here, each stream would tell it of its own, and the connection is not what is broken.
+    app.vault.open(row.secrets)
     mode = Mode.FULL if full else Mode.INCREMENTAL
     assert row.id is not None
     wanted = streams or offered

@@ -84,5 +84,7 @@ def connector_of(app: App, connection: Connection, *, bulk: bool = False) -> Con
     """Raises AuthFailed when what is stored cannot be used."""
     try:
         return app.connector(connection, bulk=bulk)
-    except (SecretsUnreadable, SettingsOutdated) as error:
+    except SecretsUnreadable as error:
+        raise AuthFailed(error.cause, next_step=error.next_step) from error
+    except SettingsOutdated as error:
         raise AuthFailed(str(error), next_step="Connect it again.") from error

@@ -116,8 +116,8 @@ def seal_again(session: Session, vault: Vault) -> int:
                 row.token = vault.seal(vault.open(row.token))
         except SecretsUnreadable as error:
             raise SecretsUnreadable(
-                f"The secrets of {row.name} cannot be read with the keys there are; put their key "
-                f"back, or run: retro disconnect {row.name}"
+                f"The secrets of {row.name} open with none of the keys in {vault.source.name}.",
+                f"To use it again, {vault.source.restore}; or run: retro disconnect {row.name}",
             ) from error
         session.add(row)
     return len(rows)

@@ -14,6 +14,8 @@ from config.settings import Settings, load_settings
 from sync.tables.columns import LARGEST
 from workers.app import App, open_app
 from workers.embedded import redis_url
+from workers.errors import CannotRun
+from workers.redis_trouble import redis_trouble
 
 # What a database counts with.
 NUMBER = click.IntRange(1, LARGEST)
@@ -27,11 +29,16 @@ def json_option(command: F) -> F:
 
 @contextmanager
 def opened() -> Iterator[App]:
-    """The installation this command works on, with the Redis of the running service if any."""
+    """The installation this command works on, with the Redis of the running service if any.
+
+    Raises CannotRun in place of a RedisError, which does not know how it was named.
+    """
     settings = load_settings(os.environ)
     app = open_app(settings, _redis(settings))
     try:
         yield app
+    except RedisError as error:
+        raise CannotRun(redis_trouble(settings, error)) from error
     finally:
         app.close()
 

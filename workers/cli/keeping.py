@@ -108,7 +108,10 @@ def restore_command(file: Path, yes: bool, as_json: bool) -> Status:
     else:
         output.text(f"{done.rows} rows of {_said(done.made_at)} are in place.")
         for name in locked:
-            output.text(f"The secrets of {name} open with another key: bring its key ring back.")
+            output.text(
+                f"The secrets of {name} open with none of the keys in {_ring(settings)}: bring the "
+                "ring back that was kept of where the backup was made."
+            )
     return Status.WAITS_FOR_A_PERSON if locked else Status.DONE
 
 

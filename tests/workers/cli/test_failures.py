@@ -200,6 +200,28 @@ def test_what_rings_or_answers_says_that_it_needs_redis(
     assert answer.document["error"]["kind"] == "CannotRun"
 
 
+@pytest.mark.parametrize(
+    "address", ["redis://:geheim@127.0.0.1:1/0", "unix://:geheim@/nowhere/redis.sock"]
+)
+def test_a_redis_that_does_not_answer_is_named_without_its_password(
+    retro: Retro, portal: Sandbox, address: str
+) -> None:
+    retro.connect(portal)
+    retro.monkeypatch.setenv("RETRO_REDIS_URL", address)
+    named = "/nowhere/redis.sock" if address.startswith("unix") else "127.0.0.1:1"
+    answer = retro("pull", "portal", "--json")
+    assert answer.status == 1
+    assert f"The Redis at {named} cannot be used: " in answer.sentence
+    assert "Start it, or correct RETRO_REDIS_URL" in answer.sentence
+    (found,) = [
+        each["found"]
+        for each in retro("doctor", "--json").document
+        if each["what"] == "Redis server"
+    ]
+    assert found == answer.sentence
+    assert "geheim" not in answer.out + answer.err + found
+
+
 def test_a_command_that_serves_says_in_one_document_who_it_is(retro: Retro) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "workers", "schedule-loop", "--json"],

@@ -86,6 +86,36 @@ def test_a_ring_in_the_environment_is_lengthened_by_hand(
     assert retro("keys", "rotate", "--drop-old").status == 1
 
 
+@pytest.mark.parametrize("given", [True, False])
+def test_secrets_under_another_key_are_told_once_with_where_the_keys_come_from(
+    retro: Retro, portal: Sandbox, monkeypatch: pytest.MonkeyPatch, given: bool
+) -> None:
+    retro.connect(portal)
+    file = retro.home / "secret.keys"
+    (old,) = keys(retro)
+    if given:
+        monkeypatch.setenv("RETRO_SECRET_KEYS", new_key())
+        name, step = "RETRO_SECRET_KEYS", "into RETRO_SECRET_KEYS, behind the first"
+    else:
+        write_keys(file, [new_key()])
+        name, step = str(file), f"Bring back the copy that was kept of {file}"
+    pulled = retro("pull", "portal")
+    assert (pulled.status, pulled.out) == (1, "")
+    assert f"open with none of the keys in {name}." in pulled.sentence
+    assert step in pulled.sentence
+    assert retro("runs", "--json").document == []
+    assert retro("check", "portal").sentence == pulled.sentence
+    found = {each["what"]: each["found"] for each in retro("doctor", "--json").document}
+    assert found["connection portal"] == "its secrets do not open"
+    assert found["key ring"] == pulled.sentence
+    if not given:
+        refused = retro("keys", "rotate")
+        assert f"The secrets of portal open with none of the keys in {name}." in refused.sentence
+        assert f"bring back the copy that was kept of {file}" in refused.sentence
+    assert old not in pulled.err
+    assert [each["state"] for each in retro.connections()] == ["active"]
+
+
 def test_a_backup_is_restored_into_another_home_with_its_key_ring(
     retro: Retro, portal: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
