@@ -1,6 +1,7 @@
 """retro keys, backup, restore, audit."""
 
 import os
+import sys
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -23,19 +24,31 @@ from workers.instance import hold
 from workers.keyring import drop_old_keys, open_vault, rotate_keys
 from workers.readiness import living
 
+OLD_BACKUPS = (
+    "The secrets of backups that were made before open only with the older keys, so only where a "
+    "copy of the ring was kept."
+)
 NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command("keys")
 @click.argument("action", type=click.Choice(["rotate"]))
 @click.option("--drop-old", is_flag=True, help="Keep only the newest key, instead of a new one.")
+@click.option("--yes", is_flag=True, help="Do not ask before old keys are dropped.")
 @json_option
-def keys_command(action: str, drop_old: bool, as_json: bool) -> None:
-    """`rotate` puts a new key in front of the ring and encrypts every secret again."""
+def keys_command(action: str, drop_old: bool, yes: bool, as_json: bool) -> None:
+    """`rotate` puts a new key in front of the ring and encrypts every secret again.
+
+    Backups that were made before open with the older keys only: keep a copy of the ring with them
+    before you drop any."""
     output = Output(as_json)
     with opened() as app:
+        if drop_old and not yes and sys.stdin.isatty():
+            click.confirm(f"{OLD_BACKUPS} Drop the older keys?", abort=True, err=True)
         change = drop_old_keys if drop_old else rotate_keys
         count = change(app.settings, app.database, this_hand())
+    if drop_old:
+        sys.stderr.write(f"retro: {OLD_BACKUPS} Make a new one: retro backup FILE\n")
     if as_json:
         output.document({"action": action, "dropped_old": drop_old, "connections": count})
         return

@@ -50,7 +50,10 @@ def test_rotated_keys_encrypt_everything_again_and_the_old_ones_stay_until_dropp
         assert running.vault.open(sealed(retro)) == Vault([old]).open(before)
         # What a running process writes now is under the newest key too.
         assert Vault([new]).open(running.vault.seal({"a": "b"})) == {"a": "b"}
-    assert retro("keys", "rotate", "--drop-old").status == 0
+    dropped = retro("keys", "rotate", "--drop-old")
+    assert dropped.status == 0
+    assert "backups that were made before open only with the older keys" in dropped.sentence
+    assert "retro backup FILE" in dropped.sentence
     assert keys(retro) == [new]
     assert retro("check", "portal").status == 0
     assert stat.S_IMODE((retro.home / "secret.keys").stat().st_mode) == 0o600
