@@ -228,7 +228,7 @@ def disconnect_command(name: str, yes: bool, as_json: bool) -> None:
         with app.database.reading() as session:
             row = connections.connection_named(session, name)
         if not yes:
-            click.confirm(f"Forget {name} and everything pulled from it?", abort=True, err=True)
+            _ask_whether_to_forget(name)
         assert row.id is not None
         with app.database.writing() as session:
             connections.forget_connection(session, row.id)
@@ -238,6 +238,19 @@ def disconnect_command(name: str, yes: bool, as_json: bool) -> None:
         output.document({"name": name, "forgotten": True})
     else:
         output.text(f"{name} is forgotten.")
+
+
+def _ask_whether_to_forget(name: str) -> None:
+    try:
+        click.confirm(f"Forget {name} and everything pulled from it?", abort=True, err=True)
+    except click.Abort as error:
+        if isinstance(error.__context__, EOFError):
+            sys.stderr.write("\n")
+            raise click.UsageError(
+                f"Nobody is there to answer, so {name} is kept; to forget it unasked: "
+                f"retro disconnect {name} --yes"
+            ) from None
+        raise
 
 
 @click.command("fields")

@@ -48,6 +48,8 @@ def pull_command(
     name: str, streams: tuple[str, ...], full: bool, since: datetime | None, as_json: bool
 ) -> Status:
     """Pull now, in this process, and wait for the end."""
+    if full and since is not None:
+        raise click.UsageError("--full reads everything: give it or --since, not both")
     output = Output(as_json)
     bar = Progress(
         SpinnerColumn(),

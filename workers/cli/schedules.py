@@ -70,7 +70,11 @@ class Zone(click.ParamType[str]):
     help="When everything is read again, with a certificate: a cron line, or off. A connection "
     f"that is scheduled as a whole for the first time gets '{NIGHTLY}'.",
 )
-@click.option("--tz", type=Zone(), help="Zone of the cron lines; RETRO_TZ by default.")
+@click.option(
+    "--tz",
+    type=Zone(),
+    help="Zone of the cron lines, and of the reconcile that is set; RETRO_TZ by default.",
+)
 @click.option("--jitter", type=Every(), help="Puts each run off by a random part of this.")
 @click.option("--off", is_flag=True, help="No longer, until it is set again.")
 @click.option(
@@ -127,7 +131,10 @@ def schedule_command(
             elif not off:
                 line = reconcile or _first_reconcile(session, row, stream)
                 full = Timing(None, line, zone, Missed(missed), jitter or SPREAD)
-                rows += _set(session, row, stream, full, now, Mode.FULL) if line else []
+                if line:
+                    rows += _set(session, row, stream, full, now, Mode.FULL)
+                elif tz is not None:
+                    rows += _moved(session, row.id, stream, tz, now)
             session.flush()
             unread = given and not off and stream is None and _is_never_whole(session, row)
             after = _told(session, row.id, stream)
@@ -148,6 +155,29 @@ def _first_reconcile(session: Session, row: Connection, stream: str | None) -> s
         for each in schedules.all_schedules(session)
     )
     return None if known or stream is not None else NIGHTLY
+
+
+def _moved(
+    session: Session, connection_id: int, stream: str | None, zone: str, now: datetime
+) -> list[Schedule]:
+    """The reconciles, at their times of another zone: a night is meant where the people are."""
+    return [
+        schedules.set_schedule(
+            session,
+            connection_id,
+            each.stream,
+            Timing(None, each.cron, zone, each.missed, timedelta(seconds=each.jitter_seconds)),
+            now,
+            Mode.FULL,
+        )
+        for each in schedules.all_schedules(session)
+        if each.connection_id == connection_id
+        and each.mode is Mode.FULL
+        and each.enabled
+        and each.cron is not None
+        and each.tz != zone
+        and stream in (None, each.stream)
+    ]
 
 
 def _is_never_whole(session: Session, row: Connection) -> bool:

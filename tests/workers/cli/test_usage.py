@@ -18,6 +18,7 @@ from workers.cli.output import Output
         (["nosuch"], "No such command 'nosuch'"),
         (["pull"], "Missing argument 'NAME'"),
         (["pull", "portal", "--stream", "dels"], "'dels' is not one of"),
+        (["pull", "portal", "--full", "--since", "2026-01-01"], "or --since, not both"),
         (["connect", "bitrix24", "portal", "--set", "webhook"], "--set takes key=value"),
         (["schedule", "portal", "--every", "5x"], "'5x' is no interval; write 30s, 15m"),
         (["schedule", "portal", "--every", "0s"], "'0s' is no interval"),
@@ -155,6 +156,39 @@ def test_a_connection_that_is_scheduled_is_reconciled_at_night_unless_told_other
     assert {on for _, _, on in full()} == {False}
     retro("schedule", "portal", "--stream", "deals", "--reconcile", "0 5 * * *")
     assert {stream for stream, _, on in full() if on} == {"deals"}
+
+
+def test_the_reconcile_follows_when_the_zone_is_changed(retro: Retro, portal: Sandbox) -> None:
+    retro.connect(portal)
+    retro("schedule", "portal", "--cron", "0 6 * * *", "--jitter", "1m")
+    retro("schedule", "portal", "--stream", "leads", "--reconcile", "30 4 * * 0")
+    retro("schedule", "portal", "--stream", "tasks", "--reconcile", "off")
+    moved = retro("schedule", "portal", "--cron", "0 6 * * *", "--tz", "America/New_York", "--json")
+    assert {row["mode"] for row in moved.document} == {"incremental", "full"}
+    rows = retro("schedules", "--json").document
+    full = {row["stream"]: row for row in rows if row["mode"] == "full"}
+    assert {row["tz"] for row in rows if row["enabled"]} == {"America/New_York"}
+    assert (full["leads"]["cron"], full["deals"]["cron"]) == ("30 4 * * 0", "0 3 * * *")
+    assert full["deals"]["jitter_seconds"] == 60.0
+    assert full["deals"]["next_run_at"][11:] in ("07:00:00Z", "08:00:00Z")
+    assert not full["tasks"]["enabled"]
+    # A zone that nobody named changes none.
+    retro("schedule", "portal", "--every", "15m")
+    rows = retro("schedules", "--json").document
+    assert {row["tz"] for row in rows if row["mode"] == "full" and row["enabled"]} == {
+        "America/New_York"
+    }
+
+
+def test_who_is_asked_and_cannot_answer_is_told_how_to_go_on(retro: Retro, portal: Sandbox) -> None:
+    retro.connect(portal)
+    answer = retro("disconnect", "portal")
+    assert answer.status == 2
+    assert "so portal is kept; to forget it unasked: retro disconnect portal --yes" in answer.err
+    assert retro("disconnect", "portal", given="n\n").status == 1
+    assert [each["name"] for each in retro.connections()] == ["portal"]
+    assert retro("disconnect", "portal", given="y\n").status == 0
+    assert retro.connections() == []
 
 
 def test_who_turns_a_schedule_on_again_is_told_that_nothing_is_read_as_a_whole(
