@@ -38,8 +38,11 @@ def blocks(session: Session, connection_id: int) -> list[str]:
     return sorted({*(f"decision {d}" for d in decisions), *(f"KPI {k}" for k in kpis)})
 
 
-def describe_given_up(session: Session, writes: Sequence[Outbox]) -> dict[str, Any]:
-    """The same document for a push that left writes to be settled; `writes` has at least one.
+def describe_given_up(
+    session: Session, writes: Sequence[Outbox], behind: int = 0
+) -> dict[str, Any]:
+    """The same document for a push that left writes to be settled; `writes` has at least one, and
+    so many wait `behind` them.
 
     `blocks` names the decisions and KPIs that wait for these writes, and `who` everybody who has
     one to settle.
@@ -52,6 +55,8 @@ def describe_given_up(session: Session, writes: Sequence[Outbox]) -> dict[str, A
     ]
     if len(writes) > MOST_SHOWN:
         shown.append(f"and {len(writes) - MOST_SHOWN} more.")
+    if behind:
+        shown.append(f"Held back behind: {behind}.")
     steps = {str(error.get("next_step", "")) for error in told}
     return {
         "kind": "WritesWait",

@@ -29,7 +29,7 @@ from sync.delivery import Failure, Meter, deliver
 from sync.heartbeat import heartbeat
 from sync.making import UnderWay
 from sync.stamping import stamp
-from sync.store import outbox, runs
+from sync.store import held, outbox, runs
 from sync.store.database import Database
 from sync.store.outbox import Claimed, GivenUp, PutOff
 from sync.store.runs import Lease, Progress
@@ -208,14 +208,19 @@ def _finish(push: Push, started: float) -> RunStatus:
         waits = outbox.next_attempt(session, push.connection_id, now)
         if waits is None:
             given_up = outbox.given_up_in(session, push.lease.run_id)
-            status = RunStatus.INCOMPLETE if given_up else RunStatus.SUCCEEDED
+            left = held.undelivered(session, push.connection_id)
+            # What keeps a write from going out may have been refused by an earlier run.
+            behind = held.waiting_behind(left)
+            keepers = {*behind.values(), *(write.key for write in given_up)}
+            stopped = [write for write in left if write.key in keepers]
+            status = RunStatus.INCOMPLETE if stopped else RunStatus.SUCCEEDED
             runs.finish(
                 session,
                 push.lease,
                 status,
                 now,
                 seconds=monotonic() - started,
-                error=health.describe_given_up(session, given_up) if given_up else None,
+                error=health.describe_given_up(session, stopped, len(behind)) if stopped else None,
             )
             if all(write.state is OutboxState.REFUSED for write in given_up):
                 # To do or to refuse a write takes good credentials; a dead letter proves nothing.

@@ -2,6 +2,7 @@
 what the tool refuses is left for somebody, who is told."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -31,6 +32,7 @@ SCOPES = ("crm", "task", "user_brief", "userfieldconfig", "im")
 CREATES = ("crm.item.add", "tasks.task.add", "task.commentitem.add")
 LOOK_UPS = ("crm.item.list", "batch", "tasks.task.list", "tasks.task.get", "im.dialog.messages.get")
 REFUSED = {"do": "error", "code": "AccessDeniedException"}
+OTHER = "D-other:copywriter"
 # Longer than the first pauses.
 LATER = timedelta(minutes=2)
 
@@ -194,6 +196,22 @@ def test_a_refused_write_leaves_the_run_incomplete_and_says_what_waits_for_whom(
     again = push_again(mirrored)
     assert (again.status, again.error) == (RunStatus.SUCCEEDED, None)
     assert_delivered_once(mirrored)
+
+
+def test_a_later_push_does_not_hide_what_an_earlier_one_left_held_back(mirrored: Mirrored) -> None:
+    mirrored.portal.faults({"on": {"method": "tasks.task.add", "nth": 2}, **REFUSED})
+    mirrored.finish(queue_push(mirrored))
+    mirrored.portal.faults()
+    copy = intentions(mirrored.connection_id)[2]
+    payload = {**copy.payload, "key": OTHER}
+    follows = replace(copy, key=OTHER, subject=OTHER, payload=payload)
+    with mirrored.database.writing() as session:
+        outbox.intend(session, [follows], NOW)
+    later = push_again(mirrored)
+    assert (later.status, later.created, later.set_aside) == (RunStatus.INCOMPLETE, 1, 0)
+    assert later.error is not None
+    assert f"Not delivered: 1. create_task {DESIGNER}: " in later.error["message"]
+    assert later.error["message"].endswith("Held back behind: 1.")
 
 
 def test_a_comment_on_a_task_that_was_never_sent_is_refused_at_once(mirrored: Mirrored) -> None:

@@ -1,6 +1,6 @@
 """retro push, undo, outbox."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import click
@@ -8,7 +8,7 @@ import click
 from connectors.models import TargetForm
 from rules.language import Language
 from sync.rehearsal import Promise
-from sync.store import audit, by_hand, connections, outbox
+from sync.store import audit, by_hand, connections, held, outbox
 from sync.store.agreements import all_conflicts
 from sync.store.undone import states_of
 from sync.tables.connections import Connection
@@ -60,19 +60,23 @@ def push_command(name: str | None, dry_run: bool, as_json: bool) -> Status:
         done = [push_now(told, connection_id, waits.run) for connection_id, _ in waiting]
         with app.database.reading() as session:
             met = [row for row in all_conflicts(session) if row.id not in known]
+            left = {row.name: len(held.undelivered(session, row.id)) for row in rows if row.id}
+    left = {place: n for place, n in left.items() if n}
     if as_json:
-        output.document({"runs": [run_report(run) for run in done]})
+        output.document({"runs": [run_report(run) for run in done], "undelivered": left})
     elif done:
         show_runs(output, done)
     else:
         output.text(words.NOTHING_TO_SEND[app.settings.lang])
+    for place, n in left.items() if not as_json else ():
+        output.text(words.undelivered(n, place, app.settings.lang))
     for conflict in met if not as_json else ():
         output.text(
             f"{conflict.action_key}: its {conflict.field} was changed in the tool as well; "
             f"retro conflicts shows both sides."
         )
     ended = status_of(done)
-    return Status.WAITS_FOR_A_PERSON if met and ended is Status.DONE else ended
+    return Status.WAITS_FOR_A_PERSON if (met or left) and ended is Status.DONE else ended
 
 
 def _show_dry_runs(app: App, output: Output, rows: Sequence[Connection]) -> Status:
@@ -163,16 +167,16 @@ def outbox_command(action: str | None, key: str | None, every: bool, as_json: bo
             _drop(app, key)
         with app.database.reading() as session:
             names = {row.id: row.name for row in connections.all_connections(session)}
-            shown = [
-                write_report(row, names[row.connection_id]) for row in outbox.outbox_rows(session)
-            ]
+            rows = outbox.outbox_rows(session)
+            shown = [write_report(row, names[row.connection_id]) for row in rows]
+            behind = held.waiting_behind(rows)
     if as_json:
         output.document(shown)
     else:
         columns = ("key", "connection", "operation", "state", "remote_id", "attempts")
         output.table("", columns, ([row[column] for column in columns] for row in shown))
         for row in shown:
-            if why := _why(row):
+            if why := _why(row, behind):
                 output.text(f"{row['key']}: {why}")
     waits = any(row["state"] in ("refused", "dead") for row in shown)
     return Status.WAITS_FOR_A_PERSON if waits else Status.DONE
@@ -206,8 +210,10 @@ def _not_there(key: str) -> NotThere:
     return NotThere(f"No refused or dead write has the key {key!r}.")
 
 
-def _why(row: dict[str, object]) -> str:
+def _why(row: dict[str, object], behind: Mapping[str, str]) -> str:
     """The reason a write waits, and what to do; or what it went out with."""
+    if keeper := behind.get(str(row["key"])):
+        return f"waits behind {keeper}, which was not delivered; settle that."
     if row["superseded_by"]:
         return f"went out with {row['superseded_by']}"
     error = row["error"]

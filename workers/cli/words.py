@@ -18,6 +18,14 @@ NOTHING_TO_PLAN: Words = {
     "en": "Nothing is waiting to be planned.",
     "fr": "Rien n'attend d'être planifié.",
 }
+ONE_UNDELIVERED: Words = {
+    "en": "{place}: 1 write is not delivered; retro outbox says why.",
+    "fr": "{place} : 1 écriture n'est pas livrée ; retro outbox dit pourquoi.",
+}
+UNDELIVERED: Words = {
+    "en": "{place}: {n} writes are not delivered; retro outbox says why.",
+    "fr": "{place} : {n} écritures ne sont pas livrées ; retro outbox dit pourquoi.",
+}
 NOTHING_TO_SEND: Words = {"en": "Nothing to send.", "fr": "Rien à envoyer."}
 ONE_CALL: Words = {"en": "1 API call to {place}", "fr": "1 appel d'API vers {place}"}
 CALLS: Words = {"en": "{n} API calls to {place}", "fr": "{n} appels d'API vers {place}"}
@@ -37,6 +45,10 @@ IN_FRENCH: Mapping[str, str] = {
 
 def api_calls(n: int, place: str, language: Language) -> str:
     return (ONE_CALL if n == 1 else CALLS)[language].format(n=n, place=place)
+
+
+def undelivered(n: int, place: str, language: Language) -> str:
+    return (ONE_UNDELIVERED if n == 1 else UNDELIVERED)[language].format(n=n, place=place)
 
 
 def decision_status(status: str, language: Language) -> str:

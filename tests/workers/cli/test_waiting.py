@@ -8,9 +8,10 @@ import pytest
 
 from config.settings import load_settings
 from sync.store import connections, outbox
+from sync.tables.outbox import OutboxState
 from sync.tables.runs import PUSH, Mode, Run, RunStatus
 from tests.connectors.bitrix24.kit import Sandbox, sandbox
-from tests.faults.push_case import intentions, plan_behind
+from tests.faults.push_case import DESIGNER, REMINDER, intentions, plan_behind
 from tests.workers.cli.kit import Retro
 from tests.workers.cli.test_pulling import waiting_run
 from workers.app import open_app
@@ -70,6 +71,40 @@ def test_a_push_to_a_tool_that_is_away_ends_and_keeps_its_writes(retro: Retro) -
     line = retro("runs").out.splitlines()[-1]
     assert line.startswith(f"{run['run']} waits until 20")
     assert " UTC. The tool cannot be reached: " in line
+
+
+def test_writes_that_are_held_back_are_counted_after_a_push_and_explained(
+    retro: Retro, portal: Sandbox
+) -> None:
+    retro.connect(portal)
+    app = open_app(load_settings(os.environ))
+    with app.database.writing() as session:
+        row = connections.connection_named(session, "portal")
+        assert row.id is not None
+        plan_behind(session, row.id)
+        target, create, _, comment = intentions(row.id)
+        outbox.intend(session, [create, comment], AT)
+        write = outbox.outbox_rows(session, row.id)[0]
+        write.state, write.error = OutboxState.REFUSED, AWAY
+        session.add(write)
+    told = retro("push", "portal")
+    assert (told.status, told.out) == (
+        3,
+        "Nothing to send.\nportal: 2 writes are not delivered; retro outbox says why.\n",
+    )
+    listed = " ".join(retro("outbox").out.split())
+    assert f"{REMINDER}: waits behind {DESIGNER}, which was not delivered" in listed
+    with app.database.writing() as session:
+        outbox.intend(session, [target], AT)
+    told = retro("push", "portal")
+    assert told.status == 3
+    assert f"Not delivered: 1. create_task {DESIGNER}: " in told.out
+    assert "Held back behind: 1." in told.out
+    assert "portal: 2 writes are not delivered" in told.out
+    assert retro("push", "portal", "--json").document["undelivered"] == {"portal": 2}
+    retro.monkeypatch.setenv("RETRO_LANG", "fr")
+    assert "portal : 2 écritures ne sont pas livrées ; retro outbox" in retro("push").out
+    app.close()
 
 
 def test_a_push_gives_up_a_tool_that_stays_away_and_no_other_wait() -> None:
