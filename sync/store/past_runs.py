@@ -55,6 +55,10 @@ def recent_runs(session: Session, limit: int = 50) -> Sequence[Run]:
     return session.exec(select(Run).order_by(col(Run.id).desc()).limit(limit)).all()
 
 
+def count_runs(session: Session) -> int:
+    return session.exec(select(func.count()).select_from(Run)).one()
+
+
 def latest_by_stream(session: Session, limit: int) -> Sequence[Run]:
     """The last run of each stream of each connection, the newest first."""
     last = select(func.max(Run.id)).group_by(col(Run.connection_id), col(Run.stream))

@@ -23,7 +23,7 @@ from connectors.models import Stream
 from sync.store import agreements, connections, outbox, past_runs, retros
 from sync.tables.runs import PUSH, Run, RunStatus
 from workers.app import App
-from workers.cli.context import json_option, opened
+from workers.cli.context import NUMBER, json_option, opened
 from workers.cli.output import Output, Status
 from workers.cli.waits import LIMITED, Waits, moment
 from workers.connecting import passed_over
@@ -191,8 +191,9 @@ def _work(session: Session) -> dict[str, str]:
 
 @click.command("runs")
 @click.argument("words", nargs=-1, metavar="[ID | cancel ID]")
+@click.option("--limit", type=NUMBER, default=50, show_default=True, help="How many, newest first.")
 @json_option
-def runs_command(words: tuple[str, ...], as_json: bool) -> None:
+def runs_command(words: tuple[str, ...], limit: int, as_json: bool) -> None:
     """The history of pulls and pushes, newest first; `cancel ID` ends a pull after its page.
 
     What a cancelled pull has read is kept; the next one reads from where the last whole one ended.
@@ -210,16 +211,22 @@ def runs_command(words: tuple[str, ...], as_json: bool) -> None:
         with app.database.reading() as session:
             names = {row.id: row.name for row in connections.all_connections(session)}
             found = (
-                past_runs.recent_runs(session)
+                past_runs.recent_runs(session, limit)
                 if run_id is None
                 else [past_runs.find_run(session, run_id)]
             )
+            earlier = past_runs.count_runs(session) - len(found) if run_id is None else 0
             now = app.database.now()
             shown = [run_history(run, names[run.connection_id], now) for run in found if run]
     if run_id is not None and not shown:
         raise NotThere(f"There is no run {run_id}.")
+    left_out = (
+        f"{earlier} more, earlier ones; to see them: retro runs --limit {len(shown) + earlier}"
+    )
     if as_json:
         output.document(shown if run_id is None else shown[0])
+        if earlier:
+            sys.stderr.write(f"retro: {left_out}\n")
         return
     columns = ("run", "connection", "stream", "trigger", "status", "read", "requests", "ended_at")
     cells = ([*(_state(run)[column] for column in columns), _still_to_come(run)] for run in shown)
@@ -229,6 +236,8 @@ def runs_command(words: tuple[str, ...], as_json: bool) -> None:
             output.text(_waits(run))
         elif run["error"] and run_id is not None:
             output.text(f"{run['error']['message']} {run['error']['next_step']}")
+    if earlier:
+        output.text(left_out)
 
 
 def _state(run: dict[str, Any]) -> dict[str, Any]:

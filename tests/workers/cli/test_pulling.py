@@ -269,3 +269,18 @@ def waiting_run(retro: Retro) -> int:
         return run.id
     finally:
         app.close()
+
+
+def test_runs_that_are_left_out_are_counted_with_how_to_see_them(
+    retro: Retro, portal: Sandbox
+) -> None:
+    retro.connect(portal)
+    for _ in range(3):
+        retro("pull", "portal", "--stream", "deals")
+    assert "earlier" not in retro("runs").out
+    told = "1 more, earlier ones; to see them: retro runs --limit 3"
+    assert retro("runs", "--limit", "2").out.splitlines()[-1] == told
+    answer = retro("runs", "--limit", "2", "--json")
+    assert (len(answer.document), answer.sentence) == (2, told)
+    assert len(retro("runs", "--limit", "3", "--json").document) == 3
+    assert "earlier" not in retro("runs", "1").out
