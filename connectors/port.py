@@ -235,6 +235,11 @@ class Connector(Generic[C]):
         where it was. They are stored after a run, so that the next one calls it there."""
         return {}
 
+    def learned(self) -> Mapping[str, Any]:
+        """The settings that the account tells of itself when it is checked. They are stored with
+        those that were given, as the process that needs them may not have asked."""
+        return {}
+
     def close(self) -> None:
         if "api" in vars(self):
             self.api.close()
@@ -252,7 +257,17 @@ class Connector(Generic[C]):
 # What a connector tells about itself: no call to the tool, and so no text of the tool's.
 INNER = frozenset(
     {
-        *("auth", "base_url", "budget", "close", "is_sandbox", "moved", "pacing", "refusal"),
+        *(
+            "auth",
+            "base_url",
+            "budget",
+            "close",
+            "is_sandbox",
+            "learned",
+            "moved",
+            "pacing",
+            "refusal",
+        ),
         *("secrets", "target_as"),
     },
 )

@@ -86,6 +86,7 @@ def connect_as(app: App, kind: str, name: str, config: ConnectorConfig) -> Conne
         account = connector.check()
         sandbox = connector.is_sandbox()
         identity = connector.identity()
+        config = config.model_copy(update=dict(connector.learned()))
     if app.settings.clock is not None and not sandbox:
         raise CannotRun(
             "RETRO_CLOCK moves business time, so only sandboxes can be connected; "
@@ -166,6 +167,7 @@ def check(app: App, name: str) -> Checked:
     try:
         with closing(app.connector(row)) as connector:
             account = connector.check()
+            learned = connector.learned()
     except ConnectorError as error:
         with app.database.writing() as session:
             health.note_failure(session, row.id, error)
@@ -174,6 +176,8 @@ def check(app: App, name: str) -> Checked:
         health.note_success(session, row.id)
         healed = connections.connection_with(session, row.id)
         healed.account, healed.checked_at = account, machine_now()
+        if healed.settings == row.settings:
+            healed.settings = {**healed.settings, **learned}
         session.add(healed)
     return Checked(name, account, healed.state)
 

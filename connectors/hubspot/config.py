@@ -41,6 +41,12 @@ class HubSpotConfig(ConnectorConfig):
         default="2026-03", title="Version of the API", pattern=r"^20\d\d-(03|09)$"
     )
     plan: Plan = Field(default=Plan.STARTER, title="Plan")
+    time_zone: str | None = Field(
+        default=None,
+        title="Time zone of the account",
+        description="Its day of requests ends at midnight there; the account tells it when it is "
+        "connected or checked",
+    )
     leads: bool = Field(default=True, title="Read leads", description="Needs Sales Hub")
     campaigns: bool = Field(
         default=True, title="Read campaigns", description="Needs Marketing Hub Professional"

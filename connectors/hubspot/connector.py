@@ -7,6 +7,7 @@ README of this folder.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from typing import Any
 
 import httpx
 
@@ -96,7 +97,12 @@ class HubSpot(Connector[HubSpotConfig]):
     def refusal(self, response: httpx.Response) -> ConnectorError | None:
         hub = vars(self).get("_hub")
         known = vars(hub).get("details") if hub is not None else None
-        return refusals.name_refusal(response, None if known is None else known.time_zone)
+        told = None if known is None else known.time_zone
+        return refusals.name_refusal(response, told or self.config.time_zone)
+
+    def learned(self) -> Mapping[str, Any]:
+        zone = self._hub.details.time_zone
+        return {} if zone is None else {"time_zone": zone}
 
     def check(self) -> str:
         account = checks.check(self._hub, self._facts, self.config)

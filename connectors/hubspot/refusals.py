@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import httpx
 import msgspec
@@ -149,9 +149,19 @@ def _words(told: Refusal) -> str:
     return f"{' '.join(parts)}."
 
 
+def _until_tomorrow(zone: str | None) -> float:
+    if zone is None:
+        return NEXT_LOOK
+    try:
+        return until_midnight(zone, datetime.now(UTC))
+    except (ZoneInfoNotFoundError, ValueError):
+        # A name of theirs that no table of zones has.
+        return NEXT_LOOK
+
+
 def _pause(response: httpx.Response, told: Refusal, zone: str | None) -> float:
     if "Retry-After" in response.headers:
         return retry_after(response)
     if told.policy_name == "DAILY":
-        return NEXT_LOOK if zone is None else until_midnight(zone, datetime.now(UTC))
+        return _until_tomorrow(zone)
     return PAUSES.get(told.policy_name, OTHERWISE)

@@ -126,5 +126,5 @@ class PropertiesAnswer(Struct, frozen=True):
 class AccountAnswer(Struct, frozen=True, rename="camel"):
     portal_id: int
     account_type: str = ""
-    time_zone: str = "UTC"
+    time_zone: str | None = None
     company_currency: str = ""

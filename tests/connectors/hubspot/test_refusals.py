@@ -89,6 +89,22 @@ def test_a_pause_that_is_told_is_kept_and_a_day_ends_at_midnight_there() -> None
     assert unknown.retry_after == 3600.0
 
 
+def test_a_process_that_has_not_asked_the_account_knows_its_zone_from_the_settings(
+    own: Sandbox,
+) -> None:
+    refused = httpx.Response(429, json={"policyName": "DAILY"})
+
+    def pause(**more: str) -> float:
+        with closing(own.connector(**more)) as connector:
+            error = connector.refusal(refused)
+        assert isinstance(error, RateLimited)
+        return error.retry_after
+
+    assert pause() == pause(time_zone="Nowhere/Land") == 3600.0
+    expected = refusals.until_midnight("Pacific/Auckland", datetime.now(UTC))
+    assert pause(time_zone="Pacific/Auckland") == pytest.approx(expected, abs=60)
+
+
 @pytest.mark.parametrize(("plan", "most"), [("starter", 100), ("professional", 190)])
 def test_no_ten_seconds_hold_more_than_the_plan_allows(plan: str, most: int) -> None:
     config = HubSpotConfig.model_validate({"token": "key-of-mine", "plan": plan})

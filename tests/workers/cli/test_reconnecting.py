@@ -10,6 +10,7 @@ from sync.store import connections, mirror, runs
 from sync.store.database import Database
 from sync.tables.runs import Mode, Trigger
 from tests.connectors.bitrix24.kit import Sandbox, sandbox
+from tests.connectors.hubspot import kit as hubspot
 from tests.workers.cli.kit import Answer, Retro, webhook_of
 from workers.clock import machine_now
 
@@ -54,6 +55,35 @@ def what_is_left_of(retro: Retro, run_id: int) -> tuple[str, int]:
     database = Database(f"sqlite:///{retro.home / 'retro.db'}")
     with closing(database), database.reading() as session:
         return runs.get_run(session, run_id).status.value, mirror.count_seen(session, run_id)
+
+
+def zone_of(retro: Retro) -> str | None:
+    database = Database(f"sqlite:///{retro.home / 'retro.db'}")
+    with closing(database), database.reading() as session:
+        zone: str | None = connections.connection_named(session, "crm").settings.get("time_zone")
+        return zone
+
+
+def test_the_zone_that_an_account_tells_is_kept_when_it_is_connected_or_checked(
+    retro: Retro,
+) -> None:
+    with hubspot.sandbox(records=1) as account:
+        given = [f"{name}={value}" for name, value in account.settings.items() if name != "token"]
+        options = [part for each in given for part in ("--set", each)]
+        token = f"{account.settings['token']}\n"
+        assert (
+            retro("connect", "hubspot", "crm", "--secret", "token", *options, given=token).status
+            == 0
+        )
+        assert zone_of(retro) == "Europe/Paris"
+        database = Database(f"sqlite:///{retro.home / 'retro.db'}")
+        with closing(database), database.writing() as session:
+            row = connections.connection_named(session, "crm")
+            row.settings = {k: v for k, v in row.settings.items() if k != "time_zone"}
+            session.add(row)
+        assert zone_of(retro) is None
+        assert retro("check", "crm").status == 0
+        assert zone_of(retro) == "Europe/Paris"
 
 
 @pytest.mark.parametrize("upgraded", [False, True])
