@@ -257,18 +257,8 @@ class Connector(Generic[C]):
 # What a connector tells about itself: no call to the tool, and so no text of the tool's.
 INNER = frozenset(
     {
-        *(
-            "auth",
-            "base_url",
-            "budget",
-            "close",
-            "is_sandbox",
-            "learned",
-            "moved",
-            "pacing",
-            "refusal",
-        ),
-        *("secrets", "target_as"),
+        *("auth", "base_url", "budget", "close", "is_sandbox", "learned", "moved"),
+        *("pacing", "refusal", "secrets", "target_as"),
     },
 )
 
