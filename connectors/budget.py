@@ -14,7 +14,7 @@ begins. Some providers count a price per call there, not calls: that is the `cos
 which the bucket does not know.
 
 The arithmetic is here and pure; where the count is kept is the limiter's matter: Redis for all
-processes of an installation, memory for a single command.
+processes of an installation, a file where only commands run, memory within a process.
 """
 
 import math

@@ -24,6 +24,7 @@ from sync.tables.connections import Connection
 from sync.vault import Vault
 from workers.clock import BusinessClock, business_clock
 from workers.errors import CannotRun
+from workers.home_limits import HomeLimiter
 from workers.kept_budgets import KeptInDatabase
 from workers.keyring import open_vault
 from workers.limits import MemoryLimiters, RedisLimiter, RedisMeter, SharedPauses
@@ -33,7 +34,7 @@ POSTGRES_PORT = 5432
 
 @dataclass(frozen=True)
 class App:
-    """What commands and jobs work with. Without `redis` budgets are kept in this process. `sleep`
+    """What commands and jobs work with. Without `redis` budgets are kept in RETRO_HOME. `sleep`
     is how they wait for a tool."""
 
     settings: Settings
@@ -84,7 +85,7 @@ class App:
     def limiter(self, budget: Budget) -> Limiter:
         here = self.memory.limiter(budget)
         if self.redis is None:
-            return here
+            return HomeLimiter(self.settings.home / "budgets", budget, here)
         shared = RedisLimiter(self.redis, budget, KeptInDatabase(self.database))
         return shared if budget.is_published else SharedPauses(shared, here)
 

@@ -1,5 +1,5 @@
 """Where the request budget of an account is counted: in Redis for all processes of an
-installation, in memory for a single command. The arithmetic is `connectors.budget`'s."""
+installation; in memory for one process. The arithmetic is `connectors.budget`'s."""
 
 import math
 import threading
