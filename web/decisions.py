@@ -9,6 +9,7 @@ from sqlmodel import Session
 from connectors.models import ActionStatus, TargetForm
 from rules.words import DecisionStatus
 from sync.store import retros
+from sync.store.undated import Undated, undated
 from sync.tables.connections import Connection
 from sync.tables.retros import UNFINISHED, Action, Check, Decision, Target
 from workers.target_forms import TargetForms
@@ -22,12 +23,15 @@ FINISHED = (
 
 @dataclass(frozen=True)
 class TaskView:
+    """`undated` tells that its due date is gone in the tool, where it is."""
+
     title: str
     role: str
     owner: str
     due_at: datetime
     overdue: bool
     status: str
+    undated: Undated | None
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,7 @@ def to_decision(
     forms: TargetForms,
 ) -> DecisionView:
     """`now` and `today` are business time, None when it is unknown: then nothing is overdue."""
+    gone = undated(session, row.id)
     return DecisionView(
         id=row.id,
         retro=row.retro_id,
@@ -101,12 +106,17 @@ def to_decision(
         due_on=row.due_on,
         overdue=today is not None and row.due_on < today and row.status not in FINISHED,
         status=row.status,
-        tasks=[_task(action, persons, now) for action in retros.actions(session, row.id)],
+        tasks=[
+            _task(action, persons, now, gone.get(action.key))
+            for action in retros.actions(session, row.id)
+        ],
         targets=[_target(session, target, forms) for target in retros.targets(session, row.id)],
     )
 
 
-def _task(action: Action, persons: Mapping[str, str], now: datetime | None) -> TaskView:
+def _task(
+    action: Action, persons: Mapping[str, str], now: datetime | None, gone: Undated | None
+) -> TaskView:
     return TaskView(
         title=action.title,
         role=action.role,
@@ -114,6 +124,7 @@ def _task(action: Action, persons: Mapping[str, str], now: datetime | None) -> T
         due_at=action.due_at,
         overdue=now is not None and action.due_at < now and action.status in UNFINISHED,
         status=action.status,
+        undated=gone,
     )
 
 

@@ -7,9 +7,12 @@ import httpx
 import pytest
 
 from config.settings import load_settings
+from sync.store import links, retros
+from sync.tables.mirror import RemoteTaskRow
+from sync.tables.outbox import LinkKind
 from sync.vault import new_key
 from tests.web.html import Reader
-from tests.web.rows import save_decision, save_portal
+from tests.web.rows import NOW, save_decision, save_portal
 from tests.web.serving import serving
 from workers.app import App, open_app
 
@@ -31,6 +34,22 @@ def test_a_decision_has_a_page_of_its_own(app: App, client: httpx.Client) -> Non
     assert ("html", {"lang": "fr"}) in french.tags
     languages = [a["href"] for tag, a in french.tags if tag == "a" and "hreflang" in a]
     assert languages == ["/decisions/D-1?lang=en", "/decisions/D-1?lang=fr"]
+
+
+def test_a_due_date_that_is_gone_in_the_tool_is_told(app: App, client: httpx.Client) -> None:
+    portal = save_portal(app)
+    save_decision(app, portal)
+    with app.database.writing() as session:
+        action = retros.actions(session, "D-1")[0]
+        links.link(session, portal, LinkKind.TASK, action.key, "7", {}, NOW)
+        row = RemoteTaskRow(
+            connection_id=portal, id="7", hash=b"x", extra={}, title="", status="open"
+        )
+        row.updated_at = NOW
+        session.add(row)
+    assert "no due date in portal since" in Reader(client.get("/decisions/D-1").text).text
+    french = Reader(client.get("/decisions/D-1?lang=fr").text).text
+    assert "sans échéance dans portal depuis le" in french
 
 
 def test_the_overview_leads_to_it(app: App, client: httpx.Client) -> None:

@@ -1,6 +1,7 @@
 """retro import, retros, decisions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import msgspec
 from rules.language import day
 from rules.words import RetroStatus
 from sync.store import retros
+from sync.store.undated import Undated, undated
 from sync.tables.retros import Action, Decision, Target
 from workers.cli import words
 from workers.cli.context import FILE, json_option, opened
@@ -123,10 +125,14 @@ def decisions_command(decision_id: str | None, as_json: bool) -> None:
     """Decisions with their owner, date, progress and target."""
     output = Output(as_json)
     with opened() as app, app.database.reading() as session:
-        language = app.settings.lang
+        language, zone = app.settings.lang, app.settings.tz
+        gone = undated(session, decision_id)
         shown = [
             _decision(
-                row, list(retros.actions(session, row.id)), list(retros.targets(session, row.id))
+                row,
+                list(retros.actions(session, row.id)),
+                list(retros.targets(session, row.id)),
+                gone,
             )
             for row in retros.decisions(session)
             if decision_id in (None, row.id)
@@ -147,9 +153,24 @@ def decisions_command(decision_id: str | None, as_json: bool) -> None:
     )
     cells = ([row[column] for column in columns] for row in rows)
     output.table("", words.DECISION_COLUMNS[language], cells)
+    dues = {
+        each["key"]: datetime.fromisoformat(each["due_at"])
+        for row in shown
+        for each in row["actions"]
+    }
+    for key, found in gone.items():
+        told = words.UNDATED[language].format(
+            key=key,
+            place=found.place,
+            day=day(found.since.astimezone(zone).date(), language),
+            due=day(dues[key].astimezone(zone).date(), language),
+        )
+        output.text(told)
 
 
-def _decision(row: Decision, actions: list[Action], targets: list[Target]) -> dict[str, Any]:
+def _decision(
+    row: Decision, actions: list[Action], targets: list[Target], gone: Mapping[str, Undated]
+) -> dict[str, Any]:
     return {
         "id": row.id,
         "retro": row.retro_id,
@@ -161,6 +182,13 @@ def _decision(row: Decision, actions: list[Action], targets: list[Target]) -> di
         "status": row.status,
         "done": sum(each.status == "done" for each in actions),
         "total": len(actions),
-        "actions": [msgspec.to_builtins(each.model_dump()) for each in actions],
+        "actions": [_action(each, gone.get(each.key)) for each in actions],
         "targets": [msgspec.to_builtins(each.model_dump()) for each in targets],
+    }
+
+
+def _action(row: Action, gone: Undated | None) -> dict[str, Any]:
+    return {
+        **msgspec.to_builtins(row.model_dump()),
+        "undated_since": gone.since if gone else None,
     }

@@ -29,6 +29,12 @@ UNDELIVERED: Words = {
 NOTHING_TO_SEND: Words = {"en": "Nothing to send.", "fr": "Rien à envoyer."}
 ONE_CALL: Words = {"en": "1 API call to {place}", "fr": "1 appel d'API vers {place}"}
 CALLS: Words = {"en": "{n} API calls to {place}", "fr": "{n} appels d'API vers {place}"}
+UNDATED: Words = {
+    "en": "{key}: no due date in {place} since {day}, so {due} counts here; set one there, or "
+    "another day with retro action {key} --due",
+    "fr": "{key} : sans échéance dans {place} depuis le {day}, donc le {due} vaut ici ; "
+    "fixez-en une là-bas, ou un autre jour par retro action {key} --due",
+}
 DECISION_COLUMNS: Mapping[Language, tuple[str, ...]] = {
     "en": ("id", "status", "accountable", "due_on", "done", "total"),
     "fr": ("id", "état", "responsable", "échéance", "faites", "total"),

@@ -120,6 +120,34 @@ def test_an_open_action_is_not_due_on_a_day_that_has_passed(retro: Retro, sides:
     assert retro("action", DESIGNER, "--due", "1999-01-03", "--reopen").status == 1
 
 
+def test_a_due_date_that_is_cleared_in_the_tool_stays_and_is_told(
+    retro: Retro, sides: TwoWay
+) -> None:
+    retro.monkeypatch.setenv("RETRO_CLOCK", f"{sides.portal.base}/_sandbox")
+    assert "no due date" not in retro("decisions").out
+    due = sides.action().due_at
+    sides.edit_there(DEADLINE="")
+    cleared = sides.now
+    sides.pass_time()
+    assert retro("sync", "portal").status == 0
+    assert sides.action().due_at == due
+    told = f"{DESIGNER}: no due date in portal since {cleared:%Y-%m-%d}, so {due:%Y-%m-%d} counts"
+    assert told in retro("decisions").out
+    (decision,) = retro("decisions", "--json").document
+    actions = {each["key"]: each for each in decision["actions"]}
+    assert actions[DESIGNER]["undated_since"] == f"{cleared:%Y-%m-%dT%H:%M:%SZ}"
+    assert [key for key, each in actions.items() if each["undated_since"]] == [DESIGNER]
+    retro.monkeypatch.setenv("RETRO_LANG", "fr")
+    assert f"sans échéance dans portal depuis le {cleared:%d/%m/%Y}" in retro("decisions").out
+    # Another day is written there, and then there is nothing to tell.
+    assert retro("action", DESIGNER, "--due", "2026-12-18").status == 0
+    assert retro("push", "portal").status == 0
+    assert sides.task()["deadline"] is not None
+    assert "sans échéance" not in retro("decisions").out
+    assert retro("pull", "portal", "--stream", "tasks").status == 0
+    assert "sans échéance" not in retro("decisions").out
+
+
 def test_a_custom_field_is_mapped_and_read_at_the_next_pull(retro: Retro, sides: TwoWay) -> None:
     offered = retro("fields", "portal", "deals", "--json").document
     custom = next(each["name"] for each in offered if each["custom"])
