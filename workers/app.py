@@ -24,7 +24,7 @@ from sync.tables.connections import Connection
 from sync.vault import Vault
 from workers.clock import BusinessClock, business_clock
 from workers.errors import CannotRun
-from workers.home_limits import HomeLimiter
+from workers.home_limits import HomeLimiters
 from workers.kept_budgets import KeptInDatabase
 from workers.keyring import open_vault
 from workers.limits import MemoryLimiters, RedisLimiter, RedisMeter, SharedPauses
@@ -34,7 +34,7 @@ POSTGRES_PORT = 5432
 
 @dataclass(frozen=True)
 class App:
-    """What commands and jobs work with. Without `redis` budgets are kept in RETRO_HOME. `sleep`
+    """What commands and jobs work with. Without `redis` budgets are kept by `limits` alone. `sleep`
     is how they wait for a tool."""
 
     settings: Settings
@@ -42,7 +42,7 @@ class App:
     vault: Vault
     clock: BusinessClock
     redis: Redis | None
-    memory: MemoryLimiters
+    limits: MemoryLimiters
     sleep: Callable[[float], None] = time.sleep
 
     def connector(self, connection: Connection, *, bulk: bool = False) -> Connector[Any]:
@@ -83,15 +83,15 @@ class App:
         )
 
     def limiter(self, budget: Budget) -> Limiter:
-        here = self.memory.limiter(budget)
+        here = self.limits.limiter(budget)
         if self.redis is None:
-            return HomeLimiter(self.settings.home / "budgets", budget, here)
+            return here
         shared = RedisLimiter(self.redis, budget, KeptInDatabase(self.database))
         return shared if budget.is_published else SharedPauses(shared, here)
 
     def meter(self, account: str) -> Meter:
         if self.redis is None:
-            return self.memory.meter(account)
+            return self.limits.meter(account)
         return RedisMeter(self.redis, account)
 
     def close(self) -> None:
@@ -119,7 +119,7 @@ def open_app(settings: Settings, redis: Redis | None = None, *, upgrade: bool = 
         vault=open_vault(settings),
         clock=business_clock(settings.clock),
         redis=redis,
-        memory=MemoryLimiters(),
+        limits=MemoryLimiters() if redis else HomeLimiters(settings.home / "budgets"),
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from connectors.budget import Bucket, Budget, Limiter, refuse, take
+from workers.limits import MemoryLimiters
 
 LARGEST = 2**16
 
@@ -58,6 +59,17 @@ class HomeLimiter:
             return delay
         finally:
             os.close(file)
+
+
+class HomeLimiters(MemoryLimiters):
+    """The accounts of commands that run without a service, each counted once for all of them."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def limiter(self, budget: Budget) -> Limiter:
+        return HomeLimiter(self._folder, budget, super().limiter(budget))
 
 
 def _bucket_in(content: bytes) -> Bucket | None:

@@ -72,7 +72,7 @@ class MemoryLimiters:
         self._limiters: dict[str, MemoryLimiter] = {}
         self._meters: dict[str, MemoryMeter] = {}
 
-    def limiter(self, budget: Budget) -> MemoryLimiter:
+    def limiter(self, budget: Budget) -> Limiter:
         with self._lock:
             if budget.account not in self._limiters:
                 self._limiters[budget.account] = MemoryLimiter(budget)

@@ -80,7 +80,7 @@ def push(described: Described, sizes: Sizes) -> Row:
     """New tasks at the published limit, in a time that goes faster for both sides. Records are the
     tasks, and what their push needs of the portal first is counted too."""
     with installed(described) as own:
-        app = replace(own.app, memory=FastLimiters(FASTER))
+        app = replace(own.app, limits=FastLimiters(FASTER))
         connection_id = intend_tasks(app, sizes.tasks)
         row = measured(own.portal, lambda: [push_now(app, connection_id)])
         with app.database.reading() as session:

@@ -339,4 +339,4 @@ def _busy_threads() -> int:
 
 
 def _with_redis(app: App, redis: Redis) -> App:
-    return App(app.settings, app.database, app.vault, app.clock, redis, app.memory)
+    return App(app.settings, app.database, app.vault, app.clock, redis, app.limits)

@@ -23,7 +23,7 @@ def test_a_pull_ends_long_before_a_large_push_that_began_earlier() -> None:
         served(Wanted("bitrix24", lambda _: 100, faster=FASTER), Sizes()) as described,
         installed(described) as own,
     ):
-        app = replace(own.app, memory=FastLimiters(FASTER))
+        app = replace(own.app, limits=FastLimiters(FASTER))
         connection_id = intend_tasks(app, TASKS)
 
         def unsent() -> int:
