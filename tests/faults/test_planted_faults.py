@@ -1,8 +1,11 @@
-"""Each planted fault turns the test red that its patch names."""
+"""Each planted fault turns the test red that its patch names, and nothing but the fault does."""
 
 import os
 import subprocess
 import sys
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,21 @@ pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 PATCHES = sorted((Path(__file__).parent / "patches").glob("*.patch"))
 HEADER = "# turns red: "
-TESTS_FAILED = 1
+# A patch whose test ends with an error of the product, not with an assertion, says which.
+RAISES = "# raises: "
+ASSERTIONS = ("assert ", "AssertionError: ", "Failed: DID NOT RAISE ")
+ALL_PASSED, TESTS_FAILED = 0, 1
+
+
+@dataclass(frozen=True)
+class Went:
+    """How tests went in the copy: `failed` and `others` are what was told of those that failed,
+    and of those that were skipped or could not even be set up."""
+
+    status: int
+    failed: Sequence[str]
+    others: Sequence[str]
+    told: str
 
 
 @pytest.fixture(scope="module")
@@ -31,22 +48,51 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
+def test_without_a_fault_each_of_these_tests_passes_in_the_copy(tree: Path) -> None:
+    """Else a file that the copy lacks would count as a fault that was caught."""
+    went = _run(tree, *sorted({named(patch) for patch in PATCHES}))
+    assert (went.status, went.others) == (ALL_PASSED, []), went.told
+
+
 @pytest.mark.parametrize("patch", PATCHES, ids=lambda patch: patch.stem)
 def test_a_planted_fault_is_caught(patch: Path, tree: Path) -> None:
-    node = patch.read_text().splitlines()[0].removeprefix(HEADER)
     _apply(tree, patch)
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", node],
-            cwd=tree,
-            env=_environ(tree),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        went = _run(tree, named(patch))
     finally:
         _apply(tree, patch, "--reverse")
-    assert done.returncode == TESTS_FAILED, done.stdout[-2000:]
+    assert (went.status, went.others) == (TESTS_FAILED, []), went.told
+    (told,) = went.failed
+    assert told.startswith(caught_by(patch)), "the fault itself is at fault, or another one is"
+
+
+def named(patch: Path) -> str:
+    return patch.read_text().splitlines()[0].removeprefix(HEADER)
+
+
+def caught_by(patch: Path) -> tuple[str, ...]:
+    """How what is told of its test begins."""
+    second = patch.read_text().splitlines()[1]
+    return (second.removeprefix(RAISES),) if second.startswith(RAISES) else ASSERTIONS
+
+
+def _run(tree: Path, *tests: str) -> Went:
+    report = tree.with_name(f"{tree.name}.xml")
+    report.unlink(missing_ok=True)
+    options = ["-x", "-p", "no:cacheprovider", f"--junitxml={report}"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, *tests],
+        cwd=tree,
+        env=_environ(tree),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert report.exists(), f"no test was begun: {done.stderr[-2000:]}"
+    told = [each for case in ElementTree.parse(report).iter("testcase") for each in case]
+    failed = [each.get("message", "") for each in told if each.tag == "failure"]
+    others = [each.get("message", "") for each in told if each.tag in ("error", "skipped")]
+    return Went(done.returncode, failed, others, done.stdout[-2000:])
 
 
 def _environ(tree: Path) -> dict[str, str]:
