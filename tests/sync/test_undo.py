@@ -1,15 +1,19 @@
 """A push taken back: only what nobody has changed since, once, and with the rest named."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
+from connectors.bitrix24.connector import Bitrix24
+from connectors.models import Stream
+from connectors.port import Presence
 from sync.store import by_hand, links, outbox, undone
 from sync.store.outbox import Intention
 from sync.tables.outbox import LinkKind, Operation, Outbox, OutboxState
 from sync.tables.runs import PUSH, Mode, Run, RunStatus
 from sync.undoing import Left, plan_undo
-from tests.connectors.bitrix24.kit import Sandbox
+from tests.connectors.bitrix24.kit import Hands, Sandbox
 from tests.faults.push_case import COPYWRITER, DESIGNER, REMINDER, TARGET, queue_push
 from tests.portal import NOW, Mirrored
 
@@ -39,13 +43,13 @@ def agree_on(mirrored: Mirrored, key: str, **fields: Any) -> None:
         links.link(session, ours, LinkKind.TASK, key, remote_id, base, NOW)
 
 
-def take_back(mirrored: Mirrored, run: Run) -> list[Left]:
+def take_back(mirrored: Mirrored, run: Run, tool: Bitrix24 | None = None) -> list[Left]:
     """Plans it, and works on it once; what is left from the start."""
     assert run.id is not None
     with mirrored.database.writing() as session:
         wanted, left = plan_undo(undone.done_in(session, run.id), run.id)
         outbox.intend(session, wanted, NOW)
-    mirrored.work(mirrored.queue(PUSH, Mode.PUSH))
+    mirrored.work(mirrored.queue(PUSH, Mode.PUSH), tool)
     return left
 
 
@@ -106,6 +110,41 @@ def test_a_task_that_somebody_changed_is_left_and_named(mirrored: Mirrored) -> N
     assert kept.error["message"] == "Somebody changed it since: title, status."
     assert row(mirrored, DESIGNER).state is OutboxState.DONE
     assert row(mirrored, COPYWRITER).state is OutboxState.UNDONE
+
+
+class TellsHidden(Bitrix24):
+    """Tells a task that it does not show from one that is gone, as the portal cannot and other
+    tools can."""
+
+    def presence(self, stream: Stream, ids: Sequence[str]) -> Mapping[str, Presence]:
+        return dict.fromkeys(ids, Presence.HIDDEN)
+
+
+@pytest.mark.promise("G13")
+def test_a_task_that_is_hidden_from_us_is_not_taken_for_deleted(mirrored: Mirrored) -> None:
+    """It is there for everybody else: to call it undone would leave it to nobody."""
+    run = pushed(mirrored)
+    task = tasks(mirrored.portal)[DESIGNER]["id"]
+    mirrored.portal.edit("tasks", task, {"hide": True})
+    tool = TellsHidden(mirrored.connector().config, Hands().wire())
+    mirrored.portal.made.append(tool)
+    take_back(mirrored, run, tool)
+    kept = row(mirrored, f"undo:{run.id}:{DESIGNER}")
+    assert kept.state is OutboxState.REFUSED
+    assert kept.error is not None
+    assert kept.error["message"] == "Somebody changed it since: its stamp."
+    assert row(mirrored, DESIGNER).state is OutboxState.DONE
+    assert linked(mirrored) == {DESIGNER}
+
+
+@pytest.mark.promise("G13")
+def test_a_task_that_is_gone_already_counts_as_taken_back(mirrored: Mirrored) -> None:
+    run = pushed(mirrored)
+    mirrored.portal.edit("tasks", tasks(mirrored.portal)[DESIGNER]["id"], {"delete": True})
+    take_back(mirrored, run)
+    assert row(mirrored, f"undo:{run.id}:{DESIGNER}").state is OutboxState.DONE
+    assert row(mirrored, DESIGNER).state is OutboxState.UNDONE
+    assert linked(mirrored) == set()
 
 
 @pytest.mark.promise("G13")

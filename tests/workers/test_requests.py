@@ -19,7 +19,7 @@ from tests.connectors.bitrix24.kit import Sandbox, sandbox
 from workers.app import App, open_app
 from workers.clock import FixedClock, machine_now
 from workers.connecting import connect
-from workers.pulling import pull_now
+from workers.pulling import cancel, pull_now
 from workers.reports import run_history
 from workers.running import work_on
 from workers.scheduler import Scheduler
@@ -173,3 +173,20 @@ def test_a_pull_stopped_by_hand_says_so_and_the_next_one_goes_on_with_it(app: Ap
     (run,) = pull_now(app, "portal", [Stream.DEALS])
     assert (run.id, run.status, run.error) == (stopped.id, RunStatus.SUCCEEDED, None)
     assert run_history(run, "portal", machine_now())["worker"] is not None
+
+
+def test_a_pull_that_was_cancelled_between_slices_hands_nothing_on(app: App) -> None:
+    """The next one would go on behind what it had read, and call the rest the whole."""
+
+    def stop(_read: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pull_now(app, "portal", [Stream.DEALS], full=True, on_page=stop)
+    (stopped,) = all_runs(app)
+    assert stopped.id is not None
+    assert stopped.read > 0
+    cancel(app, stopped.id)
+    (run,) = pull_now(app, "portal", [Stream.DEALS])
+    assert run.id != stopped.id
+    assert (run.mode, run.read, run.complete) == (Mode.FULL, 60, True)
