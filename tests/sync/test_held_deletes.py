@@ -17,15 +17,15 @@ GONE = 20
 
 
 @pytest.fixture
-def portal() -> Iterator[Sandbox]:
-    with sandbox(seed=11, records=90) as running:
+def portal(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    with sandbox(seed=11, records=getattr(request, "param", 90)) as running:
         yield running
 
 
-def delete_many(mirrored: Mirrored) -> tuple[list[str], Run]:
-    """After a first pull: what is gone from the portal, and the full pull that held it back."""
+def delete_many(mirrored: Mirrored, many: int = GONE) -> tuple[list[str], Run]:
+    """After a first pull: what is gone from the portal, and the full pull that met it."""
     mirrored.pull(Stream.DEALS)
-    gone = sorted(mirrored.truth(Stream.DEALS))[:GONE]
+    gone = sorted(mirrored.truth(Stream.DEALS))[:many]
     for id_ in gone:
         mirrored.portal.edit("deals", id_, {"delete": True})
     return gone, mirrored.pull(Stream.DEALS)
@@ -48,6 +48,20 @@ def test_the_certificate_says_what_the_tool_has_and_what_is_held_back(mirrored: 
     )
     (held,) = waiting(mirrored)
     assert (held.id, held.stream, list(held.records)) == (run.id, "deals", gone)
+
+
+@pytest.mark.promise("G4")
+@pytest.mark.parametrize(
+    ("portal", "many", "waits"),
+    [(90, 19, False), (90, 20, True), (400, 20, False), (400, 21, True)],
+    indirect=["portal"],
+    ids=["fewer than twenty", "twenty", "a twentieth", "more than a twentieth"],
+)
+def test_more_than_a_twentieth_wait_and_fewer_than_twenty_never(
+    mirrored: Mirrored, many: int, waits: bool
+) -> None:
+    _, run = delete_many(mirrored, many)
+    assert (run.deleted, bool(waiting(mirrored))) == (0 if waits else many, waits)
 
 
 @pytest.mark.promise("G4")

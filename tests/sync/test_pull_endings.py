@@ -93,6 +93,23 @@ def test_a_cursor_that_does_not_move_in_two_slices_fails_the_run(mirrored: Mirro
     assert told(mirrored.run(run_id)) == ("NoProgress", "No progress: 2 slices ended where they")
 
 
+class Circling(Bitrix24):
+    """Two pages end at one place, and both bring something."""
+
+    def pipelines(self, window: Window, partition: Partition) -> Iterator[Page[Stage]]:
+        (first, *_) = super().pipelines(window, partition)
+        return repeat(Page(first.records, position="1"))
+
+
+@pytest.mark.promise("G3")
+def test_a_listing_that_goes_round_in_circles_ends_the_run(mirrored: Mirrored) -> None:
+    circling = Circling(mirrored.connector().config, Hands().wire())
+    mirrored.portal.made.append(circling)
+    run_id = mirrored.queue(Stream.PIPELINES)
+    assert mirrored.work(run_id, circling, slice=timedelta(seconds=2)) is RunStatus.FAILED
+    assert told(mirrored.run(run_id)) == ("BadResponse", "The tool's listing does not move on: t")
+
+
 @pytest.mark.promise("G15")
 def test_slices_that_move_are_no_alarm(mirrored: Mirrored) -> None:
     run_id = mirrored.queue(Stream.STAGE_CHANGES)

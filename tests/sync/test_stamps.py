@@ -17,7 +17,8 @@ from tests.portal import NOW, Mirrored
 
 MANY = 120
 REFUSED = {"do": "error", "code": "ERROR_CORE", "description": "The value is not allowed"}
-WHOLE = {"on": {"method": "batch", "nth": 1}, **REFUSED}
+# A code that is not known would count as an outage, after which the same batch is sent again.
+WHOLE = {"on": {"method": "batch", "nth": 1}, **REFUSED, "code": "ACCESSDENIEDEXCEPTION"}
 
 
 def new_task(connection_id: int, key: str) -> Intention:
@@ -79,6 +80,7 @@ def test_one_bad_stamp_is_marked_and_the_others_go_through(mirrored: Mirrored, w
     mirrored.work(run_id)
     run = mirrored.run(run_id)
     assert (run.status, run.set_aside) == (RunStatus.INCOMPLETE, 1)
+    assert methods(mirrored.portal)["batch"] == (3 if whole else 1)
     (refused,) = [row for row in rows(mirrored) if row.state is not OutboxState.DONE]
     assert refused.state is OutboxState.REFUSED
     assert refused.remote_id is not None

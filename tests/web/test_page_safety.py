@@ -12,6 +12,7 @@ from workers.app import App
 ATTACK = "<script>alert('1')</script>"
 
 
+@pytest.mark.promise("G14")
 def test_no_secret_is_on_the_page(app: App, client: httpx.Client) -> None:
     fill(app)
     answer = client.get("/").text

@@ -50,6 +50,7 @@ def horse_of(worker: Program, folder: Path) -> int:
     return horse
 
 
+@pytest.mark.promise("G14")
 def test_a_job_is_a_path_and_ids_in_json_with_retry_and_terms(redis: Redis) -> None:
     assert enqueue(redis, "pull", APPEND, "a", 12, job_id="pull-12")
     (job,) = waiting_jobs(redis)

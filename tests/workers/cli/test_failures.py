@@ -104,6 +104,7 @@ def test_a_file_that_is_no_text_is_refused_by_name(retro: Retro, tmp_path: Path)
         assert f"{file}:1: the file is not UTF-8 text" in answer.out + answer.err
 
 
+@pytest.mark.promise("G13")
 def test_too_many_writes_at_once_are_told_in_one_document(retro: Retro, tmp_path: Path) -> None:
     file = tmp_path / "file.yaml"
     with sandbox(seed=7, records=20) as portal:
