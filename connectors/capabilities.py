@@ -6,6 +6,7 @@ A connector offers a capability by having its methods; nothing is declared.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
+from connectors.consent import AuthServer
 from connectors.errors import ConnectorError
 from connectors.models import (
     Account,
@@ -120,6 +121,16 @@ class PassesOver(Protocol):
     """What a source holds of which nothing is read, for people to see: no capability."""
 
     def passed_over(self) -> Sequence[str]: ...
+
+
+@runtime_checkable
+class TakesConsent(Protocol):
+    """Signs in as an app that a person consents to in a browser: a way in, and no capability.
+
+    None where the settings sign in another way.
+    """
+
+    def auth_server(self) -> AuthServer | None: ...
 
 
 @runtime_checkable

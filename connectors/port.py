@@ -257,7 +257,7 @@ class Connector(Generic[C]):
 # What a connector tells about itself: no call to the tool, and so no text of the tool's.
 INNER = frozenset(
     {
-        *("auth", "base_url", "budget", "close", "is_sandbox", "learned", "moved"),
+        *("auth", "auth_server", "base_url", "budget", "close", "is_sandbox", "learned", "moved"),
         *("pacing", "refusal", "secrets", "target_as"),
     },
 )

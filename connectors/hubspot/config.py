@@ -77,8 +77,11 @@ class HubSpotConfig(ConnectorConfig):
         description="As HubSpot calls it: https://…/hooks/<connection>",
     )
     base_url: str = Field(default="https://api.hubapi.com", title="Address of the API")
+    consent_host: str = Field(
+        default="https://app.hubspot.com", title="Where the app is consented to"
+    )
 
-    @field_validator("base_url")
+    @field_validator("base_url", "consent_host")
     @classmethod
     def _is_safe(cls, address: str) -> str:
         return safe_origin(address)

@@ -13,12 +13,13 @@ import httpx
 
 from connectors.auth import Bearer, bearer_oauth
 from connectors.budget import Budget
+from connectors.consent import FIRST
 from connectors.errors import AuthFailed, ConnectorError
 from connectors.hubspot import about, campaigns, checks, hooks, lookups, mapping, refusals, wire
 from connectors.hubspot.account import AccountFacts
 from connectors.hubspot.config import HubSpotConfig
 from connectors.hubspot.mapping import DEALS, LEADS
-from connectors.hubspot.oauth import Renewal
+from connectors.hubspot.oauth import HubSpotServer
 from connectors.hubspot.reading import Reading
 from connectors.hubspot.rehearsal import HubStandIn
 from connectors.hubspot.targets import FORMS, Targets
@@ -72,17 +73,16 @@ class HubSpot(Connector[HubSpotConfig]):
         return self.config.base_url
 
     def auth(self) -> httpx.Auth:
-        config = self.config
-        if config.token is not None:
-            return Bearer(config.token)
-        if self.wire.tokens is None or not (config.client_id and config.client_secret):
-            raise AuthFailed(
-                "The app has no token of this account yet.",
-                next_step="Open the connection and give the app its consent.",
-            )
-        address = f"{config.base_url}/oauth/{config.api_version}/token"
-        renewal = Renewal(address, config.client_id, config.client_secret, self.wire.transport)
-        return bearer_oauth(self.wire.tokens, renewal)
+        if self.config.token is not None:
+            return Bearer(self.config.token)
+        server = self.auth_server()
+        if self.wire.tokens is None or server is None:
+            raise AuthFailed("The app has no token of this account yet.", next_step=FIRST)
+        return bearer_oauth(self.wire.tokens, server.renew)
+
+    def auth_server(self) -> HubSpotServer | None:
+        by_key = self.config.token is not None
+        return None if by_key else HubSpotServer(self.config, self.wire.transport)
 
     def identity(self) -> Sequence[str]:
         """All accounts have one address; so it is the account's number that counts."""

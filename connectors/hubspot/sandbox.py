@@ -40,12 +40,21 @@ def settings(options: SandboxOptions, base: str) -> dict[str, str]:
 def app_settings(options: SandboxOptions, base: str) -> dict[str, str]:
     """How to connect as an app; `code` is what the consent in a browser would bring."""
     return {
-        "client_id": secret_of(options, "client"),
-        "client_secret": secret_of(options, "secret"),
+        **consent_settings(options, base),
         "refresh_token": secret_of(options, "refresh"),
         "code": secret_of(options, "code"),
+    }
+
+
+def consent_settings(options: SandboxOptions, base: str) -> dict[str, str]:
+    """How to connect as an app that is yet to be consented to."""
+    return {
+        "client_id": secret_of(options, "client"),
+        "client_secret": secret_of(options, "secret"),
         "portal_id": str(options.portal_id),
         "base_url": base,
+        "consent_host": base,
+        "plan": "unlimited" if options.limit == "off" else options.plan,
     }
 
 

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from connectors.auth import bearer_oauth
 from connectors.budget import Budget
+from connectors.consent import FIRST
 from connectors.errors import AuthFailed, ConnectorError
 from connectors.http import Wire
 from connectors.models import (
@@ -34,7 +35,7 @@ from connectors.models import (
 from connectors.pipedrive import about, checks, fields, hooks, wire
 from connectors.pipedrive.config import PipedriveConfig, Plan
 from connectors.pipedrive.lookups import Lookups
-from connectors.pipedrive.oauth import Renewal
+from connectors.pipedrive.oauth import PipedriveServer
 from connectors.pipedrive.reading import Reading
 from connectors.pipedrive.rehearsal import CompanyStandIn
 from connectors.pipedrive.targets import FORMS, Targets
@@ -77,24 +78,21 @@ class Pipedrive(Connector[PipedriveConfig]):
     def __init__(self, config: PipedriveConfig, wire: Wire) -> None:
         super().__init__(config, wire)
         self._meter = wire.meter(self._account)
-        self._renewal: Renewal | None = None
+        by_token = config.api_token is not None
+        self._server = None if by_token else PipedriveServer(config, wire.transport)
 
     def base_url(self) -> str:
         return f"{self.config.origin}/"
 
     def auth(self) -> httpx.Auth | None:
-        config = self.config
-        if config.api_token is not None:
-            return ApiToken(config.api_token)
-        if self.wire.tokens is None or not (config.client_id and config.client_secret):
-            raise AuthFailed(
-                "The app has no token of this company yet.",
-                next_step="Open the connection and give the app its consent.",
-            )
-        self._renewal = Renewal(
-            config.auth_host, config.client_id, config.client_secret, self.wire.transport
-        )
-        return bearer_oauth(self.wire.tokens, self._renewal)
+        if self.config.api_token is not None:
+            return ApiToken(self.config.api_token)
+        if self.wire.tokens is None or self._server is None:
+            raise AuthFailed("The app has no token of this company yet.", next_step=FIRST)
+        return bearer_oauth(self.wire.tokens, self._server.renew)
+
+    def auth_server(self) -> PipedriveServer | None:
+        return self._server
 
     def identity(self) -> Sequence[str]:
         company = self.config.company_id
@@ -115,7 +113,7 @@ class Pipedrive(Connector[PipedriveConfig]):
 
     def moved(self) -> Mapping[str, Any]:
         """An app calls the address that the answer with its token names."""
-        told = self._renewal.told if self._renewal else None
+        told = self._server.told if self._server else None
         return {} if told in (None, self.config.origin) else {"api_domain": told}
 
     def check(self) -> str:

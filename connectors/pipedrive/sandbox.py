@@ -44,12 +44,21 @@ def settings(options: SandboxOptions, base: str) -> dict[str, str]:
 def app_settings(options: SandboxOptions, base: str) -> dict[str, str]:
     """How to connect as an app; `code` is what the consent in a browser would bring."""
     return {
+        **consent_settings(options, base),
+        "refresh_token": secret(options, "refresh"),
+        "code": secret(options, "code"),
+    }
+
+
+def consent_settings(options: SandboxOptions, base: str) -> dict[str, str]:
+    """How to connect as an app that is yet to be consented to."""
+    return {
         "company": base,
         "client_id": CLIENT_ID,
         "client_secret": secret(options, "client"),
         "auth_host": base,
-        "refresh_token": secret(options, "refresh"),
-        "code": secret(options, "code"),
+        "plan": "unlimited" if options.limit == "off" else options.plan,
+        "seats": str(options.seats),
         "company_id": str(COMPANY_ID),
     }
 

@@ -41,7 +41,7 @@ from connectors.salesforce import about, checks, lookups, mapping, wire
 from connectors.salesforce.ahead import MOST_QUERIES
 from connectors.salesforce.bulk import Bulk
 from connectors.salesforce.campaigns import Campaigns
-from connectors.salesforce.config import SalesforceConfig
+from connectors.salesforce.config import SalesforceConfig, SignIn
 from connectors.salesforce.facts import Facts
 from connectors.salesforce.history import History
 from connectors.salesforce.keys import Keys
@@ -97,6 +97,10 @@ class Salesforce(Connector[SalesforceConfig]):
     def auth(self) -> httpx.Auth:
         grants = Grants(self.config, self.wire.transport)
         return oauth(self.config, self.wire.tokens, grants)
+
+    def auth_server(self) -> Grants | None:
+        by_consent = self.config.sign_in is SignIn.CONSENT
+        return Grants(self.config, self.wire.transport) if by_consent else None
 
     def identity(self) -> Sequence[str]:
         """An org may get another address; its id stays."""

@@ -5,10 +5,11 @@ Each token names the address to which calls go; an org that is moved names anoth
 
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from threading import RLock
+from urllib.parse import urlencode
 
 import httpx
 import msgspec
@@ -20,7 +21,8 @@ from msgspec import Struct
 from pydantic import SecretStr
 
 from connectors.auth import OAuth, Token, TokenStore, ask_server
-from connectors.errors import AuthFailed, BadResponse, RateLimited, Unavailable
+from connectors.consent import ANEW, FIRST, Asked, not_redeemed
+from connectors.errors import AuthFailed, BadResponse, ConnectorError, RateLimited, Unavailable
 from connectors.hosts import is_safe
 from connectors.http import retry_after
 from connectors.salesforce.config import SalesforceConfig, SignIn
@@ -30,8 +32,8 @@ JWT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 ASSERTION_SECONDS = 120
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 NONE = Token("", "", NEVER)
-CONSENT = "Open the connection and give the app its consent again."
 APP = "Correct consumer key, secret and user in the settings, or the app in Setup, then check."
+SCOPE = "Give the app the scope refresh_token in Setup, then run the command again."
 LOGIN_PAUSE = 60.0
 
 
@@ -46,6 +48,10 @@ class NotGranted(Struct, frozen=True):
     error_description: str = ""
 
 
+# What lets an app renew its token, beside the calls.
+SCOPES = "api refresh_token"
+
+
 class Grants:
     """Asks the server of tokens at My Domain, in a body: addresses end up in logs."""
 
@@ -53,13 +59,49 @@ class Grants:
         self._config = config
         self._transport = transport
 
-    def __call__(self, spent: Token) -> Token:
+    def address(self, asked: Asked) -> str:
+        query = {
+            "response_type": "code",
+            "client_id": self._config.client_id or "",
+            "redirect_uri": asked.redirect_uri,
+            "scope": SCOPES,
+            "state": asked.state,
+            "code_challenge": asked.challenge,
+            "code_challenge_method": "S256",
+        }
+        return f"{self._config.base_url}/services/oauth2/authorize?{urlencode(query)}"
+
+    def redeem(self, code: str, asked: Asked) -> Token:
+        """Raises AuthFailed, TryLater."""
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": asked.redirect_uri,
+            "code_verifier": asked.verifier,
+            **self._client(),
+        }
+        response = self._post(form)
+        error = self._refusal(response)
+        if error is not None:
+            raise not_redeemed("Salesforce", response) if isinstance(error, AuthFailed) else error
+        token = self._token(response, NONE)
+        if not token.refresh_token:
+            raise AuthFailed("The consent brings no refresh token.", next_step=SCOPE)
+        return token
+
+    def renew(self, spent: Token) -> Token:
         """Raises AuthFailed when there is none any more, TryLater."""
+        response = self._post(self._form(spent))
+        error = self._refusal(response)
+        if error is not None:
+            raise error
+        return self._token(response, spent)
+
+    def _post(self, form: Mapping[str, str]) -> httpx.Response:
         address = f"{self._config.base_url}/services/oauth2/token"
-        request = httpx.Request("POST", address, data=self._form(spent))
-        response = ask_server(request, self._transport)
-        if response.status_code >= httpx.codes.BAD_REQUEST:
-            raise self._named(response)
+        return ask_server(httpx.Request("POST", address, data=form), self._transport)
+
+    def _token(self, response: httpx.Response, spent: Token) -> Token:
         try:
             granted = msgspec.json.decode(response.content, type=Granted)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -71,15 +113,18 @@ class Grants:
         config = self._config
         if config.sign_in is SignIn.JWT:
             return {"grant_type": JWT, "assertion": self._assertion()}
-        client = {
-            "client_id": config.client_id or "",
-            "client_secret": _plain(config.client_secret),
-        }
         if config.sign_in is SignIn.CLIENT_CREDENTIALS:
-            return {"grant_type": "client_credentials", **client}
+            return {"grant_type": "client_credentials", **self._client()}
         if not spent.refresh_token:
-            raise AuthFailed("The app has no token of this org yet.", next_step=CONSENT)
-        return {"grant_type": "refresh_token", "refresh_token": spent.refresh_token, **client}
+            raise AuthFailed("The app has no token of this org yet.", next_step=FIRST)
+        given = {"grant_type": "refresh_token", "refresh_token": spent.refresh_token}
+        return {**given, **self._client()}
+
+    def _client(self) -> dict[str, str]:
+        return {
+            "client_id": self._config.client_id or "",
+            "client_secret": _plain(self._config.client_secret),
+        }
 
     def _assertion(self) -> str:
         """Each is new: one that was used is refused."""
@@ -104,7 +149,9 @@ class Grants:
             raise AuthFailed("The private key is not an RSA key.", next_step=APP)
         return key
 
-    def _named(self, response: httpx.Response) -> Exception:
+    def _refusal(self, response: httpx.Response) -> ConnectorError | None:
+        if response.status_code < httpx.codes.BAD_REQUEST:
+            return None
         try:
             told = msgspec.json.decode(response.content, type=NotGranted)
         except (msgspec.MsgspecError, UnicodeDecodeError):
@@ -116,7 +163,7 @@ class Grants:
             return RateLimited("There were too many sign-ins.", retry_after=LOGIN_PAUSE)
         if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
             return Unavailable("The server of tokens does not answer now.")
-        step = CONSENT if self._config.sign_in is SignIn.CONSENT else APP
+        step = ANEW if self._config.sign_in is SignIn.CONSENT else APP
         why = told.error_description or told.error or f"status {response.status_code}"
         return AuthFailed(f"Salesforce grants no token: {why}.", next_step=step)
 
@@ -175,7 +222,7 @@ def oauth(config: SalesforceConfig, tokens: TokenStore | None, grants: Grants) -
             request.url = request.url.copy_with(**moved)
             request.headers["Host"] = request.url.netloc.decode()
 
-    return OAuth(Kept(tokens, grants), sign=sign, expired=_expired, renew=grants)
+    return OAuth(Kept(tokens, grants.renew), sign=sign, expired=_expired, renew=grants.renew)
 
 
 def _expired(response: httpx.Response) -> bool:

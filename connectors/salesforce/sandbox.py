@@ -36,6 +36,11 @@ def settings(options: SandboxOptions, base: str) -> dict[str, str]:
     }
 
 
+def consent_settings(options: SandboxOptions, base: str) -> dict[str, str]:
+    """How to connect as an app that a user consents to."""
+    return {**settings(options, base), "sign_in": "consent"}
+
+
 def make(knobs: Knobs, base: str) -> tuple[App, dict[str, Any]]:
     """The app that is to be served at `base`, and how to connect to it."""
     options = SandboxOptions(**vars(knobs))

@@ -22,6 +22,7 @@ from connectors.sandbox.faults import Fault
 from connectors.sandbox.gateway import Found, Gateway, Outcome
 
 LONGEST_QUERY = 8000
+CONSENT = "/oauth/authorize"
 # The limits that a fault 429 may name as its `code`.
 POLICIES = ("TEN_SECONDLY_ROLLING", "SECONDLY", "DAILY")
 
@@ -61,6 +62,8 @@ class HubGateway(Gateway[Match]):
         try:
             if request.verb == "POST" and request.path == self._grants:
                 return Outcome(json_response(self._tokens.grant(request)))
+            if request.path == CONSENT:
+                return Outcome(self._tokens.consent(request))
             self._tokens.check(request)
             if len(request.query) > LONGEST_QUERY:
                 raise Refused(414, "VALIDATION_ERROR", "URI too long")

@@ -42,6 +42,7 @@ class SandboxOptions:
     required: properties that the account's own rules ask of every new task.
     access_seconds: life of an app's access token, on the account's clock.
     rotating: whether the renewal of a token spends the refresh token.
+    redirects: addresses that the app is registered with. code_seconds: life of a consent's code.
     start_at: the clock's first moment (machine time when None); frozen: it stands still.
     """
 
@@ -65,5 +66,7 @@ class SandboxOptions:
     account_type: str = "DEVELOPER_TEST"
     access_seconds: int = 1800
     rotating: bool = False
+    redirects: Sequence[str] = ("http://localhost:8401/oauth/callback",)
+    code_seconds: float = 600.0
     start_at: datetime | None = None
     frozen: bool = False

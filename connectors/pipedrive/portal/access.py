@@ -11,8 +11,15 @@ from connectors.pipedrive.portal.errors import forbidden, unauthorized
 from connectors.pipedrive.portal.options import SandboxOptions
 from connectors.sandbox.asgi import Request, Response, json_response
 from connectors.sandbox.clock import Clock
+from connectors.sandbox.consents import BadCode, Consents, NoPage
 
 CLIENT_ID = "app-0001"
+# https://pipedrive.readme.io/docs/marketplace-oauth-and-api-proxy-status-codes
+BAD_CODES = {
+    "unknown": "Invalid grant: authorization_code is invalid",
+    "expired": "Invalid grant: authorization_code has expired",
+    "redirect_uri": "Invalid request: redirect_uri is invalid",
+}
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,14 @@ class Access:
         self._count = 0
         self._refresh = {secret(options, "refresh")}
         self._live: dict[str, float] = {}
-        self._codes = {secret(options, "code")}
+        self._consents = Consents(
+            clock,
+            client_id=CLIENT_ID,
+            redirects=options.redirects,
+            code=secret(options, "code"),
+            seconds=options.code_seconds,
+            denied={"error": "user_denied"},
+        )
         self.api_token = secret(options, "token")
 
     def caller(self, request: Request) -> Caller:
@@ -59,14 +73,26 @@ class Access:
         pair = f"{CLIENT_ID}:{secret(self._options, 'client')}"
         basic = base64.b64encode(pair.encode()).decode()
         if request.headers.get("authorization") != f"Basic {basic}":
-            return _refused(401, "Invalid client")
+            return _refused("Invalid client: client is invalid")
         form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
-        kept = self._codes if form.get("grant_type") == "authorization_code" else self._refresh
-        name = "code" if kept is self._codes else "refresh_token"
-        if form.get(name) not in kept:
-            return _refused(400, "Invalid grant")
-        kept.discard(form[name])
+        if form.get("grant_type") == "authorization_code":
+            try:
+                self._consents.spend(form)
+            except BadCode as error:
+                return _refused(BAD_CODES[str(error)])
+            return json_response(self._issue(base))
+        if form.get("grant_type") != "refresh_token":
+            return _refused("Unsupported grant type: grant_type is invalid")
+        if form.get("refresh_token") not in self._refresh:
+            return _refused("Invalid grant: refresh_token is invalid")
+        self._refresh.discard(form["refresh_token"])
         return json_response(self._issue(base))
+
+    def consent(self, request: Request) -> Response:
+        try:
+            return self._consents.answer(request)
+        except NoPage as error:
+            return _refused(f"Invalid request: {error} is invalid")
 
     def _issue(self, base: str) -> dict[str, Any]:
         self._count += 1
@@ -84,5 +110,6 @@ class Access:
         }
 
 
-def _refused(status: int, message: str) -> Response:
-    return json_response({"success": False, "message": message}, status)
+def _refused(message: str) -> Response:
+    """All with one status; the documents name `error`, the examples show `message`."""
+    return json_response({"success": False, "message": message, "error": message}, 400)

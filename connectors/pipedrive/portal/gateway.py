@@ -27,7 +27,7 @@ from connectors.sandbox.faults import Fault
 from connectors.sandbox.gateway import Found, Gateway, Outcome
 
 VERSIONS = {"/api/v2/": ("v2", v2.OPERATIONS), "/api/v1/": ("v1", v1.OPERATIONS)}
-TOKEN = "/oauth/token"  # noqa: S105 - a path
+TOKEN, CONSENT = "/oauth/token", "/oauth/authorize"
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,8 @@ class CompanyGateway(Gateway[Match]):
         if request.path == TOKEN and request.verb == "POST":
             host = f"http://{request.headers.get('host', '')}"
             return Outcome(self._access.token(request, host))
+        if request.path == CONSENT:
+            return Outcome(self._access.consent(request))
         if self._limits.is_blocked():
             return Outcome(blocked())
         headers: dict[str, str] = {}

@@ -30,6 +30,7 @@ class SandboxOptions:
     page: the largest page of a list. purge_days: how long a deleted record can be asked for.
     block_after: refused requests within a minute after which the CDN answers, for `block_seconds`.
     scopes: of an app's token. access_seconds: its life, on the company's clock.
+    redirects: addresses that the app is registered with. code_seconds: life of a consent's code.
     start_at: the clock's first moment (machine time when None); frozen: it stands still.
     """
 
@@ -50,5 +51,7 @@ class SandboxOptions:
     scopes: Sequence[str] = ALL_SCOPES
     admin: bool = True
     access_seconds: int = 3600
+    redirects: Sequence[str] = ("http://localhost:8401/oauth/callback",)
+    code_seconds: float = 300.0
     start_at: datetime | None = None
     frozen: bool = False

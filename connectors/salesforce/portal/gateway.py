@@ -21,6 +21,7 @@ from connectors.sandbox.faults import Fault
 from connectors.sandbox.gateway import Found, Gateway, Outcome
 
 GRANTS, VERSIONS = "/services/oauth2/token", "/services/data"
+CONSENT = "/services/oauth2/authorize"
 LONGEST_URL = 16_384
 OLDEST_ALIVE = 31
 
@@ -57,6 +58,8 @@ class OrgGateway(Gateway[Match]):
         try:
             if request.verb == "POST" and request.path == GRANTS:
                 return Outcome(json_response(self._tokens.grant(request, self._address(request))))
+            if request.path == CONSENT:
+                return Outcome(self._tokens.consent(request))
             if request.verb == "GET" and request.path.rstrip("/") == VERSIONS:
                 return Outcome(json_response(self._versions()))
             self._check_host(request)

@@ -24,6 +24,7 @@ class SandboxOptions:
     instance: host name that answers API calls, where it is not that of the token's address.
     session_seconds: life of an access token, on the org's clock; rotating: whether a renewal
     spends the refresh token. certificate: public key (PEM) of JWT clients.
+    redirects: addresses that the app is registered with. code_seconds: life of a consent's code.
     bulk_seconds: how long a Bulk job takes, on the org's clock.
     start_at: the clock's first moment (machine time when None); frozen: it stands still.
     """
@@ -50,6 +51,8 @@ class SandboxOptions:
     instance: str = ""
     session_seconds: int = 7200
     rotating: bool = True
+    redirects: Sequence[str] = ("http://localhost:8401/oauth/callback",)
+    code_seconds: float = 900.0
     certificate: str = ""
     bulk_seconds: float = 60.0
     start_at: datetime | None = None

@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from connectors.salesforce.portal.errors import NoToken, no_session
 from connectors.salesforce.portal.options import SandboxOptions
-from connectors.sandbox.asgi import Request
+from connectors.sandbox.asgi import Request, Response
 from connectors.sandbox.clock import Clock
+from connectors.sandbox.consents import BadCode, Consents, NoPage
 
 FORM = "application/x-www-form-urlencoded"
 JWT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -24,6 +25,20 @@ AUDIENCES = ("https://login.salesforce.com", "https://test.salesforce.com")
 LONGEST_ASSERTION = 180
 USERNAME = "retro@acme.example"
 Grant = dict[str, str]
+DENIED = {"error": "access_denied", "error_description": "end-user denied authorization"}
+# A new app asks for a challenge.
+BAD_PAGES = {
+    "client_id": ("invalid_client_id", "client identifier invalid"),
+    "redirect_uri": ("redirect_uri_mismatch", "redirect_uri must match configuration"),
+    "response_type": ("unsupported_response_type", "response type not supported"),
+    "code_challenge": ("invalid_request", "missing required code challenge"),
+}
+BAD_CODES = {
+    "unknown": "invalid authorization code",
+    "expired": "expired authorization code",
+    "redirect_uri": "redirect_uri must match configuration",
+    "code_verifier": "invalid code verifier",
+}
 
 
 def secret_of(options: SandboxOptions, what: str) -> str:
@@ -39,6 +54,15 @@ class Tokens:
         self._live: dict[str, float] = {}
         self._refresh = secret_of(options, "refresh")
         self._used: set[str] = set()
+        self._consents = Consents(
+            clock,
+            client_id=secret_of(options, "client"),
+            redirects=options.redirects,
+            code=secret_of(options, "code"),
+            seconds=options.code_seconds,
+            denied=DENIED,
+            needs=("response_type", "code_challenge"),
+        )
         self._count = 0
 
     def check(self, request: Request) -> None:
@@ -78,6 +102,13 @@ class Tokens:
             **more,
         }
 
+    def consent(self, request: Request) -> Response:
+        """Raises NoToken."""
+        try:
+            return self._consents.answer(request)
+        except NoPage as error:
+            raise NoToken(400, *BAD_PAGES[str(error)]) from error
+
     def _by_client(self, form: Grant) -> Grant:
         self._check_client(form)
         return {}
@@ -93,8 +124,10 @@ class Tokens:
 
     def _by_code(self, form: Grant) -> Grant:
         self._check_client(form)
-        if form.get("code") != secret_of(self._options, "code"):
-            raise NoToken(400, "invalid_grant", "invalid authorization code")
+        try:
+            self._consents.spend(form)
+        except BadCode as error:
+            raise NoToken(400, "invalid_grant", BAD_CODES[str(error)]) from error
         return {"refresh_token": self._refresh}
 
     def _check_client(self, form: Grant) -> None:

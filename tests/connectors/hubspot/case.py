@@ -128,7 +128,12 @@ def opened_as_app(seconds: int) -> tuple[Account, Token]:
     account = Sandboxed(
         create_app(options), {**words, "portal_id": given["portal_id"], "base_url": NOWHERE}
     )
-    form = {"grant_type": "authorization_code", "code": given["code"], **words}
+    form = {
+        "grant_type": "authorization_code",
+        "code": given["code"],
+        "redirect_uri": options.redirects[0],
+        **words,
+    }
     with httpx.Client(base_url=NOWHERE, transport=account.transport) as client:
         pair = client.post("/oauth/2026-03/token", data=form).raise_for_status().json()
     epoch = datetime.fromtimestamp(0, UTC)

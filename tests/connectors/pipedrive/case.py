@@ -128,7 +128,8 @@ def opened_as_app(seconds: int) -> tuple[Account, Token]:
     given = app_settings(options, NOWHERE)
     code, _ = given.pop("code"), given.pop("refresh_token")
     account = Sandboxed(create_app(options), {**given, "plan": "unlimited"})
-    form = {"grant_type": "authorization_code", "code": code}
+    redirect = options.redirects[0]
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect}
     basic = httpx.BasicAuth(given["client_id"], given["client_secret"])
     with httpx.Client(base_url=NOWHERE, transport=account.transport, auth=basic) as client:
         pair = client.post("/oauth/token", data=form).raise_for_status().json()

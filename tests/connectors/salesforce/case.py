@@ -104,6 +104,7 @@ def opened_as_app(seconds: int) -> tuple[Account, Token]:
     form = {
         "grant_type": "authorization_code",
         "code": secret_of(options, "code"),
+        "redirect_uri": options.redirects[0],
         "client_id": given["client_id"],
         "client_secret": given["client_secret"],
     }
