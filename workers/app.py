@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from config.settings import Settings
+from connectors.auth import TokenStore
 from connectors.budget import Budget, Limiter, Meter
 from connectors.hosts import PublicHostsOnly
 from connectors.http import Wire
@@ -52,22 +53,18 @@ class App:
         """
         kind = tool(connection.kind)
         config = config_of(connection, kind, self.vault)
-        return self.unstored(kind, config, connection.id, bulk=bulk)
+        assert connection.id is not None
+        return self.unstored(kind, config, self.tokens(connection.id), bulk=bulk)
 
     def unstored(
         self,
         kind: type[Connector[Any]],
         config: ConnectorConfig,
-        connection_id: int | None = None,
+        tokens: TokenStore | None = None,
         *,
         bulk: bool = False,
     ) -> Connector[Any]:
         """A connector for settings that are not kept, or not yet."""
-        tokens = (
-            StoredToken(self.database, self.vault, connection_id, self.database.now, self.sleep)
-            if connection_id is not None
-            else None
-        )
         network = httpx.HTTPTransport(verify=trusted(), retries=0)
         allowed = self.settings.allow_private_hosts
         return kind(
@@ -81,6 +78,10 @@ class App:
                 transport=network if allowed else PublicHostsOnly(network),
             ),
         )
+
+    def tokens(self, connection_id: int) -> StoredToken:
+        """The OAuth pair of a connection, under the lock that all processes share."""
+        return StoredToken(self.database, self.vault, connection_id, self.database.now, self.sleep)
 
     def limiter(self, budget: Budget) -> Limiter:
         here = self.limits.limiter(budget)

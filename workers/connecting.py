@@ -3,14 +3,14 @@
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
 from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
-from connectors.capabilities import ListsFields, PassesOver
+from connectors.capabilities import ListsFields, PassesOver, TakesConsent
 from connectors.errors import ConnectorError
 from connectors.models import Stream
 from connectors.port import Connector, ConnectorConfig
@@ -19,8 +19,10 @@ from sync import health
 from sync.store import audit, cancelling, connections, cursors
 from sync.tables.connections import Connection
 from sync.vault import SecretsUnreadable
+from workers import consenting
 from workers.app import App
 from workers.clock import machine_now
+from workers.consenting import REFRESH_TOKEN, Consent
 from workers.errors import CannotRun
 from workers.hand import this_hand
 
@@ -50,12 +52,23 @@ class Checked:
     state: str
 
 
-def connect(app: App, kind: str, name: str, given: Mapping[str, str]) -> Connected:
+def connect(
+    app: App, kind: str, name: str, given: Mapping[str, str], consent: Consent | None = None
+) -> Connected:
     """Try the settings and store them; a connection of this name, kind and account is updated.
 
     Raises UnknownTool, BadSettings, OtherAccount, ConnectorError; then nothing is stored.
     """
-    return connect_as(app, kind, name, read_config(tool(kind), given))
+    return connect_as(app, kind, name, read_config(tool(kind), given), consent)
+
+
+def consent_again(app: App, name: str, consent: Consent) -> Connected:
+    """A new pair for an app that is connected. Raises UnknownConnection, BadSettings where the
+    settings sign in another way, OtherAccount, ConnectorError; then nothing is stored."""
+    with app.database.reading() as session:
+        row = connections.connection_named(session, name)
+    config = connections.config_of(row, tool(row.kind), app.vault)
+    return connect_as(app, row.kind, name, config, replace(consent, anew=True))
 
 
 def map_fields(app: App, name: str, stream: Stream, wanted: Mapping[str, str]) -> Connected:
@@ -78,22 +91,28 @@ def map_fields(app: App, name: str, stream: Stream, wanted: Mapping[str, str]) -
     return connect_as(app, row.kind, name, config)
 
 
-def connect_as(app: App, kind: str, name: str, config: ConnectorConfig) -> Connected:
+def connect_as(
+    app: App, kind: str, name: str, config: ConnectorConfig, consent: Consent | None = None
+) -> Connected:
     """The same with settings that were read already."""
     tool_class = tool(kind)
     _check_name(app, name)
-    with closing(app.unstored(tool_class, config)) as connector, _nothing_to_check_yet():
-        account = connector.check()
-        sandbox = connector.is_sandbox()
-        identity = connector.identity()
-        config = config.model_copy(update=dict(connector.learned()))
-    if app.settings.clock is not None and not sandbox:
+    _check_consent(app, tool_class, config, consent)
+    with app.database.reading() as session:
+        stored = connections.find_connection(session, name)
+    with _nothing_to_check_yet():
+        tried = consenting.try_out(app, tool_class, config, stored, consent)
+    config = config.model_copy(update=dict(tried.learned))
+    if app.settings.clock is not None and not tried.sandbox:
         raise CannotRun(
             "RETRO_CLOCK moves business time, so only sandboxes can be connected; "
             "unset RETRO_CLOCK to connect a live account."
         )
     now = machine_now()
-    with app.database.writing() as session:
+    with (
+        consenting.no_renewal(app, stored, tried),
+        app.database.writing() as session,
+    ):
         known = connections.find_connection(session, name)
         before = audit.told_of_connection(known)
         reshaped = False
@@ -106,10 +125,12 @@ def connect_as(app: App, kind: str, name: str, config: ConnectorConfig) -> Conne
             kind=kind,
             name=name,
             config=config,
-            account=account,
-            sandbox=sandbox,
+            account=tried.account,
+            sandbox=tried.sandbox,
             at=now,
-            identity=identity,
+            identity=tried.identity,
+            token=tried.token,
+            keep_token=tried.keeps_token,
         )
         assert row.id is not None
         row.checked_at = now
@@ -119,7 +140,7 @@ def connect_as(app: App, kind: str, name: str, config: ConnectorConfig) -> Conne
             # Those under way read by the old settings.
             cancelling.cancel_pulls(session, row.id, now)
             cursors.read_everything_again(session, row.id)
-    return Connected(name, account, reshaped)
+    return Connected(name, tried.account, reshaped)
 
 
 @contextmanager
@@ -130,6 +151,20 @@ def _nothing_to_check_yet() -> Iterator[None]:
     except ConnectorError as error:
         error.next_step = A_CHECK.sub("then connect again.", error.next_step)
         raise
+
+
+def _check_consent(
+    app: App, tool_class: type[Connector[Any]], config: ConnectorConfig, consent: Consent | None
+) -> None:
+    """Raises BadSettings where a consent is given that the settings have no use for."""
+    if consent is None or not (consent.anew or consent.refresh_token):
+        return
+    with closing(app.unstored(tool_class, config)) as connector:
+        if consenting.server_of(connector) is None:
+            raise BadSettings(
+                f"These settings of {tool_class.label} sign in without a consent in a browser; "
+                f"leave out {REFRESH_TOKEN}, or connect it as an app."
+            )
 
 
 def _check_name(app: App, name: str) -> None:
@@ -228,7 +263,11 @@ def _hint(name: str, known: Collection[str]) -> str:
 
 
 def secret_names(tool_class: type[Connector[Any]]) -> set[str]:
-    return {name for name, field in tool_class.Config.model_fields.items() if _holds_secret(field)}
+    """With the one that an app may be given in place of a consent."""
+    beside = {REFRESH_TOKEN} if issubclass(tool_class, TakesConsent) else set()
+    return beside | {
+        name for name, field in tool_class.Config.model_fields.items() if _holds_secret(field)
+    }
 
 
 def _holds_secret(field: FieldInfo) -> bool:

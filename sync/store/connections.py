@@ -77,8 +77,11 @@ def save_connection(
     sandbox: bool,
     at: datetime,
     identity: Sequence[str] = (),
+    token: Token | None = None,
+    keep_token: bool = False,
 ) -> Connection:
-    """Store a connection that was checked, or update the one of this name.
+    """Store a connection that was checked, or update the one of this name; with `token` as its
+    OAuth pair, or `keep_token` with the one that is there. For another one its lock is held.
 
     Raises OtherAccount when that one is to another account: what is mirrored and linked is of its
     records.
@@ -100,6 +103,8 @@ def save_connection(
     row.state, row.error = ConnectionState.ACTIVE, None
     row.account, row.sandbox, row.checked_at = account, sandbox, at
     row.identity = list(identity) or row.identity
+    if not keep_token:
+        row.token = None if token is None else _sealed(vault, token)
     session.add(row)
     session.flush()
     return row
@@ -188,6 +193,10 @@ def config_of(connection: Connection, tool: type[Connector[Any]], vault: Vault) 
         ) from error
 
 
+def _sealed(vault: Vault, token: Token) -> bytes:
+    return vault.seal(msgspec.to_builtins(token))
+
+
 @dataclass(frozen=True)
 class StoredToken:
     """The OAuth pair of a connection, encrypted, with a lock that all processes share (G14).
@@ -210,7 +219,7 @@ class StoredToken:
         return msgspec.convert(self.vault.open(sealed), Token, strict=False)
 
     def save(self, token: Token) -> None:
-        sealed = self.vault.seal(msgspec.to_builtins(token))
+        sealed = _sealed(self.vault, token)
         with self.database.writing() as session:
             connection_with(session, self.connection_id).token = sealed
 

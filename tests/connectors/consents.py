@@ -27,7 +27,6 @@ class Tool:
     life: str
     page: str
     tokens: str
-    secret: str = "client_secret"
 
 
 TOOLS = [
@@ -72,6 +71,10 @@ class Account:
     def clock(self, now: str) -> None:
         body = {"now": now, "running": False}
         httpx.put(f"{self.base}/_sandbox/clock", json=body, trust_env=False).raise_for_status()
+
+    def faults(self, *plan: Mapping[str, Any]) -> None:
+        url = f"{self.base}/_sandbox/faults"
+        httpx.put(url, json=list(plan), trust_env=False).raise_for_status()
 
     def asked(self, path: str) -> int:
         """How many requests there were of this path."""

@@ -1,7 +1,5 @@
 """retro tools, connect, connections, check, disconnect, fields."""
 
-import os
-import sys
 from contextlib import closing
 from typing import Any
 
@@ -15,9 +13,12 @@ from sync.store import audit, connections, freshness
 from sync.store.past_runs import away
 from workers import connecting, settings_shown
 from workers.cards import card_of
+from workers.cli.consent import consent_of, redirect_option, show_connected
 from workers.cli.context import json_option, opened
+from workers.cli.given import secrets_given, settings_given, warn_of_history
 from workers.cli.output import Output
-from workers.connecting import BadSettings, secret_names
+from workers.connecting import secret_names
+from workers.consenting import REFRESH_TOKEN
 from workers.hand import this_hand
 from workers.reports import not_reached
 from workers.target_forms import form_json
@@ -114,23 +115,26 @@ def _capabilities(tool_class: type[Connector[Any]]) -> dict[str, Any]:
 @click.argument("name")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting.")
 @click.option("--secret", "secrets", multiple=True, metavar="KEY", help="Read it from stdin.")
+@redirect_option
 @json_option
 def connect_command(
-    kind: str, name: str, settings: tuple[str, ...], secrets: tuple[str, ...], as_json: bool
+    kind: str,
+    name: str,
+    settings: tuple[str, ...],
+    secrets: tuple[str, ...],
+    redirect: str | None,
+    as_json: bool,
 ) -> None:
-    """Try the credentials of a tool, then store the connection."""
+    """Try the credentials of a tool, then store the connection; an app asks for consent first."""
     output = Output(as_json)
-    given = _settings(settings)
+    given = settings_given(settings)
     connecting.check_secrets(tool(kind), secrets)
     known = secret_names(tool(kind))
-    for key in sorted(known & set(given)):
-        sys.stderr.write(
-            f"retro: {key} now stands in the history of your shell; "
-            f"--secret {key} reads it from standard input instead.\n"
-        )
+    warn_of_history(known & set(given))
     with opened() as app:
-        given |= _secrets(name, known, secrets)
-        done = connecting.connect(app, kind, name, given)
+        given |= secrets_given(name, known, secrets)
+        consent = consent_of(app.settings, redirect, given) if REFRESH_TOKEN in known else None
+        done = connecting.connect(app, kind, name, given, consent)
     if as_json:
         output.document(
             {
@@ -141,36 +145,7 @@ def connect_command(
             }
         )
     else:
-        again = " Its settings changed, so the next pull reads everything again."
-        output.text(f"{name} is connected to {done.account}.{again if done.reads_again else ''}")
-
-
-def _settings(pairs: tuple[str, ...]) -> dict[str, str]:
-    given = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals:
-            raise click.UsageError(f"--set takes key=value, and {key!r} has no value")
-        given[key] = value
-    return given
-
-
-def _secrets(name: str, known: set[str], asked: tuple[str, ...]) -> dict[str, str]:
-    """Secrets from the environment, and those asked for from standard input, a line each."""
-    prefix = f"RETRO_SECRET_{name.upper().replace('-', '_')}_"
-    found = {key: os.environ[var] for key in known if (var := prefix + key.upper()) in os.environ}
-    for key in asked:
-        if key in found:
-            continue
-        line = (
-            click.prompt(key, hide_input=True, err=True)
-            if sys.stdin.isatty()
-            else sys.stdin.readline().strip()
-        )
-        if not line:
-            raise BadSettings(f"Nothing came on standard input for the secret {key!r}.")
-        found[key] = line
-    return found
+        show_connected(output, done)
 
 
 @click.command("connections")

@@ -18,6 +18,7 @@ from workers.cli.output import Failure, Output, Status, failure_of
 COMMANDS: Mapping[str, str] = {
     "tools": "connections",
     "connect": "connections",
+    "consent": "consent",
     "connections": "connections",
     "check": "connections",
     "disconnect": "connections",
