@@ -44,5 +44,10 @@ def consent_settings(options: SandboxOptions, base: str) -> dict[str, str]:
 def make(knobs: Knobs, base: str) -> tuple[App, dict[str, Any]]:
     """The app that is to be served at `base`, and how to connect to it."""
     options = SandboxOptions(**vars(knobs))
-    described = {"kind": KIND, "settings": settings(options, base), "control": f"{base}/_sandbox"}
+    described = {
+        "kind": KIND,
+        "settings": settings(options, base),
+        "app": consent_settings(options, base),
+        "control": f"{base}/_sandbox",
+    }
     return create_app(options), described

@@ -132,3 +132,8 @@ def test_another_way_to_sign_in_leaves_no_pair_behind(app: App) -> None:
         connecting.connect(app, "salesforce", "crm", given, consent(nobody))
         with pytest.raises(LookupError):
             stored.load()
+        # What the check keeps now is no consent's, and proves nothing of another secret.
+        connecting.check(app, "crm")
+        assert stored.load().access_token
+        with pytest.raises(AuthFailed, match="invalid client credentials"):
+            connecting.connect(app, "salesforce", "crm", wrong, consent(nobody))

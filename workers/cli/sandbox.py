@@ -75,15 +75,21 @@ def sandbox_command(
         if as_json:
             sys.stdout.write(json.dumps(description) + "\n")
         else:
-            settings = description["settings"]
-            given = " ".join(f"--set {key}={value}" for key, value in settings.items())
             sys.stdout.write(
                 f"A sandbox of {kind} serves until Ctrl-C. In another terminal:\n"
-                f"  RETRO_ALLOW_PRIVATE_HOSTS=1 retro connect {kind} {kind} {given}\n"
+                f"{_connect_line(kind, description['settings'])}"
             )
+            if "app" in description:
+                line = _connect_line(kind, description["app"])
+                sys.stdout.write(f"Or as an app that somebody agrees to in a browser:\n{line}")
         sys.stdout.flush()
 
     serve_sandbox(kind, knobs, port, tell)
+
+
+def _connect_line(kind: str, settings: dict[str, str]) -> str:
+    given = " ".join(f"--set {key}={value}" for key, value in settings.items())
+    return f"  RETRO_ALLOW_PRIVATE_HOSTS=1 retro connect {kind} {kind} {given}\n"
 
 
 def _plan(file: Path | None) -> list[dict[str, object]]:

@@ -44,6 +44,10 @@ def test_the_line_in_words_connects_at_once_and_is_named_after_the_tool() -> Non
             with httpx.Client(trust_env=False, timeout=20) as client:
                 base = address.removeprefix("base_url=")
                 assert client.get(f"{base}/_sandbox/log/summary").json()["requests"] == 0
+            assert process.stdout.readline().startswith("Or as an app that somebody agrees to")
+            words = process.stdout.readline().split()
+            assert f"consent_host={base}" in words
+            assert not [word for word in words if word.startswith("token=")]
         finally:
             process.terminate()
 
