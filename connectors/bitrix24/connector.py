@@ -15,7 +15,7 @@ from connectors.bitrix24 import about, checks, fields, hooks, keyset, lookups, w
 from connectors.bitrix24.ahead import Ahead
 from connectors.bitrix24.comments import Comments
 from connectors.bitrix24.config import Bitrix24Config, Plan, origin_of
-from connectors.bitrix24.oauth import Renewal, oauth
+from connectors.bitrix24.oauth import BitrixServer, oauth
 from connectors.bitrix24.pipelines import pipelines
 from connectors.bitrix24.reading import Reading
 from connectors.bitrix24.rehearsal import PortalStandIn
@@ -23,6 +23,7 @@ from connectors.bitrix24.targets import FORMS, Targets
 from connectors.bitrix24.tasks import Tasks
 from connectors.bitrix24.wire import OperatingTime, Portal
 from connectors.budget import Budget
+from connectors.consent import FIRST
 from connectors.errors import AuthFailed, ConnectorError
 from connectors.http import Wire
 from connectors.models import (
@@ -67,18 +68,16 @@ class Bitrix24(Connector[Bitrix24Config]):
         return f"{self.config.origin}/rest/"
 
     def auth(self) -> httpx.Auth | None:
-        config = self.config
-        if config.webhook:
+        server = self.auth_server()
+        if server is None:
             return None
-        if self.wire.tokens is None or not (config.client_id and config.client_secret):
-            raise AuthFailed(
-                "The application has no token of this portal yet.",
-                next_step="Open the connection and give the application its consent.",
-            )
-        renewal = Renewal(
-            config.auth_host, config.client_id, config.client_secret, self.wire.transport
-        )
-        return oauth(self.wire.tokens, renewal)
+        if self.wire.tokens is None:
+            told = "The application has no token of this portal yet."
+            raise AuthFailed(told, next_step=FIRST)
+        return oauth(self.wire.tokens, server)
+
+    def auth_server(self) -> BitrixServer | None:
+        return None if self.config.webhook else BitrixServer(self.config, self.wire.transport)
 
     def identity(self) -> Sequence[str]:
         """Its address, and the id that it keeps when it is renamed."""

@@ -5,18 +5,21 @@ renewed only when the portal says `expired_token`: applications that renew more 
 """
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from urllib.parse import urlencode
 
 import httpx
 import msgspec
 from msgspec import Struct
-from pydantic import SecretStr
 
 from connectors.auth import OAuth, Token, TokenStore, ask_server, granted
+from connectors.bitrix24.config import Bitrix24Config
 from connectors.bitrix24.refusals import Fault
+from connectors.consent import ANEW, Asked, not_redeemed
 from connectors.errors import AuthFailed, NotPermitted, Unavailable
 
-CONSENT = "Open the connection and give the application its consent again."
+UNPAID = "PAYMENT_REQUIRED"
 
 
 class Granted(Struct, frozen=True):
@@ -27,35 +30,41 @@ class Granted(Struct, frozen=True):
     expires: float = 0.0
 
 
-class Renewal:
-    """Spends the refresh token at the authorization server; one answer brings the next pair."""
+class BitrixServer:
+    """The page of the consent is the portal's; tokens come from a server of their own. Where the
+    browser is sent on to is in the card of the application, and not asked for."""
 
-    def __init__(
-        self,
-        auth_host: str,
-        client_id: str,
-        client_secret: SecretStr,
-        transport: httpx.BaseTransport | None,
-    ) -> None:
-        self._auth_host = auth_host
-        self._client_id = client_id
-        self._client_secret = client_secret
+    def __init__(self, config: Bitrix24Config, transport: httpx.BaseTransport | None) -> None:
+        self._config = config
         self._transport = transport
 
-    def __call__(self, spent: Token) -> Token:
+    def address(self, asked: Asked) -> str:
+        query = {"client_id": self._config.client_id or "", "state": asked.state}
+        return f"{self._config.origin}/oauth/authorize/?{urlencode(query)}"
+
+    def redeem(self, code: str, asked: Asked) -> Token:
+        """Raises AuthFailed, NotPermitted, Unavailable."""
+        response = self._asked({"grant_type": "authorization_code", "code": code})
+        fault = _fault(response)
+        if fault.is_refusal and fault.code.upper() != UNPAID:
+            raise not_redeemed("Bitrix24", response)
+        return _token(response)
+
+    def renew(self, spent: Token) -> Token:
         """Raises AuthFailed when the pair is dead, Unavailable when the server cannot be asked."""
-        query = {
-            "grant_type": "refresh_token",
-            "client_id": self._client_id,
-            "client_secret": self._client_secret.get_secret_value(),
-            "refresh_token": spent.refresh_token,
-        }
-        request = httpx.Request("GET", f"{self._auth_host}/oauth/token/", params=query)
-        return _token(ask_server(request, self._transport))
+        given = {"grant_type": "refresh_token", "refresh_token": spent.refresh_token}
+        return _token(self._asked(given))
+
+    def _asked(self, given: Mapping[str, str]) -> httpx.Response:
+        config = self._config
+        secret = config.client_secret.get_secret_value() if config.client_secret else ""
+        query = {**given, "client_id": config.client_id or "", "client_secret": secret}
+        request = httpx.Request("GET", f"{config.auth_host}/oauth/token/", params=query)
+        return ask_server(request, self._transport)
 
 
-def oauth(tokens: TokenStore, renewal: Renewal) -> OAuth:
-    return OAuth(tokens, sign=sign, expired=expired, renew=renewal)
+def oauth(tokens: TokenStore, server: BitrixServer) -> OAuth:
+    return OAuth(tokens, sign=sign, expired=expired, renew=server.renew)
 
 
 def sign(request: httpx.Request, token: Token) -> None:
@@ -76,14 +85,14 @@ def _token(response: httpx.Response) -> Token:
     fault = _fault(response)
     if fault.is_refusal:
         code = fault.code.upper()
-        if code == "PAYMENT_REQUIRED":
+        if code == UNPAID:
             raise NotPermitted(
                 "The portal's subscription does not cover the application.",
                 next_step="Renew the subscription of the portal, then run a check.",
             )
         raise AuthFailed(
             f"The authorization server refuses to renew the token ({fault.code}).",
-            next_step=CONSENT,
+            next_step=ANEW,
         )
     if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
         raise Unavailable("The authorization server fails.")

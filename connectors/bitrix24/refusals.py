@@ -11,6 +11,7 @@ import httpx
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from connectors.consent import ANEW
 from connectors.errors import (
     AuthFailed,
     BadResponse,
@@ -150,7 +151,6 @@ def _not_json(response: httpx.Response) -> ConnectorError:
 
 
 _NEW_KEY = "Copy the webhook's address again from the portal, or make a new webhook, and connect."
-_CONSENT = "Open the connection and give the application its consent again."
 _PLAN = "Ask the vendor or change the plan; until then keep KPI targets here only."
 _SCOPE = "Edit the webhook in the portal, tick the missing scope, then run a check."
 
@@ -158,10 +158,10 @@ SERVER_FAULTS = frozenset({"INTERNAL_SERVER_ERROR", "ERROR_UNEXPECTED_ANSWER"})
 
 KNOWN: dict[str, tuple[type[ConnectorError], str, str | None]] = {
     "NO_AUTH_FOUND": (AuthFailed, "The portal does not know this webhook or token.", _NEW_KEY),
-    "INVALID_TOKEN": (AuthFailed, "The portal does not know this token.", _CONSENT),
-    "EXPIRED_TOKEN": (AuthFailed, "The access token has run out.", _CONSENT),
+    "INVALID_TOKEN": (AuthFailed, "The portal does not know this token.", ANEW),
+    "EXPIRED_TOKEN": (AuthFailed, "The access token has run out.", ANEW),
     "AUTHORIZATION_ERROR": (AuthFailed, "The key's user is gone from the portal.", _NEW_KEY),
-    "WRONG_CLIENT": (AuthFailed, "The portal does not know this application.", _CONSENT),
+    "WRONG_CLIENT": (AuthFailed, "The portal does not know this application.", ANEW),
     "INVALID_CREDENTIALS": (
         NotPermitted,
         "The key's user lacks the rights for {method}.",

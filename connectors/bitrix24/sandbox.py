@@ -72,4 +72,22 @@ def make(knobs: Knobs, base: str) -> tuple[App, dict[str, Any]]:
 
 def describe(options: SandboxOptions, base: str) -> dict[str, Any]:
     """The one line that `retro sandbox bitrix24 --json` prints."""
-    return {"kind": KIND, "settings": settings(options, base), "control": f"{base}/_sandbox"}
+    return {
+        "kind": KIND,
+        "settings": settings(options, base),
+        "app": consent_settings(options, base),
+        "control": f"{base}/_sandbox",
+    }
+
+
+def consent_settings(options: SandboxOptions, base: str) -> dict[str, str]:
+    """How to connect as an application that is yet to be consented to."""
+    app = app_of(options)
+    return {
+        "portal": base,
+        "client_id": app.client_id,
+        "client_secret": app.client_secret,
+        "auth_host": base,
+        "plan": "self_hosted" if options.limit == "off" else options.plan,
+        "application_token": application_token(options),
+    }

@@ -5,6 +5,7 @@ the browser is sent on to the app. A code is good once, for the address it was s
 whoever knows the verifier of its challenge (RFC 7636).
 """
 
+import math
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from hashlib import sha256
 from html import escape
 from urllib.parse import parse_qsl, urlencode
 
-from connectors.sandbox.asgi import Request, Response
+from connectors.sandbox.asgi import Request, Response, html_response
 from connectors.sandbox.clock import Clock
 
 
@@ -34,7 +35,8 @@ class _Given:
 class Consents:
     """`redirects` are those that the app is registered with; a code lives for so many seconds;
     `denied` is what the app is told then. `needs` are parameters that the page must be asked with,
-    beside client_id and redirect_uri."""
+    beside client_id and redirect_uri. `card`: the app is sent to the first of its addresses, and
+    none is asked for or told; nor is it told where nobody agrees."""
 
     def __init__(
         self,
@@ -46,6 +48,7 @@ class Consents:
         seconds: float,
         denied: Mapping[str, str],
         needs: Sequence[str] = (),
+        card: bool = False,
     ) -> None:
         self._clock = clock
         self._client_id = client_id
@@ -53,8 +56,9 @@ class Consents:
         self._seconds = seconds
         self._denied = denied
         self._needs = needs
-        # One that somebody agreed to before the sandbox began.
-        self._codes = {code: _Given(redirects[0], "", clock.seconds() + seconds)}
+        self._card = redirects[0] if card else ""
+        # One that somebody agreed to before the sandbox began; it waits until it is spent.
+        self._codes = {code: _Given(redirects[0], "", math.inf)}
         self._code = code
 
     def answer(self, request: Request) -> Response:
@@ -62,7 +66,7 @@ class Consents:
         asked = dict(parse_qsl(request.query))
         if asked.get("client_id") != self._client_id:
             raise NoPage("client_id")
-        redirect = asked.get("redirect_uri", "")
+        redirect = self._card or asked.get("redirect_uri", "")
         if redirect not in self._redirects:
             raise NoPage("redirect_uri")
         for name in self._needs:
@@ -70,16 +74,18 @@ class Consents:
                 raise NoPage(name)
         if request.verb == "GET":
             return _page(request)
-        decision = dict(parse_qsl(request.body.decode())).get("decision")
-        told = self._agreed(asked) if decision == "allow" else dict(self._denied)
+        allowed = dict(parse_qsl(request.body.decode())).get("decision") == "allow"
+        if not allowed and self._card:
+            return html_response(200, "Denied")
+        told = self._agreed(redirect, asked) if allowed else dict(self._denied)
         if "state" in asked:
             told["state"] = asked["state"]
         return Response(302, b"", {"Location": f"{redirect}?{urlencode(told)}"})
 
-    def _agreed(self, asked: Mapping[str, str]) -> dict[str, str]:
+    def _agreed(self, redirect: str, asked: Mapping[str, str]) -> dict[str, str]:
         code = f"{self._code}-{len(self._codes)}"
         ends = self._clock.seconds() + self._seconds
-        self._codes[code] = _Given(asked["redirect_uri"], asked.get("code_challenge", ""), ends)
+        self._codes[code] = _Given(redirect, asked.get("code_challenge", ""), ends)
         return {"code": code}
 
     def spend(self, form: Mapping[str, str]) -> None:
@@ -89,7 +95,7 @@ class Consents:
             raise BadCode("unknown")
         if given.ends <= self._clock.seconds():
             raise BadCode("expired")
-        if form.get("redirect_uri") != given.redirect_uri:
+        if (self._card or form.get("redirect_uri")) != given.redirect_uri:
             raise BadCode("redirect_uri")
         if given.challenge and _challenge(form.get("code_verifier", "")) != given.challenge:
             raise BadCode("code_verifier")

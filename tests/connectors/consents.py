@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from connectors.bitrix24 import sandbox as bitrix24
 from connectors.hubspot import sandbox as hubspot
 from connectors.pipedrive import sandbox as pipedrive
 from connectors.salesforce import sandbox as salesforce
@@ -27,9 +28,23 @@ class Tool:
     life: str
     page: str
     tokens: str
+    # Whether it knows a challenge, and whether it is told where the browser is sent on to.
+    challenges: bool = True
+    is_told: bool = True
 
 
 TOOLS = [
+    Tool(
+        "bitrix24",
+        bitrix24.create_app,
+        bitrix24.SandboxOptions,
+        bitrix24.consent_settings,
+        life="access_seconds",
+        page="/oauth/authorize/",
+        tokens="/oauth/token/",
+        challenges=False,
+        is_told=False,
+    ),
     Tool(
         "hubspot",
         hubspot.create_app,
@@ -47,6 +62,7 @@ TOOLS = [
         life="access_seconds",
         page="/oauth/authorize",
         tokens="/oauth/token",
+        challenges=False,
     ),
     Tool(
         "salesforce",
@@ -85,7 +101,8 @@ class Account:
 @contextmanager
 def account(tool: Tool, **options: Any) -> Iterator[Account]:
     """With refresh tokens that are spent by a renewal, and an hour of access."""
-    rotating = {} if tool.kind == "pipedrive" else {"rotating": True}
+    # Two of them always do.
+    rotating = {"rotating": True} if tool.kind in ("hubspot", "salesforce") else {}
     known = {"records": 10, "limit": "off", "redirects": (REDIRECT,), **rotating, **options}
     chosen = tool.options(**known)
     with serving(tool.make(chosen)) as base:

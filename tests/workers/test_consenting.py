@@ -21,7 +21,7 @@ from workers import connecting
 from workers.app import App, open_app
 from workers.consenting import Consent
 
-HUBSPOT, _, SALESFORCE = TOOLS
+_, HUBSPOT, _, SALESFORCE = TOOLS
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

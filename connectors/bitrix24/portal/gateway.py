@@ -66,6 +66,8 @@ class PortalGateway(Gateway[Route]):
     async def answer(self, request: Request, route: Route | None) -> Outcome:
         if request.path.startswith("/oauth/token"):
             return Outcome(self._oauth.token(request))
+        if request.path.startswith("/oauth/authorize"):
+            return Outcome(self._oauth.consent(request))
         if route is None:
             return Outcome(html_response(404, "Not Found"))
         if not self._limits.admit():

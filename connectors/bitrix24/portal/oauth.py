@@ -12,8 +12,9 @@ from connectors.bitrix24.portal.errors import PortalError, expired_token, no_aut
 from connectors.bitrix24.portal.options import SandboxOptions
 from connectors.bitrix24.portal.querystring import parse_query
 from connectors.bitrix24.portal.routing import Route
-from connectors.sandbox.asgi import Request, Response, json_response
+from connectors.sandbox.asgi import Request, Response, html_response, json_response
 from connectors.sandbox.clock import Clock
+from connectors.sandbox.consents import BadCode, Consents, NoPage
 
 REFRESH_SECONDS = 180 * 86400
 AUTH_SERVER = "oauth.bitrix.info"
@@ -58,6 +59,15 @@ class OAuth:
         self._access: dict[str, float] = {}
         self._refresh: dict[str, float] = {}
         self._issued = 0
+        self._consents = Consents(
+            clock,
+            client_id=self._app.client_id,
+            redirects=options.redirects,
+            code=self._app.code,
+            seconds=options.code_seconds,
+            denied={},
+            card=True,
+        )
 
     def credential(self, route: Route, params: Any, request: Request) -> Credential:
         """Who calls. Raises PortalError with 401."""
@@ -78,6 +88,12 @@ class OAuth:
             raise expired_token()
         return self._as("app")
 
+    def consent(self, request: Request) -> Response:
+        try:
+            return self._consents.answer(request)
+        except NoPage:
+            return html_response(400, "The application was not found")
+
     def token(self, request: Request) -> Response:
         """`/oauth/token/`: exchange of a code, or refresh. A refresh token works once."""
         params = parse_query(request.query) | parse_query(request.body.decode())
@@ -91,15 +107,17 @@ class OAuth:
         if app != (self._app.client_id, self._app.client_secret):
             raise PortalError(400, "invalid_client", "Invalid client")
         grant = params.get("grant_type")
-        if grant == "authorization_code" and params.get("code") == self._app.code:
+        if grant == "authorization_code":
+            try:
+                self._consents.spend(params)
+            except BadCode as error:
+                raise PortalError(400, "invalid_grant", "Invalid grant") from error
             return self._issue()
         if grant == "refresh_token":
             expires = self._refresh.pop(str(params.get("refresh_token")), 0.0)
             if expires > self._clock.seconds():
                 more = {"expires": int(self._clock.seconds()) + self._options.access_seconds}
                 return self._issue() | more | {"user_id": self._options.user_id}
-            raise PortalError(400, "invalid_grant", "Invalid grant")
-        if grant == "authorization_code":
             raise PortalError(400, "invalid_grant", "Invalid grant")
         raise PortalError(400, "invalid_request", "Invalid request")
 

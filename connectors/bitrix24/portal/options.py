@@ -47,6 +47,7 @@ class SandboxOptions:
     rest_disabled: a portal without REST subscription. simple_mode: leads do not persist.
     smart_type_limit, smart_item_limit: plan restrictions on smart processes.
     access_seconds: life of an application's access token, on the portal's clock.
+    redirects: where the application's card sends a browser. code_seconds: life of a code.
     start_at: the clock's first moment (machine time when None); frozen: it stands still.
     """
 
@@ -80,5 +81,7 @@ class SandboxOptions:
     smart_item_limit: int = 100_000
     required_task_fields: Sequence[str] = field(default_factory=tuple)
     access_seconds: int = 3600
+    redirects: Sequence[str] = ("http://localhost:8401/oauth/callback",)
+    code_seconds: float = 30.0
     start_at: datetime | None = None
     frozen: bool = False

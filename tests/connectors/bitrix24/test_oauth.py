@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from connectors.auth import Token
 from connectors.bitrix24.connector import Bitrix24
-from connectors.bitrix24.oauth import Renewal
+from connectors.bitrix24.oauth import BitrixServer
 from connectors.bitrix24.sandbox import app_settings
 from connectors.errors import AuthFailed, BadResponse, ConnectorError, NotPermitted, Unavailable
 from connectors.http import Wire
@@ -137,9 +136,9 @@ def test_each_refusal_to_renew_has_its_error(
     answer: httpx.Response, expected: type[ConnectorError]
 ) -> None:
     transport = httpx.MockTransport(lambda _: answer)
-    renewal = Renewal("https://auth.example", "client", SecretStr("top secret"), transport)
+    server = server_over(transport)
     with pytest.raises(expected) as refused:
-        renewal(Token("a", "r", EPOCH))
+        server.renew(Token("a", "r", EPOCH))
     assert "secret" not in str(refused.value)
 
 
@@ -147,14 +146,21 @@ def test_an_unreachable_authorization_server_is_tried_later() -> None:
     def lost(_: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("no route")
 
-    renewal = Renewal("https://auth.example", "c", SecretStr("s"), httpx.MockTransport(lost))
     with pytest.raises(Unavailable):
-        renewal(Token("a", "r", EPOCH))
+        server_over(httpx.MockTransport(lost)).renew(Token("a", "r", EPOCH))
 
 
 def test_a_pair_without_an_expiry_is_still_kept() -> None:
     answer = httpx.Response(200, json={"access_token": "a2", "refresh_token": "r2"})
-    renewal = Renewal(
-        "https://auth.example", "c", SecretStr("s"), httpx.MockTransport(lambda _: answer)
-    )
-    assert renewal(Token("a", "r", EPOCH)) == Token("a2", "r2", EPOCH)
+    server = server_over(httpx.MockTransport(lambda _: answer))
+    assert server.renew(Token("a", "r", EPOCH)) == Token("a2", "r2", EPOCH)
+
+
+def server_over(transport: httpx.BaseTransport) -> BitrixServer:
+    given = {
+        "portal": "https://portal.example",
+        "auth_host": "https://auth.example",
+        "client_id": "client",
+        "client_secret": "top secret",
+    }
+    return BitrixServer(Bitrix24.Config.model_validate(given), transport)

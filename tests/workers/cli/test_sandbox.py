@@ -18,7 +18,7 @@ def test_the_process_prints_one_line_and_serves_until_it_is_stopped() -> None:
         try:
             assert process.stdout is not None
             line = json.loads(process.stdout.readline())
-            assert (line["kind"], set(line)) == ("bitrix24", {"kind", "settings", "control"})
+            assert (line["kind"], set(line)) == ("bitrix24", {"kind", "settings", "app", "control"})
             address = line["settings"]["webhook"] + "server.time"
             with httpx.Client(trust_env=False, timeout=20) as client:
                 assert client.post(address, json={}).status_code == 200

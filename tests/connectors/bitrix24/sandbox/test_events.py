@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.connectors.bitrix24.sandbox.client import Client
@@ -37,10 +38,12 @@ def first_deal(client: Client) -> int:
 
 
 def app_call(client: Client, method: str, **params: Any) -> Any:
-    """A call as an app; the code of the consent is good for any number of tokens here."""
+    """A call as an app that somebody has just agreed to: a code is good for one token."""
     app = client.app
-    grant = {name: app[name] for name in ("client_id", "client_secret", "code")}
-    grant["grant_type"] = "authorization_code"
+    page = f"{client.base}/oauth/authorize/?client_id={app['client_id']}"
+    sent = client.http.post(page, data={"decision": "allow"}).headers["location"]
+    grant = {name: app[name] for name in ("client_id", "client_secret")}
+    grant |= {"grant_type": "authorization_code", "code": httpx.URL(sent).params["code"]}
     token = client.http.get(app["token_url"], params=grant).json()["access_token"]
     address = f"{client.base}/rest/{method}"
     return client.http.post(address, json={"auth": token, **params}).json()["result"]
