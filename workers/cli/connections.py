@@ -1,5 +1,6 @@
 """retro tools, connect, connections, check, disconnect, fields."""
 
+import sys
 from contextlib import closing
 from typing import Any
 
