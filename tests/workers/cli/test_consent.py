@@ -3,9 +3,11 @@ where nobody can read it."""
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
@@ -19,6 +21,7 @@ from connectors.registry import tool
 from connectors.sandbox.runner import free_port, serving
 from tests.connectors.consents import REDIRECT, TOOLS, Account, Tool, account, visit
 from tests.connectors.hands import Hands
+from tests.waiting import eventually
 from tests.workers.cli.kit import Answer, Retro
 from tests.workers.cli.test_pulling import interruptible
 
@@ -30,12 +33,14 @@ START, LATER = "2026-11-24T08:00:00+00:00", "2026-11-24T11:00:00+00:00"
 class Asking:
     """A command that asks for consent, in a process of its own, until it has ended."""
 
-    def __init__(self, *words: str, given: Sequence[str] = ()) -> None:
+    def __init__(
+        self, *words: str, given: Sequence[str] = (), stdin: int = subprocess.PIPE
+    ) -> None:
         with interruptible():
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "workers", *words],
                 env=dict(os.environ),
-                stdin=subprocess.PIPE,
+                stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
@@ -317,3 +322,25 @@ def test_the_consent_of_another_account_is_refused_and_changes_nothing(retro: Re
         assert retro.connections() == before
         there.clock(LATER)
         assert pull(retro).status == 0
+
+
+def test_what_is_pasted_at_a_terminal_is_not_shown(retro: Retro) -> None:
+    """As with other secrets; and the terminal is as before, once it has ended."""
+    with running(PIPEDRIVE) as there, terminal() as (ours, theirs):
+        retro.monkeypatch.setenv("RETRO_SECRET_CRM_CLIENT_SECRET", there.given["client_secret"])
+        with Asking(*line_of(there), stdin=theirs) as asking:
+            address = asking.address()
+            eventually(lambda: not termios.tcgetattr(theirs)[3] & termios.ECHO, within=20)
+            os.write(ours, f"{visit(address)}\n".encode())
+            assert asking.ended().status == 0
+        assert termios.tcgetattr(theirs)[3] & termios.ECHO
+        assert select.select([ours], [], [], 0)[0] == []
+
+
+@contextmanager
+def terminal() -> Iterator[tuple[int, int]]:
+    """Its two ends: that of the keyboard and screen, and that of programs."""
+    ends = os.openpty()
+    yield ends
+    for each in ends:
+        os.close(each)
