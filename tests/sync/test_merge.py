@@ -98,6 +98,59 @@ def test_a_held_field_stays_as_it_is_on_both_sides() -> None:
     assert done == Merged({}, {}, {TITLE: "base"}, ())
 
 
+@pytest.mark.promise("G7")
+@pytest.mark.parametrize(
+    ("name", "one", "other"),
+    [
+        (DUE, "2026-12-14T17:00:00+00:00", "2026-12-14T18:00:00+01:00"),
+        (DUE, "2026-12-14T17:00:00.250000+00:00", "2026-12-14T17:00:00+00:00"),
+        (TITLE, "Bouton vert", " Bouton vert "),
+        (TITLE, "Bouton\u00a0vert", "Bouton vert"),
+        (TITLE, "e\u0301te\u0301", "\u00e9t\u00e9"),
+        (TITLE, "Ventes & marges", "Ventes &amp; marges"),
+        (TaskField.DESCRIPTION, "un\ndeux", "un  \ndeux\n"),
+        (TaskField.DESCRIPTION, "un\ndeux", "un\r\ndeux"),
+        (TaskField.DESCRIPTION, "un\ndeux", "un\rdeux"),
+        (TaskField.DESCRIPTION, "un\ndeux", "un<BR />deux"),
+        (TaskField.DESCRIPTION, "un\ndeux", "un[br]deux"),
+    ],
+)
+def test_what_tools_rewrite_says_the_same(name: TaskField, one: str, other: str) -> None:
+    assert not differ(name, one, other)
+    assert not differ(name, other, one)
+
+
+@pytest.mark.promise("G6")
+@pytest.mark.parametrize(
+    ("name", "one", "other"),
+    [
+        (DUE, "2026-12-14T17:00:00+00:00", "2026-12-14T17:00:01+00:00"),
+        (DUE, "2026-12-14T17:00:00+00:00", "2026-12-14T17:00:00+01:00"),
+        (TITLE, "Bouton vert", "bouton vert"),
+        (TITLE, "Bouton vert", "Boutonvert"),
+        (TaskField.DESCRIPTION, "un\ndeux", "un deux"),
+        (TaskField.DESCRIPTION, "un", ""),
+        (TaskField.OWNER, "7", "7 "),
+        (STATUS, "open", "done"),
+    ],
+)
+def test_what_somebody_changed_says_something_else(name: TaskField, one: str, other: str) -> None:
+    assert differ(name, one, other)
+
+
+@pytest.mark.parametrize(
+    ("contract", "agreed"),
+    [
+        (Contract.OURS, "theirs"),
+        (Contract.THEIRS, "theirs"),
+        (Contract.ASK, "base"),
+    ],
+)
+def test_what_was_given_up_is_what_both_sides_agree_on(contract: Contract, agreed: str) -> None:
+    """So the other side is what changed since, whatever is merged next."""
+    assert merged("ours", "theirs", "base", contract).base == {TITLE: agreed}
+
+
 @given(OURS, THEIRS, BASE, CONTRACTS)
 def test_a_change_of_one_side_reaches_the_other_whatever_the_contract(
     ours: Values, theirs: Values, base: Values, contracts: dict[TaskField, Contract]

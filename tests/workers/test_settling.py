@@ -1,0 +1,136 @@
+"""What becomes of what was planned when a person settles a conflict."""
+
+import pytest
+
+from connectors.models import ActionStatus
+from sync.store import links, outbox
+from sync.store.outbox import Intention
+from sync.tables.agreements import Conflict, Outcome, Reason
+from sync.tables.outbox import LinkKind, Operation, Outbox, OutboxState
+from tests.faults.push_case import DESIGNER
+from tests.workers.two_way import START, TwoWay
+from workers.actions import settle_conflict
+from workers.errors import CannotRun
+
+REFUSED = {"do": "error", "code": "ACCESSDENIEDEXCEPTION", "description": "no"}
+
+
+def lost(sides: TwoWay) -> int:
+    """The task was deleted there; the number of the conflict about it."""
+    sides.delete_there()
+    sides.pull()
+    (conflict,) = sides.conflicts()
+    assert conflict.id is not None
+    return conflict.id
+
+
+def refuse(sides: TwoWay, key: str, operation: Operation) -> None:
+    """As if the tool had refused this write of the task."""
+    payload = {"text": "Demain ?"} if operation is Operation.COMMENT else {"only": []}
+    write = Intention(key, sides.connection_id, operation, DESIGNER, payload, [])
+    with sides.app.database.writing() as session:
+        outbox.intend(session, [write], START)
+        session.get_one(Outbox, key).state = OutboxState.REFUSED
+
+
+def state(sides: TwoWay, key: str) -> OutboxState | None:
+    with sides.app.database.reading() as session:
+        return outbox.state_of(session, key)
+
+
+def made_again(sides: TwoWay, number: int) -> Outbox:
+    with sides.app.database.reading() as session:
+        return session.get_one(Outbox, f"task:{DESIGNER}:{number}")
+
+
+def test_nobody_is_asked_any_more_about_what_was_refused_of_a_task_that_is_given_up(
+    sides: TwoWay,
+) -> None:
+    for operation in (Operation.UPDATE_TASK, Operation.COMMENT):
+        refuse(sides, operation.value, operation)
+    settle_conflict(sides.app, lost(sides), Outcome.THEIRS)
+    assert state(sides, "update_task") is state(sides, "comment") is OutboxState.DROPPED
+
+
+@pytest.mark.promise("G5")
+def test_a_comment_that_was_refused_is_kept_for_the_task_that_is_made_again(sides: TwoWay) -> None:
+    for operation in (Operation.UPDATE_TASK, Operation.COMMENT):
+        refuse(sides, operation.value, operation)
+    settle_conflict(sides.app, lost(sides), Outcome.OURS)
+    assert state(sides, "update_task") is OutboxState.DROPPED
+    assert state(sides, "comment") is OutboxState.REFUSED
+
+
+def test_a_task_is_made_again_as_our_action_stands_with_what_only_its_task_was_told(
+    sides: TwoWay,
+) -> None:
+    sides.edit_there(STATUS=3)
+    sides.pull()
+    sides.edit_here(title="Bouton vert")
+    with sides.app.database.writing() as session:
+        link = session.get_one(Outbox, DESIGNER)
+        assert link.payload["bind_targets"] == []
+        tied = links.task_link(session, sides.connection_id, DESIGNER)
+        assert tied is not None
+        tied.base = {**tied.base, "bind_targets": ["D-email-ctr:target"]}
+    number = lost(sides)
+    settle_conflict(sides.app, number, Outcome.OURS)
+    assert sides.action().status == ActionStatus.IN_PROGRESS
+    payload = made_again(sides, number).payload
+    assert (payload["title"], payload["key"]) == ("Bouton vert", f"{DESIGNER}~{number}")
+    # Not of our action, but of what was agreed on when the task was made.
+    assert payload["bind_targets"] == ["D-email-ctr:target"]
+    # A task is open when it is made.
+    assert "status" not in payload
+
+
+def test_until_it_is_made_again_the_task_that_is_gone_asks_nobody_anew(sides: TwoWay) -> None:
+    settle_conflict(sides.app, lost(sides), Outcome.OURS)
+    for _ in range(2):
+        assert sides.conflicts() == []
+        assert sides.action().status == ActionStatus.OPEN
+        sides.pull()
+
+
+def test_a_task_that_was_taken_back_meanwhile_is_not_made_again(sides: TwoWay) -> None:
+    number = lost(sides)
+    with sides.app.database.writing() as session:
+        tied = links.task_link(session, sides.connection_id, DESIGNER)
+        assert tied is not None
+        links.unlink(session, sides.connection_id, LinkKind.TASK, DESIGNER, tied.remote_id)
+    with pytest.raises(CannotRun, match="made again already"):
+        settle_conflict(sides.app, number, Outcome.OURS)
+    assert [each.id for each in sides.conflicts()] == [number]
+
+
+def test_a_side_that_is_not_known_cannot_be_given_up(sides: TwoWay) -> None:
+    with sides.app.database.writing() as session:
+        row = Conflict(
+            connection_id=sides.connection_id,
+            action_key=DESIGNER,
+            field="title",
+            reason=Reason.CLASH,
+            ours="Bouton vert",
+            detected_at=START,
+        )
+        session.add(row)
+        session.flush()
+        number = row.id
+    assert number is not None
+    with pytest.raises(CannotRun, match="pull the tasks first"):
+        settle_conflict(sides.app, number, Outcome.OURS)
+
+
+@pytest.mark.promise("G6")
+def test_ours_is_sent_though_the_same_was_refused_before(sides: TwoWay) -> None:
+    sides.edit_here(title="Bouton vert")
+    sides.portal.faults({"on": {"method": "tasks.task.update"}, **REFUSED})
+    assert sides.push().status == "incomplete"
+    sides.portal.faults()
+    sides.edit_there(TITLE="Bouton rouge")
+    sides.pull()
+    (conflict,) = sides.conflicts()
+    assert conflict.id is not None
+    settle_conflict(sides.app, conflict.id, Outcome.OURS)
+    sides.push()
+    assert sides.task()["title"] == "Bouton vert"
