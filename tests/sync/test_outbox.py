@@ -8,8 +8,9 @@ from sqlalchemy import event, text
 
 from sync.store import outbox
 from sync.store.database import Database
-from sync.store.outbox import Claimed, Intention, PutOff
-from sync.tables.outbox import Operation
+from sync.store.outbox import Claimed, GivenUp, Intention, PutOff
+from sync.tables.connections import Connection
+from sync.tables.outbox import Operation, Outbox, OutboxState
 from tests.sync.conftest import NOW
 
 
@@ -72,6 +73,92 @@ def test_a_later_write_to_a_subject_waits_for_the_earlier_one(
     with database.reading() as session:
         assert outbox.has_unsent(session, connection_id)
         assert outbox.next_attempt(session, connection_id, NOW) == NOW + timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("refused", "goes_on"),
+    [(Operation.CREATE_TASK, False), (Operation.UPDATE_TASK, True), (Operation.COMMENT, True)],
+)
+def test_what_was_refused_holds_up_the_rest_of_its_subject_only_where_it_was_to_make_it(
+    database: Database, connection_id: int, refused: Operation, goes_on: bool
+) -> None:
+    intend(
+        database,
+        intention(connection_id, "refused", "a", refused),
+        intention(connection_id, "later", "a", Operation.COMMENT),
+    )
+    why = GivenUp({}, may_exist=False, state=OutboxState.REFUSED, run_id=1, at=NOW)
+    with database.writing() as session:
+        outbox.note_given_up(session, "refused", why)
+    assert keys(database, connection_id) == (["later"] if goes_on else [])
+
+
+def test_a_write_into_one_tool_does_not_wait_for_one_into_another(
+    database: Database, connection_id: int
+) -> None:
+    with database.writing() as session:
+        other = Connection(name="crm", kind="hubspot", settings={}, secrets=b"", created_at=NOW)
+        session.add(other)
+        session.flush()
+        assert other.id is not None
+        there = other.id
+    intend(
+        database,
+        intention(connection_id, "here", "target", Operation.CREATE_TARGET),
+        intention(there, "there", "target", Operation.CREATE_TARGET),
+    )
+    assert keys(database, there) == ["there"]
+
+
+def test_a_write_that_went_out_at_last_tells_no_error(
+    database: Database, connection_id: int
+) -> None:
+    intend(database, intention(connection_id, "w", "s", Operation.COMMENT))
+    claimed = claim(database, connection_id)
+    assert claimed is not None
+    with database.writing() as session:
+        why = PutOff({"kind": "Unavailable"}, True, not_before=NOW, attempts=0, waits=1, at=NOW)
+        outbox.note_put_off(session, "w", why)
+    assert keys(database, connection_id) == ["w"]
+    with database.reading() as session:
+        assert session.get_one(Outbox, "w").error is None
+
+
+@pytest.mark.promise("G5")
+def test_a_target_at_which_a_worker_was_lost_has_still_to_be_made(
+    database: Database, connection_id: int
+) -> None:
+    """Its task must not go out without it."""
+
+    def pending() -> bool:
+        with database.reading() as session:
+            return outbox.any_target_pending(session, ["t"])
+
+    assert not pending()
+    intend(database, intention(connection_id, "make t", "t", Operation.CREATE_TARGET))
+    assert pending()
+    assert claim(database, connection_id) is not None
+    assert pending()
+    with database.writing() as session:
+        outbox.note_created(session, "make t", "1")
+    assert not pending()
+
+
+def test_stamps_are_claimed_by_themselves_at_most_so_many_and_of_tasks_only(
+    database: Database, connection_id: int
+) -> None:
+    writes = [
+        intention(connection_id, f"task {n}", f"k{n}", Operation.CREATE_TASK) for n in range(3)
+    ]
+    intend(database, *writes, intention(connection_id, "target", "t", Operation.CREATE_TARGET))
+    with database.writing() as session:
+        for key in ("task 0", "task 1", "task 2", "target"):
+            outbox.note_created(session, key, key)
+        apart = outbox.claim(session, connection_id, NOW, stamps_apart=True)
+        assert apart is not None
+        assert apart.intention.key == "target"
+        stamps = outbox.claim_stamps(session, connection_id, NOW, most=2)
+    assert [each.intention.key for each in stamps] == ["task 0", "task 1"]
 
 
 @pytest.mark.promise("G5")
