@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from connectors.errors import RateLimited, Unavailable
 from sync.store import by_hand, outbox, runs
@@ -85,3 +86,20 @@ def test_what_may_go_at_once_does_not_wait_behind_what_was_put_off(
     intend(database, connection_id, "new")
     with database.reading() as session:
         assert outbox.next_attempt(session, connection_id, NOW) == NOW
+
+
+@pytest.mark.promise("G10")
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_nobody_plans_between_a_last_look_and_the_end_of_a_push(
+    database: Database, connection_id: int
+) -> None:
+    """The push would end, or wait, without the new write. SQLite has one writer anyway."""
+    new = Intention("new", connection_id, Operation.COMMENT, "s", {}, [])
+    with database.writing() as session:
+        assert outbox.next_attempt(session, connection_id, NOW) is None
+        with database.writing() as other:
+            other.connection().exec_driver_sql("SET LOCAL lock_timeout = '50ms'")
+            with pytest.raises(OperationalError, match="lock timeout"):
+                outbox.intend(other, [new], NOW)
+    with database.writing() as session:
+        assert outbox.intend(session, [new], NOW) == 1
