@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from sync.store import cancelling, runs
 from sync.store.database import Database
@@ -41,6 +42,24 @@ def read(database: Database, run_id: int) -> Run:
 @pytest.mark.promise("G9")
 def test_a_second_request_joins_the_run_that_is_active(database: Database, deals: Feed) -> None:
     assert queue(database, deals) == queue(database, deals)
+
+
+@pytest.mark.promise("G9")
+def test_the_database_itself_refuses_a_second_active_run(database: Database, deals: Feed) -> None:
+    queue(database, deals)
+    second = Run(
+        connection_id=deals.connection_id,
+        stream=deals.stream,
+        mode=Mode.FULL,
+        trigger=Trigger.MANUAL,
+        status=RunStatus.WAITING,
+        queued_at=NOW,
+    )
+    with database.writing() as session:
+        session.add(second)
+        with pytest.raises(IntegrityError):
+            session.flush()
+        session.rollback()
 
 
 @pytest.mark.promise("G9")

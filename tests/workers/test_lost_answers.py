@@ -6,12 +6,15 @@ from contextlib import contextmanager
 import pytest
 
 from sync.merge import Contract, TaskField
-from sync.store import outbox, runs
+from sync.store import outbox, runs, undone
 from sync.store.outbox import PutOff
+from sync.tables.agreements import Outcome
 from sync.tables.outbox import OutboxState
 from sync.tables.runs import PUSH, Mode, RunStatus, Trigger
+from sync.undoing import plan_undo
 from tests.workers import two_way as building
-from tests.workers.two_way import TwoWay
+from tests.workers.two_way import NADIA, STRANGER, TwoWay
+from workers.actions import settle_conflict
 from workers.running import work_on
 from workers.undoing import undo_now
 
@@ -141,3 +144,37 @@ def test_what_was_edited_here_since_is_not_taken_back_with_it(sides: TwoWay) -> 
     undo_now(sides.app, run.id)
     sides.sync()
     assert titles(sides) == ("C", "C")
+
+
+@pytest.mark.promise("G13")
+def test_what_is_edited_here_before_an_undo_goes_out_is_not_taken_back_with_it(
+    sides: TwoWay,
+) -> None:
+    sides.edit_here(title="B")
+    run = sides.push()
+    sides.pull()
+    assert run.id is not None
+    with sides.app.database.writing() as session:
+        wanted, _ = plan_undo(undone.done_in(session, run.id), run.id)
+        outbox.intend(session, wanted, sides.now)
+    sides.edit_here(title="C")
+    sides.push()
+    # Before the task is read again, from which the action would learn it anew.
+    assert titles(sides) == ("C", "C")
+    sides.sync()
+    assert titles(sides) == ("C", "C")
+
+
+@pytest.mark.promise("G13")
+def test_a_task_goes_back_to_an_owner_whom_nobody_here_knows(sides: TwoWay) -> None:
+    """Our action keeps its own: there is nobody to give it to."""
+    sides.edit_there(RESPONSIBLE_ID=int(STRANGER))
+    sides.pull()
+    (conflict,) = sides.conflicts()
+    assert conflict.id is not None
+    settle_conflict(sides.app, conflict.id, Outcome.OURS)
+    run = sides.push()
+    assert run.id is not None
+    assert sides.task()["responsibleId"] == NADIA
+    assert undo_now(sides.app, run.id).left == []
+    assert (sides.task()["responsibleId"], sides.action().owner) == (STRANGER, "p_mkt")
