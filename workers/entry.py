@@ -14,6 +14,8 @@ STOPPED = "Stopped."
 AGAIN = "Run the command again."
 # As a shell tells of a command that SIGINT ended.
 INTERRUPTED = 130
+# Seconds.
+SOON = 0.01
 
 
 def main() -> None:
@@ -36,6 +38,7 @@ def loaded() -> None:
     """From now on Ctrl-C is an exception, so that what was begun is put in order."""
     if signal.getsignal(signal.SIGINT) is _tell_and_leave:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        sys.unraisablehook = _press_again
 
 
 def told() -> None:
@@ -48,6 +51,17 @@ def _tell_and_leave(_number: int, _frame: FrameType | None) -> None:
     sys.stderr.write(f"retro: {STOPPED} {AGAIN}\n")
     sys.stderr.flush()
     os._exit(INTERRUPTED)
+
+
+def _press_again(ignored: "sys.UnraisableHookArgs") -> None:
+    """An interrupt that fell into a callback of the interpreter's is dropped there, with a
+    traceback: so it is told to nobody, and comes again right after."""
+    if ignored.exc_type is KeyboardInterrupt:
+        from threading import Timer
+
+        Timer(SOON, os.kill, (os.getpid(), signal.SIGINT)).start()
+    else:
+        sys.__unraisablehook__(ignored)
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:

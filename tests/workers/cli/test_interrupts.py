@@ -70,3 +70,28 @@ def test_pressing_ctrl_c_three_times_ends_it_at_once_and_without_a_traceback(ret
     assert process.returncode in (130, -signal.SIGINT)
     assert out == ""
     assert err.strip() in ("", "retro: Stopped. Run the command again.")
+
+
+IN_A_CALLBACK = """
+import signal, time, weakref
+from workers import entry
+
+class Thing: ...
+
+signal.signal(signal.SIGINT, entry._tell_and_leave)
+entry.loaded()
+thing = Thing()
+kept = weakref.ref(thing, lambda _: signal.raise_signal(signal.SIGINT))
+try:
+    del thing
+    time.sleep(20)
+except KeyboardInterrupt:
+    print("ended")
+"""
+
+
+def test_a_ctrl_c_that_falls_into_a_callback_of_the_interpreter_ends_the_command() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", IN_A_CALLBACK], capture_output=True, text=True, timeout=15
+    )
+    assert (ended.stdout, ended.stderr) == ("ended\n", "")
