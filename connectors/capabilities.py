@@ -4,6 +4,7 @@ A connector offers a capability by having its methods; nothing is declared.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import date
 from typing import Protocol, runtime_checkable
 
 from connectors.consent import AuthServer
@@ -202,7 +203,11 @@ class WritesTargets(Protocol):
     def check_target(self, remote_id: str, target: KpiTarget) -> None:
         """Raises Rejected when a target that was found does not hold the planned values."""
 
-    def update_target(self, remote_id: str, target: KpiTarget) -> None: ...
+    def update_target(self, remote_id: str, target: KpiTarget) -> date | None:
+        """The actual value and the outcome, where there are any. With `moved_from` it is the day
+        instead, and nothing else: written where the tool still holds that one, since one that
+        people set is theirs. Returns the day that the tool held before such a move, None where a
+        target has none that is ours, such as one that measures itself."""
 
 
 @runtime_checkable

@@ -263,7 +263,11 @@ class TargetWords(Struct, frozen=True, kw_only=True):
 
 
 class KpiTarget(Struct, frozen=True, kw_only=True):
-    """A KPI target to be written into a tool, with its frozen baseline."""
+    """A KPI target to be written into a tool, with its frozen baseline.
+
+    `moved_from` stands in the update that moves the day of its re-check: the day that the tool was
+    given before.
+    """
 
     key: str
     title: str
@@ -277,6 +281,7 @@ class KpiTarget(Struct, frozen=True, kw_only=True):
     actual: float | None = None
     starts_on: date
     recheck_on: date
+    moved_from: date | None = None
     outcome: str | None = None
     words: TargetWords | None = None
 

@@ -5,6 +5,7 @@ quirks and what guards against them are in the README of this folder.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from functools import cached_property
 from typing import Any
 
@@ -198,8 +199,8 @@ class Bitrix24(Connector[Bitrix24Config]):
     def check_target(self, remote_id: str, target: KpiTarget) -> None:
         self._targets.check(remote_id, target)
 
-    def update_target(self, remote_id: str, target: KpiTarget) -> None:
-        self._targets.update(remote_id, target)
+    def update_target(self, remote_id: str, target: KpiTarget) -> date | None:
+        return self._targets.update(remote_id, target)
 
     def target_as(self, target: KpiTarget, remote_id: str | None = None) -> TargetForm:
         return self._targets.form(target, remote_id)

@@ -6,6 +6,7 @@ which makes its creation safe to repeat.
 
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import date
 from typing import Any
 
 from msgspec import Raw, Struct
@@ -34,6 +35,7 @@ FIELDS = {
     "TARGET": "double",
     "ACTUAL": "double",
 }
+CLOSE = "closedate"
 STAGES = {"met": "SUCCESS", "missed": "FAIL"}
 NEEDS_ADMIN = "Make the webhook as a CRM administrator of the portal, then run a check."
 
@@ -94,7 +96,7 @@ class Targets:
             "title": target.title,
             "xmlId": target.key,
             "begindate": target.starts_on.isoformat(),
-            "closedate": target.recheck_on.isoformat(),
+            CLOSE: target.recheck_on.isoformat(),
             **self._values(target),
         }
         if target.owner is not None:
@@ -126,24 +128,31 @@ class Targets:
         self.prepare()
         _check_kept(self._values(target), self._item(remote_id), remote_id)
 
-    def update(self, remote_id: str, target: KpiTarget) -> None:
+    def update(self, remote_id: str, target: KpiTarget) -> date | None:
         """What is ours: the actual value, and the stage when the outcome is clear. Target, owner
-        and period belong to the portal's people."""
+        and period belong to the portal's people, but for an end that is as we wrote it."""
+        if target.moved_from is not None:
+            return self._move(remote_id, target)
         self.prepare()
         fields: dict[str, Any] = {}
         if target.actual is not None:
             fields[self._names["ACTUAL"]] = round(target.actual, DECIMALS)
         if target.outcome in STAGES:
             fields["stageId"] = f"{self._stage_prefix(remote_id)}:{STAGES[target.outcome]}"
-        if not fields:
-            return
-        answer = self._portal.write(
-            "crm.item.update",
-            {"entityTypeId": self._entity_type(), "id": int(remote_id), "fields": fields},
-            ItemAnswer,
-            repeatable=True,
-        )
-        _check_kept(fields, answer.item, remote_id)
+        if fields:
+            _check_kept(fields, self._change(remote_id, fields), remote_id)
+        return None
+
+    def _move(self, remote_id: str, target: KpiTarget) -> date | None:
+        held = _day(self._item(remote_id).get(CLOSE))
+        if held == target.moved_from:
+            self._change(remote_id, {CLOSE: target.recheck_on.isoformat()})
+        return held
+
+    def _change(self, remote_id: str, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The item as it is then."""
+        wanted = {"entityTypeId": self._entity_type(), "id": int(remote_id), "fields": fields}
+        return self._portal.write("crm.item.update", wanted, ItemAnswer, repeatable=True).item
 
     def form(self, _target: KpiTarget, _remote_id: str | None) -> TargetForm:
         return FORMS[0]
@@ -268,13 +277,18 @@ def _not_kept(sent: Mapping[str, Any], item: Mapping[str, Any]) -> str | None:
     """The portal drops fields it does not know, and decimals beyond a field's precision, in
     silence: the item it answers tells what was kept."""
     for name, value in sent.items():
-        if name in ("begindate", "closedate"):
+        if name in ("begindate", CLOSE):
             continue
         kept = item.get(name)
         same = _close(kept, value) if isinstance(value, float | int) else kept == value
         if not same:
             return name
     return None
+
+
+def _day(shown: str | None) -> date | None:
+    """The portal shows a day as a moment of it, in its own zone."""
+    return date.fromisoformat(shown[:10]) if shown else None
 
 
 def _close(kept: object, value: float) -> bool:

@@ -5,7 +5,7 @@ README of this folder.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -221,8 +221,8 @@ class HubSpot(Connector[HubSpotConfig]):
     def check_target(self, remote_id: str, target: KpiTarget) -> None:
         self._targets.check(remote_id, target)
 
-    def update_target(self, remote_id: str, target: KpiTarget) -> None:
-        self._targets.update(remote_id, target)
+    def update_target(self, remote_id: str, target: KpiTarget) -> date | None:
+        return self._targets.update(remote_id, target)
 
     def target_as(self, target: KpiTarget, remote_id: str | None = None) -> TargetForm:
         return self._targets.form(target, remote_id)

@@ -18,9 +18,10 @@ from msgspec import Struct
 from connectors.errors import NotFound, NotPermitted, Rejected
 from connectors.figures import plain
 from connectors.hubspot.keys import from_html
+from connectors.hubspot.mapping import moment
 from connectors.hubspot.reading import END, ids_of, in_order, moved
 from connectors.hubspot.rows import Values
-from connectors.hubspot.tasks import DONE, STATUS, TARGET_KEY, Tasks, moment_text
+from connectors.hubspot.tasks import DONE, DUE, STATUS, TARGET_KEY, Tasks, moment_text
 from connectors.hubspot.wire import LIST_PAGE, Envelope, Hub
 from connectors.models import KpiTarget, TargetForm, Words
 from connectors.target_text import planned, text_of, title, with_results
@@ -89,7 +90,7 @@ class Targets:
         template = None if target.segment else self._templates.get(target.kpi)
         if template is None:
             owner = {} if target.owner is None else {"hubspot_owner_id": target.owner}
-            due = {"hs_timestamp": moment_text(_at(target.recheck_on, time(17, 0)))}
+            due = {DUE: moment_text(_at(target.recheck_on, time(17, 0)))}
             made = self._tasks.make(_key(target.key), {**self._words(target), **owner, **due})
             return f"{TASK}{made}"
         return self._create_goal(target, template)
@@ -120,17 +121,27 @@ class Targets:
                 next_step="Set it to the planned figures or delete it, then retry the write.",
             )
 
-    def update(self, remote_id: str, target: KpiTarget) -> None:
+    def update(self, remote_id: str, target: KpiTarget) -> date | None:
         """The actual value, and that it is over; all other words belong to people. A goal measures
-        itself and closes itself."""
+        itself, over its own days, and closes itself."""
         if remote_id.startswith(GOAL):
-            return
+            return None
         number = remote_id.removeprefix(TASK)
+        if target.moved_from is not None:
+            return self._move(number, target.moved_from, target.recheck_on)
         held = from_html(self._tasks.values(number, ["hs_task_body"]).get("hs_task_body"))[0]
         text, key = with_results(held, target), _key(target.key)
         words = {"hs_task_body": self._tasks.body(text, key), **self._tasks.key_field(key)}
         ended = {} if target.outcome is None else {STATUS: DONE}
         self._tasks.write(number, {**words, **ended})
+        return None
+
+    def _move(self, number: str, before: date, after: date) -> date | None:
+        """The hour stays: people may have set another one."""
+        due = moment(self._tasks.values(number, [DUE]).get(DUE))
+        if due is not None and due.date() == before:
+            self._tasks.write(number, {DUE: moment_text(due + (after - before))})
+        return due and due.date()
 
     def form(self, target: KpiTarget, remote_id: str | None) -> TargetForm:
         if remote_id is not None:

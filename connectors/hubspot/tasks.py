@@ -34,8 +34,9 @@ from connectors.port import Page, RefusedRecord
 
 MODIFIED = "hs_lastmodifieddate"
 STATUS = "hs_task_status"
+DUE = "hs_timestamp"
 FIELDS = (
-    *("hs_timestamp", "hs_task_subject", "hs_task_body", STATUS, "hubspot_owner_id"),
+    *(DUE, "hs_task_subject", "hs_task_body", STATUS, "hubspot_owner_id"),
     *(MODIFIED, FIELD),
 )
 STATUSES = {
@@ -176,7 +177,7 @@ class Tasks:
             "title": ("hs_task_subject", task.title),
             "description": ("hs_task_body", self.body(task.description, task.key)),
             "owner": ("hubspot_owner_id", task.owner),
-            "due_at": ("hs_timestamp", moment_text(task.due_at)),
+            "due_at": (DUE, moment_text(task.due_at)),
         }
         return dict(pair for name, pair in fields.items() if only is None or name in only)
 
@@ -223,7 +224,7 @@ def to_task(row: HistoryRow) -> RemoteTask | None:
         description=text or None,
         status=STATUSES[status],
         owner=values.get("hubspot_owner_id") or None,
-        due_at=moment(values.get("hs_timestamp")),
+        due_at=moment(values.get(DUE)),
         closed_at=_completed(row) if status == DONE else None,
         created_at=row.created_at.astimezone(UTC),
         key=key,

@@ -6,7 +6,7 @@ holds the figures. Ids of goals have 24 hexadecimal digits, those of activities 
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from msgspec import Struct
@@ -61,6 +61,10 @@ class GoalMade(Struct, frozen=True):
 
 class Noted(Struct, frozen=True):
     note: str | None = None
+
+
+class Dated(Struct, frozen=True):
+    due_date: str | None = None
 
 
 class Targets:
@@ -123,18 +127,28 @@ class Targets:
             next_step="Set it to the planned value there, or delete it, then retry the write.",
         )
 
-    def update(self, remote_id: str, target: KpiTarget) -> None:
-        """A goal counts by itself. The actual value of an activity is ours, and so is its end; all
-        other words belong to people."""
+    def update(self, remote_id: str, target: KpiTarget) -> date | None:
+        """A goal counts by itself, over its own days. The actual value of an activity is ours, and
+        so is its end; all other words belong to people."""
         if _is_goal_id(remote_id):
-            return
+            return None
         path = f"v2/activities/{int(remote_id)}"
+        if target.moved_from is not None:
+            return self._move(path, target)
         held = TARGET.sub("", self._company.get(path, Noted, GET).note or "")
         text = with_results(from_note(held) or "", target)
         body: dict[str, Any] = {"note": to_note(text, target.key, WORD)}
         if target.outcome is not None:
             body["done"] = True
         self._company.patch(path, body, WRITE)
+        return None
+
+    def _move(self, path: str, target: KpiTarget) -> date | None:
+        shown = self._company.get(path, Dated, GET).due_date
+        held = date.fromisoformat(shown) if shown else None
+        if held == target.moved_from:
+            self._company.patch(path, {"due_date": target.recheck_on.isoformat()}, WRITE)
+        return held
 
     def form(self, target: KpiTarget, remote_id: str | None) -> TargetForm:
         is_goal = self._is_goal(target) if remote_id is None else _is_goal_id(remote_id)

@@ -5,7 +5,7 @@ them are in the README of this folder.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -237,8 +237,8 @@ class Salesforce(Connector[SalesforceConfig]):
     def check_target(self, remote_id: str, target: KpiTarget) -> None:
         self._targets.check(remote_id, target)
 
-    def update_target(self, remote_id: str, target: KpiTarget) -> None:
-        self._targets.update(remote_id, target)
+    def update_target(self, remote_id: str, target: KpiTarget) -> date | None:
+        return self._targets.update(remote_id, target)
 
     def target_as(self, target: KpiTarget, remote_id: str | None = None) -> TargetForm:
         return self._targets.form(target, remote_id)

@@ -16,6 +16,7 @@ from connectors.salesforce.wire import Org, quoted, select
 
 QUOTA, QUOTAS = "quota:", "ForecastingQuota"
 NEEDED = "Target__c"
+RECHECK = "Recheck_On__c"
 RESULTS = ("Actual__c", "Outcome__c")
 LONGEST_NAME, LONGEST_TEXT = 80, 255
 DIGITS = 6
@@ -65,20 +66,32 @@ class Targets:
         kind, name = self._object, NEEDED
         if remote_id.startswith(QUOTA):
             kind, name = QUOTAS, _figure(target)
-        path = self._org.path("sobjects", kind, remote_id.removeprefix(QUOTA))
-        held = self._org.api.get(path, {"fields": name}).decode(dict[str, Any])[name]
-        if not _same(held, target):
+        if not _same(self._held(kind, remote_id.removeprefix(QUOTA), name), target):
             told = f"The KPI target {remote_id} in Salesforce does not hold the planned figure."
             raise Rejected(told, next_step=PLANNED)
 
-    def update(self, remote_id: str, target: KpiTarget) -> None:
-        """What is ours: the actual value and the outcome. Name, owner and dates belong to people. A
-        quota measures itself."""
+    def update(self, remote_id: str, target: KpiTarget) -> date | None:
+        """What is ours: the actual value and the outcome. Name, owner and dates belong to people,
+        but for a day that is as we wrote it. A quota measures itself, over its own month."""
         if remote_id.startswith(QUOTA):
-            return
+            return None
+        if target.moved_from is not None:
+            return self._move(remote_id, target)
         values = {name: value for name, value in self._values(target).items() if name in RESULTS}
         if values:
             self._org.update(self._object, remote_id, values)
+        return None
+
+    def _move(self, remote_id: str, target: KpiTarget) -> date | None:
+        """None where the object has no such field, or the user may not write it."""
+        becomes = self._values(target).get(RECHECK)
+        if becomes is None:
+            return None
+        held = self._held(self._object, remote_id, RECHECK)
+        day = date.fromisoformat(held[:10]) if held else None
+        if day == target.moved_from:
+            self._org.update(self._object, remote_id, {RECHECK: becomes})
+        return day
 
     def form(self, target: KpiTarget, remote_id: str | None) -> TargetForm:
         if remote_id is not None:
@@ -89,6 +102,10 @@ class Targets:
         """A quota is money or pieces of an owner: it knows neither shares nor segments."""
         known = target.kpi in self._types and target.owner is not None
         return known and target.unit != SHARE and target.segment is None
+
+    def _held(self, kind: str, id_: str, name: str) -> Any:
+        path = self._org.path("sobjects", kind, id_)
+        return self._org.api.get(path, {"fields": name}).decode(dict[str, Any])[name]
 
     def prepare_object(self) -> None:
         row = self._facts.fields(self._object).get(self._key)
@@ -118,7 +135,7 @@ class Targets:
             NEEDED: target.target,
             "Actual__c": target.actual,
             "Starts_On__c": target.starts_on.isoformat(),
-            "Recheck_On__c": target.recheck_on.isoformat(),
+            RECHECK: target.recheck_on.isoformat(),
             "Outcome__c": target.outcome,
             "OwnerId": target.owner,
         }

@@ -3,13 +3,15 @@
 A target is a task that is due on the day of the re-check: people see it, with its figures.
 """
 
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 
 from connectors.errors import Rejected
 from connectors.models import KpiTarget, TargetForm, Words
 from connectors.target_text import planned, text_of, title, with_results
 from connectors.tryton.mapping import marked, parted
-from connectors.tryton.tasks import Tasks
+from connectors.tryton.rows import WorkRow
+from connectors.tryton.tasks import DUE, Tasks
+from connectors.tryton.wire import moment
 
 MARK = "[retro-roi-target:"
 EVENING = time(17, 0)
@@ -44,13 +46,24 @@ class Targets:
                 next_step="Set it to the planned figures or delete it, then retry the write.",
             )
 
-    def update(self, remote_id: str, target: KpiTarget) -> None:
+    def update(self, remote_id: str, target: KpiTarget) -> date | None:
         """The actual value, and that it is over; all other words belong to people."""
-        held = parted(self._tasks.row(remote_id).comment, MARK)[0]
+        row = self._tasks.row(remote_id)
+        if target.moved_from is not None:
+            return self._move(row, target.moved_from, target.recheck_on)
+        held = parted(row.comment, MARK)[0]
         text = marked(with_results(held, target), target.key, MARK)
         self._tasks.write(remote_id, {"comment": text})
         if target.outcome is not None:
             self._tasks.complete(remote_id)
+        return None
+
+    def _move(self, row: WorkRow, before: date, after: date) -> date | None:
+        """The hour stays: people may have set another one."""
+        due = row.constraint_finish_time.utc() if row.constraint_finish_time else None
+        if due is not None and due.date() == before:
+            self._tasks.write(str(row.id), {DUE: moment(due + (after - before))})
+        return due and due.date()
 
     def form(self, _target: KpiTarget, _remote_id: str | None) -> TargetForm:
         return FORMS[0]

@@ -19,6 +19,7 @@ from connectors.tryton.rows import Status, WorkRow
 from connectors.tryton.wire import Server, like, moment
 
 WORK, NOTE = "project.work", "ir.note"
+DUE = "constraint_finish_time"
 WHOLE = 100.0
 
 
@@ -56,7 +57,7 @@ class Tasks:
             "type": "task",
             "status": self._open.id,
             "comment": comment,
-            "constraint_finish_time": _whole_second(due_at),
+            DUE: _whole_second(due_at),
         }
         if parent is not None:
             values["parent"] = int(parent)
@@ -85,7 +86,7 @@ class Tasks:
         if "title" in wanted:
             values["name"] = task.title
         if "due_at" in wanted:
-            values["constraint_finish_time"] = _whole_second(task.due_at)
+            values[DUE] = _whole_second(task.due_at)
         if row is not None and "description" in wanted:
             values["comment"] = marked(task.description, parted(row.comment)[1] or task.key)
         if row is not None and "owner" in wanted:

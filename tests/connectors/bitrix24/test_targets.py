@@ -131,6 +131,29 @@ def test_an_update_without_news_calls_nothing(portal: Sandbox) -> None:
     assert portal.requests() == before
 
 
+def test_a_day_that_moved_is_written_and_nothing_else_unless_people_moved_it(
+    portal: Sandbox,
+) -> None:
+    connector, before, after = portal.connector(), date(2027, 1, 15), date(2027, 1, 9)
+    target_id = connector.create_target(target())
+    made = item(portal, target_id)
+    move = target(title="T-email-ctr", owner=None, moved_from=before, recheck_on=after)
+    # Told a second time, as after a lost answer, it is there already.
+    assert [connector.update_target(target_id, move) for _ in range(2)] == [before, after]
+    moved = item(portal, target_id)
+    assert moved.pop("closedate")[:10] == "2027-01-09"
+    assert {name for name in moved if moved[name] != made[name]} <= {"updatedTime"}
+    theirs = {"closedate": "2027-02-01"}
+    change = {"entityTypeId": 1038, "id": int(target_id), "fields": theirs}
+    portal.call("crm.item.update", change)
+    again = target(moved_from=after, recheck_on=date(2027, 1, 20))
+    assert connector.update_target(target_id, again) == date(2027, 2, 1)
+    assert item(portal, target_id)["closedate"][:10] == "2027-02-01"
+    portal.call("crm.item.update", {**change, "fields": {"closedate": ""}})
+    assert connector.update_target(target_id, again) is None
+    assert not item(portal, target_id)["closedate"]
+
+
 def test_an_occupied_number_gives_way_to_the_next(portal: Sandbox) -> None:
     portal.call("crm.type.add", {"fields": {"title": "Ateliers", "entityTypeId": 1038}})
     target_id = portal.connector().create_target(target())

@@ -52,6 +52,7 @@ def used(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
             remote = kind.create_target(target())
             kind.find_target(target().key)
             kind.check_target(remote, target())
+            kind.update_target(remote, target(moved_from=target().recheck_on))
             kind.update_target(remote, target(actual=0.5, outcome="missed"))
         app_of(running)[0].check()
         yield running

@@ -287,6 +287,33 @@ def test_a_target_is_a_goal_where_there_is_one_to_copy(own: Sandbox) -> None:
     connector.update_target(made, target(actual=0.03, outcome="met"))
 
 
+def test_the_due_day_of_a_target_moves_unless_people_moved_it(either: Sandbox) -> None:
+    connector, before, after = either.connector(), date(2027, 1, 15), date(2027, 1, 9)
+    made = connector.create_target(target())
+    number = made.removeprefix("task:")
+    planned = held(either, number)["properties"]
+    either.edit("tasks", number, {"set": {"hs_timestamp": "2027-01-15T09:30:00.000Z"}})
+    move = target(title=target().key, owner=None, moved_from=before, recheck_on=after)
+    assert [connector.update_target(made, move) for _ in range(2)] == [before, after]
+    moved = held(either, number)["properties"]
+    assert moved.pop("hs_timestamp") == "2027-01-09T09:30:00.000Z"
+    kept = ("hs_task_subject", "hs_task_body", "hs_task_status", "hubspot_owner_id")
+    assert all(moved[name] == planned[name] for name in kept)
+    either.edit("tasks", number, {"set": {"hs_timestamp": "2027-02-01T09:30:00.000Z"}})
+    again = target(moved_from=after, recheck_on=date(2027, 1, 20))
+    assert connector.update_target(made, again) == date(2027, 2, 1)
+    assert held(either, number)["properties"]["hs_timestamp"] == "2027-02-01T09:30:00.000Z"
+
+
+def test_a_goal_keeps_its_days(own: Sandbox) -> None:
+    connector = own.connector(goal_template=GOALS)
+    made = connector.create_target(target())
+    asked = len(own.seen.requests)
+    move = target(moved_from=date(2027, 1, 15), recheck_on=date(2027, 1, 9))
+    assert connector.update_target(made, move) is None
+    assert len(own.seen.requests) == asked
+
+
 @pytest.mark.parametrize("other", [{"kpi": "lead_cost"}, {"segment": "channel=ads"}])
 def test_a_target_that_the_goal_does_not_measure_is_a_task(
     own: Sandbox, other: dict[str, str]

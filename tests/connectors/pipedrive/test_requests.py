@@ -59,6 +59,7 @@ def _everything(connector: Pipedrive) -> None:
         connector.find_target(wanted.key)
         connector.check_target(remote, wanted)
         connector.update_target(remote, wanted)
+    connector.update_target(remote, target(moved_from=target().recheck_on))
 
 
 def test_every_request_is_as_described(sent: list[httpx.Request], documents: Documents) -> None:

@@ -118,6 +118,31 @@ def test_an_update_leaves_to_people_what_is_theirs(own: Sandbox) -> None:
     connector.check_target(made, target(segment="channel=ads"))
 
 
+def test_the_due_day_of_an_activity_moves_unless_people_moved_it(own: Sandbox) -> None:
+    connector, before, after = own.connector(), date(2027, 1, 31), date(2027, 1, 25)
+    made = connector.create_target(target())
+    path = f"v2/activities/{made}"
+    planned = own.call("GET", path).json()["data"]
+    move = target(title="D-1:target", owner=None, moved_from=before, recheck_on=after)
+    assert [connector.update_target(made, move) for _ in range(2)] == [before, after]
+    moved = own.call("GET", path).json()["data"]
+    assert moved.pop("due_date") == "2027-01-25"
+    assert {name for name in moved if moved[name] != planned[name]} <= {"update_time"}
+    own.call("PATCH", path, json={"due_date": "2027-02-10"}).raise_for_status()
+    again = target(moved_from=after, recheck_on=date(2027, 1, 28))
+    assert connector.update_target(made, again) == date(2027, 2, 10)
+    assert own.call("GET", path).json()["data"]["due_date"] == "2027-02-10"
+
+
+def test_a_goal_keeps_its_days(own: Sandbox) -> None:
+    connector = own.connector(goals=GOALS)
+    made = connector.create_target(goal())
+    asked = len(own.seen.requests)
+    move = goal(moved_from=date(2027, 1, 31), recheck_on=date(2027, 1, 25))
+    assert connector.update_target(made, move) is None
+    assert len(own.seen.requests) == asked
+
+
 def test_a_segment_cannot_be_a_goal_and_an_owner_may_be_missing(own: Sandbox) -> None:
     made = own.connector(goals=GOALS).create_target(goal(segment="channel=ads", owner=None))
     shown = own.call("GET", f"v2/activities/{made}").json()["data"]

@@ -54,6 +54,8 @@ def used(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
             connector.find_target(planned.key)
             connector.check_target(remote, planned)
             connector.update_target(remote, planned)
+        for remote in connector.find_target(target().key):
+            connector.update_target(remote, target(moved_from=target().recheck_on))
         _by_bulk(running)
         _by_other_sign_ins(running)
         yield running

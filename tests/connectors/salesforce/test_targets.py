@@ -13,6 +13,7 @@ from tests.connectors.salesforce.kit import Sandbox, sandbox
 
 NADIA = numbered("User", 1)
 QUOTAS = {"new_revenue": company.QUOTA_TYPE}
+MOVE = {"moved_from": date(2027, 1, 15), "recheck_on": date(2027, 1, 9)}
 
 
 def target(**changes: Any) -> KpiTarget:
@@ -125,3 +126,40 @@ def test_an_update_leaves_to_people_what_is_theirs(own: Sandbox) -> None:
     told = {"Segment__c": "channel=ads", "Actual__c": 0.03, "Outcome__c": "met"}
     assert row == {**moved, **told}
     connector.update_target(made, target())
+
+
+def test_the_day_of_a_target_moves_unless_people_moved_it(own: Sandbox) -> None:
+    connector, before, after = own.connector(), date(2027, 1, 15), date(2027, 1, 9)
+    made = connector.create_target(target(owner=NADIA))
+    names = ("Name", "OwnerId", "Starts_On__c", "Actual__c", "Outcome__c", "Recheck_On__c")
+
+    def row() -> dict[str, Any]:
+        (found,) = own.query(f"SELECT {', '.join(names)} FROM Retro_KPI_Target__c")
+        return found
+
+    planned = row()
+    move = target(title=target().key, moved_from=before, recheck_on=after)
+    assert [connector.update_target(made, move) for _ in range(2)] == [before, after]
+    assert row() == {**planned, "Recheck_On__c": "2027-01-09"}
+    path = f"/sobjects/Retro_KPI_Target__c/{made}"
+    own.call("PATCH", path, json={"Recheck_On__c": "2027-03-01"}).raise_for_status()
+    again = target(moved_from=after, recheck_on=date(2027, 1, 20))
+    assert connector.update_target(made, again) == date(2027, 3, 1)
+    assert row()["Recheck_On__c"] == "2027-03-01"
+
+
+def test_an_object_without_the_day_is_left_as_it_is() -> None:
+    with sandbox(records=4, hidden=frozenset({"Retro_KPI_Target__c.Recheck_On__c"})) as own:
+        connector = own.connector()
+        made = connector.create_target(target())
+        asked = len(own.seen.requests)
+        assert connector.update_target(made, target(**MOVE)) is None
+        assert len(own.seen.requests) == asked
+
+
+def test_a_quota_keeps_its_month(own: Sandbox) -> None:
+    connector = own.connector(quotas=QUOTAS)
+    made = connector.create_target(quota())
+    asked = len(own.seen.requests)
+    assert connector.update_target(made, quota(**MOVE)) is None
+    assert len(own.seen.requests) == asked

@@ -22,6 +22,7 @@ from connectors.models import KpiTarget, RemoteTask, Stream, Task, TaskStatus
 from connectors.port import Partition, Presence, Window
 from connectors.rehearsal import FIRST_ID, Rehearsal
 from connectors.tryton.connector import Tryton
+from connectors.tryton.wire import moment
 from tests.connectors.hands import Hands
 from tests.connectors.tryton.server import Server
 
@@ -167,18 +168,22 @@ def test_a_comment_is_found_by_its_marker(tryton: Server) -> None:
     assert connector.find_comment(made, "reminder-1") is None
 
 
-def test_a_target_is_a_task_with_its_figures(tryton: Server) -> None:
-    target = KpiTarget(
-        key="D-11:target",
+def planned(decision: str) -> KpiTarget:
+    return KpiTarget(
+        key=f"{decision}:target",
         title="Taux de clic",
         kpi="click_rate",
         unit="ratio",
-        decision="D-11",
+        decision=decision,
         baseline=0.024995,
         target=0.028744,
         starts_on=date(2026, 12, 15),
         recheck_on=date(2027, 1, 15),
     )
+
+
+def test_a_target_is_a_task_with_its_figures(tryton: Server) -> None:
+    target = planned("D-11")
     connector = tryton.connector()
     connector.prepare_targets()
     made = connector.create_target(target)
@@ -206,6 +211,27 @@ def test_a_target_is_a_task_with_its_figures(tryton: Server) -> None:
     assert found.status is TaskStatus.DONE
     assert found.description is not None
     assert "Actual: 0.03\nOutcome: met" in found.description
+
+
+def test_the_due_day_of_a_target_moves_unless_people_moved_it(tryton: Server) -> None:
+    connector, target = tryton.connector(), planned("D-16")
+    before, after, theirs = (
+        date(2027, 1, 15),
+        date(2027, 1, 9),
+        datetime(2027, 2, 1, 9, 30, tzinfo=UTC),
+    )
+    made = connector.create_target(target)
+    first = held(connector, made)
+    move = msgspec.structs.replace(target, moved_from=before, recheck_on=after)
+    assert [connector.update_target(made, move) for _ in range(2)] == [before, after]
+    moved = held(connector, made)
+    assert moved.due_at == datetime(2027, 1, 9, 17, tzinfo=UTC)
+    same = {"due_at": first.due_at, "updated_at": first.updated_at}
+    assert msgspec.structs.replace(moved, **same) == first
+    tryton.admin("project.work.write", [int(made)], {"constraint_finish_time": moment(theirs)})
+    again = msgspec.structs.replace(move, moved_from=after, recheck_on=date(2027, 1, 20))
+    assert connector.update_target(made, again) == date(2027, 2, 1)
+    assert held(connector, made).due_at == theirs
 
 
 def test_many_creates_at_once_are_all_made(tryton: Server) -> None:
