@@ -6,7 +6,7 @@ go to the tool, since what is written may depend on what is there.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpx
 
@@ -38,6 +38,16 @@ class StandIn(Protocol):
 
     def play(self, request: httpx.Request, ask: Ask) -> Part | None:
         """None for what does not belong to the account, such as the renewal of a token."""
+
+
+def shown(request: httpx.Request, ask: Ask, changed: Callable[[Any], Any]) -> httpx.Response:
+    """What the tool would show by now: its answer, `changed` by what was written and not sent. A
+    refusal is passed on."""
+    answer = ask(request)
+    answer.read()
+    if answer.is_error:
+        return httpx.Response(answer.status_code, content=answer.content)
+    return httpx.Response(200, json=changed(answer.json()))
 
 
 # Longer than any id of a tool, so that it is known wherever it stands in a body.

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from connectors.rehearsal import FIRST_ID, Ask, Call, Part
+from connectors.rehearsal import FIRST_ID, Ask, Call, Part, shown
 
 Body = dict[str, Any]
 TARGET_PREFIX = "ufCrm"
@@ -21,6 +21,7 @@ class PortalStandIn:
         self.made: dict[int, str] = {}
         self._fields: dict[str, Body] = {}
         self._types: set[int] = set()
+        self._items: dict[int, Body] = {}
         self._refusal: httpx.Response | None = None
         self._asked_three = False
         self._writes: Mapping[str, Callable[[Body], Any]] = {
@@ -33,7 +34,7 @@ class PortalStandIn:
             "userfieldconfig.add": self._field,
             "crm.type.add": self._type,
             "crm.item.add": self._item,
-            "crm.item.update": lambda body: {"item": {**body["fields"], "id": body["id"]}},
+            "crm.item.update": self._changed,
         }
 
     def play(self, request: httpx.Request, ask: Ask) -> Part | None:
@@ -52,8 +53,8 @@ class PortalStandIn:
         call = Call(method, text, False)
         if method == "crm.item.fields" and (self._fields or self._types):
             return Part(call, self._described(request, body, ask))
-        if method == "crm.item.get" and body.get("id") in self.made:
-            return Part(call, _good({"item": {"id": body["id"], "categoryId": self._id("stages")}}))
+        if method == "crm.item.get" and body.get("id") in self._items:
+            return Part(call, self._shown(request, body["id"], ask))
         return Part(call)
 
     def _three(self, method: str, body: Body) -> httpx.Response:
@@ -84,11 +85,7 @@ class PortalStandIn:
         """With the fields that would be there by now."""
         if body["entityTypeId"] in self._types:
             return _good({"fields": self._fields})
-        answer = ask(request)
-        answer.read()
-        if answer.is_error:
-            return httpx.Response(answer.status_code, content=answer.content)
-        return _good({"fields": {**answer.json()["result"]["fields"], **self._fields}})
+        return shown(request, ask, lambda told: _result("fields", told, self._fields))
 
     def _task(self, body: Body) -> int:
         fields = body["fields"]
@@ -110,7 +107,19 @@ class PortalStandIn:
 
     def _item(self, body: Body) -> Body:
         number = self._id(f"target {body['fields'].get('xmlId')}")
-        return {"item": {**body["fields"], "id": number}}
+        return self._changed({**body, "id": number})
+
+    def _changed(self, body: Body) -> Body:
+        item = self._items.setdefault(body["id"], {})
+        item |= body["fields"]
+        return {"item": {**item, "id": body["id"]}}
+
+    def _shown(self, request: httpx.Request, number: int, ask: Ask) -> httpx.Response:
+        """An item as it would be by now."""
+        if number in self.made:
+            stages = {"id": number, "categoryId": self._id("stages")}
+            return _good({"item": {**stages, **self._items[number]}})
+        return shown(request, ask, lambda told: _result("item", told, self._items[number]))
 
     def _id(self, stands_for: str) -> int:
         number = FIRST_ID + len(self.made)
@@ -125,6 +134,10 @@ def _opened(request: httpx.Request) -> tuple[Body, str]:
         return body, request.content.decode()
     del body["auth"]
     return body, json.dumps(body, ensure_ascii=False)
+
+
+def _result(name: str, told: Body, written: Body) -> Body:
+    return {"result": {name: {**told["result"][name], **written}}}
 
 
 def _good(result: Any) -> httpx.Response:
