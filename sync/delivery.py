@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,7 @@ from connectors.capabilities import CommentsOnTasks, StampsTasks, WritesTargets,
 from connectors.errors import ConnectorError, NotPermitted, Rejected
 from connectors.models import KpiTarget, Task, TaskStatus
 from connectors.port import Connector
-from sync import images, undoing
+from sync import images, target_days, undoing
 from sync.making import Making
 from sync.store import links, outbox, runs, undone
 from sync.store.agreements import CHANGES, change_key, take_back, tied_tasks
@@ -89,6 +89,7 @@ class Delivery:
         self._now = now
         self._meter = meter
         self._written_over: datetime | None = None
+        self._day_before: date | None = None
         self._making = Making(database, connector, lease, claimed, now)
 
     @property
@@ -232,7 +233,7 @@ class Delivery:
     def _update_target(self) -> None:
         remote_id = self._linked_id(LinkKind.TARGET)
         target = msgspec.convert(self._write.payload, KpiTarget, strict=False)
-        self._targets().update_target(remote_id, target)
+        self._day_before = self._targets().update_target(remote_id, target)
 
     def _bound(self) -> Task:
         """The task as planned, tied to the remote ids of the targets it serves."""
@@ -266,20 +267,8 @@ class Delivery:
             written = in_columns(written_by(write.operation, write.payload))
             over = self._written_over
             links.note_written(session, write.connection_id, write.subject, written, over)
-        if write.operation is not Operation.UPDATE_TARGET:
-            return
-        kind = LinkKind.TARGET
-        remote_id = links.linked_id(session, write.connection_id, kind, write.subject)
-        if remote_id is not None:
-            links.link(
-                session,
-                write.connection_id,
-                kind,
-                write.subject,
-                remote_id,
-                write.payload,
-                self._now(),
-            )
+        if write.operation is Operation.UPDATE_TARGET:
+            target_days.remember(session, write, self._day_before, self._now())
 
     def _linked_id(self, kind: LinkKind) -> str:
         """What follows a create waits behind it in the outbox: without a link there was none."""

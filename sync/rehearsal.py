@@ -15,7 +15,7 @@ from connectors.capabilities import ForetellsTargets
 from connectors.models import KpiTarget, TargetForm
 from connectors.port import Connector
 from connectors.rehearsal import Call, Rehearsal
-from sync import images
+from sync import images, target_days
 from sync.push import Push, run_push
 from sync.store import links, outbox, runs
 from sync.store.coalescing import PENDING
@@ -30,6 +30,8 @@ NOBODY = Worker("dry run", 0)
 WHOLE = timedelta(days=1)
 NOT_SENT = "not_sent"
 TARGETS = (Operation.CREATE_TARGET, Operation.UPDATE_TARGET)
+# What of a target a check writes.
+RESULTS = ("actual", "outcome")
 
 
 @dataclass(frozen=True)
@@ -173,17 +175,16 @@ def _sides(row: Outbox, base: Mapping[str, Any]) -> tuple[Mapping[str, Any], Map
             before, after = row.before or base, images.written(payload)
             names = images.changed(after, before)
             return {name: before.get(name) for name in names}, {name: after[name] for name in names}
+        case Operation.UPDATE_TARGET if target_days.is_move(payload):
+            return target_days.sides(row)
         case Operation.UPDATE_TARGET:
-            return base, _figures(payload)
+            return base, {**base, **{name: payload.get(name) for name in RESULTS}}
         case Operation.COMPLETE_TASK:
             return {"status": (row.before or {}).get("status")}, {"status": "done"}
         case Operation.DELETE_TASK:
             return payload["expected"], {}
         case Operation.RESTORE_TASK:
             return payload["expected"], payload["before"]
-    return {}, {n: value for n, value in _figures(payload).items() if value not in (None, [])}
-
-
-def _figures(payload: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Without the words of a target, which tell its figures once more."""
-    return {name: value for name, value in payload.items() if name != "words"}
+    # The words of a target tell its figures once more.
+    told = {name: value for name, value in payload.items() if name != "words"}
+    return {}, {name: value for name, value in told.items() if value not in (None, [])}

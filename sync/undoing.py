@@ -32,7 +32,7 @@ NOT_UNDONE = {
     Operation.REOPEN_TASK: "that a task goes on is news for people; end it again in the tool",
     Operation.COMMENT: "a comment that was read cannot be taken back",
     Operation.CREATE_TARGET: "a KPI target is kept, with the figures people added to it",
-    Operation.UPDATE_TARGET: "a KPI target is kept, with the figures people added to it",
+    Operation.UPDATE_TARGET: "a KPI target is kept, with its figures and the day it is checked on",
     Operation.DELETE_TASK: "it took back another write itself",
     Operation.RESTORE_TASK: "it took back another write itself",
 }

@@ -219,7 +219,7 @@ def note_sent(session: Session, key: str, at: datetime) -> None:
 
 
 def note_before(session: Session, key: str, before: dict[str, Any]) -> None:
-    """To be committed before the call that changes it."""
+    """To be committed before the call that changes it, where this can be undone."""
     row = session.get_one(Outbox, key)
     row.before = before
     session.add(row)

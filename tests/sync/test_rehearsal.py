@@ -8,9 +8,9 @@ import pytest
 
 from connectors.rehearsal import Rehearsal
 from sync.rehearsal import Change, DryRun, rehearse
-from sync.store import outbox, undone
+from sync.store import links, outbox, undone
 from sync.store.outbox import Intention
-from sync.tables.outbox import Operation, Outbox, OutboxState
+from sync.tables.outbox import LinkKind, Operation, Outbox, OutboxState
 from sync.tables.runs import PUSH, Mode, RunStatus
 from sync.undoing import plan_undo
 from tests.connectors.bitrix24.kit import Sandbox, sandbox
@@ -120,9 +120,93 @@ def test_updates_comments_ends_and_targets_are_sent_as_promised(mirrored: Mirror
         Change("description", first["description"], "« & + »"),
     ]
     assert promises["d"].changes == [Change("status", "open", "done")]
-    assert Change("actual", None, 0.0301) in promises["t"].changes
+    assert promises["t"].changes == [
+        Change("actual", None, 0.0301),
+        Change("outcome", None, "met"),
+    ]
     assert given(mirrored, told) == sent(mirrored)
     assert row(mirrored, "u1").state is OutboxState.SUPERSEDED
+
+
+def move(mirrored: Mirrored, before: str, after: str) -> Intention:
+    moved = {**row(mirrored, TARGET).payload, "moved_from": before, "recheck_on": after}
+    key, ours = f"{TARGET}:{before}:{after}", mirrored.connection_id
+    return Intention(key, ours, Operation.UPDATE_TARGET, TARGET, moved, [])
+
+
+def set_day(mirrored: Mirrored, day: str) -> None:
+    change = {"entityTypeId": 1038, "id": row(mirrored, TARGET).remote_id}
+    mirrored.portal.call("crm.item.update", {**change, "fields": {"closedate": day}})
+
+
+@pytest.mark.promise("G13")
+def test_moves_of_a_target_are_sent_as_promised_with_its_day_before_and_after(
+    mirrored: Mirrored,
+) -> None:
+    intend(mirrored, *intentions(mirrored.connection_id))
+    sent(mirrored)
+    base = held_base(mirrored)
+    there = move(mirrored, "2027-01-15", "2027-01-09")
+    back = move(mirrored, "2027-01-09", "2027-01-20")
+    intend(mirrored, there, back)
+    told = promised(mirrored)
+    assert {each.key: each.changes for each in told.promises} == {
+        there.key: [Change("recheck_on", "2027-01-15", "2027-01-09")],
+        back.key: [Change("recheck_on", "2027-01-09", "2027-01-20")],
+    }
+    assert [call.method for call in told.calls if call.writes] == ["crm.item.update"] * 2
+    assert given(mirrored, told) == sent(mirrored)
+    assert held_base(mirrored) == {**base, "recheck_on": "2027-01-20"}
+
+
+@pytest.mark.promise("G13")
+def test_a_day_that_people_set_stays_and_is_promised_to_stay(mirrored: Mirrored) -> None:
+    intend(mirrored, *intentions(mirrored.connection_id))
+    sent(mirrored)
+    set_day(mirrored, "2027-02-01")
+    base, late = held_base(mirrored), move(mirrored, "2027-01-15", "2027-01-09")
+    intend(mirrored, late)
+    told = promised(mirrored)
+    (promise,) = told.promises
+    assert (promise.state, promise.changes) == ("done", [])
+    assert not [call for call in told.calls if call.writes]
+    assert given(mirrored, told) == sent(mirrored)
+    assert row(mirrored, late.key).before == {"recheck_on": "2027-02-01"}
+    assert held_base(mirrored) == base
+
+
+@pytest.mark.promise("G13")
+def test_a_target_that_is_not_there_yet_is_made_then_moved_as_promised(mirrored: Mirrored) -> None:
+    intend(mirrored, *intentions(mirrored.connection_id))
+    late = move(mirrored, "2027-01-15", "2027-01-09")
+    told = promised(mirrored, late)
+    moved = {each.key: each.changes for each in told.promises}[late.key]
+    assert moved == [Change("recheck_on", "2027-01-15", "2027-01-09")]
+    intend(mirrored, late)
+    after = sent(mirrored)
+    assert given(mirrored, told) == after
+    with mirrored.database.reading() as session:
+        wanted, left = plan_undo([session.get_one(Outbox, late.key)], 1)
+    assert wanted == []
+    assert [each.key for each in left] == [late.key]
+    assert "the day it is checked on" in left[0].reason
+
+
+@pytest.mark.promise("G13")
+def test_a_move_that_cannot_go_out_is_told_as_it_was_planned(mirrored: Mirrored) -> None:
+    intend(mirrored, *intentions(mirrored.connection_id))
+    sent(mirrored)
+    late = move(mirrored, "2027-01-15", "2027-01-09")
+    item = {"entityTypeId": 1038, "id": row(mirrored, TARGET).remote_id}
+    mirrored.portal.call("crm.item.delete", item)
+    (promise,) = promised(mirrored, late).promises
+    assert promise.state == "refused"
+    assert promise.changes == [Change("recheck_on", "2027-01-15", "2027-01-09")]
+
+
+def held_base(mirrored: Mirrored) -> dict[str, Any]:
+    with mirrored.database.reading() as session:
+        return links.base(session, mirrored.connection_id, LinkKind.TARGET, TARGET)
 
 
 @pytest.mark.promise("G13")
