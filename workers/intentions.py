@@ -1,6 +1,7 @@
 """What a plan wants written into a tool, as the tool's canonical tasks, targets and comments."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -13,10 +14,11 @@ from rules.figure_words import round_percent
 from rules.plan import Action, Because, Notice, Plan, PlannedTarget
 from rules.targets import to_digits
 from rules.workspace import Workspace
-from sync.store import people
+from sync.store import links, outbox, people
 from sync.store.outbox import Intention
+from sync.tables import retros as rows
 from sync.tables.connections import Connection
-from sync.tables.outbox import Operation
+from sync.tables.outbox import LinkKind, Operation
 from workers.places import Places
 from workers.target_words import planned_words
 
@@ -37,7 +39,7 @@ def intentions(session: Session, plan: Plan, space: Workspace, places: Places) -
         wanted += [_task(each, place.id, accounts, bound, has_targets) for each in part.actions]
         if issubclass(kind, CommentsOnTasks):
             wanted += [_comment(each, space, place.id) for each in part.notices]
-    return wanted
+    return [*wanted, *_moves(session, plan, places)]
 
 
 def _part_of(plan: Plan, places: Places, place: Connection) -> Plan:
@@ -105,6 +107,49 @@ def _target(
         planned.key,
         msgspec.to_builtins(target),
         because_rows(planned.because),
+    )
+
+
+def _moves(session: Session, plan: Plan, places: Places) -> Iterator[Intention]:
+    """Targets that are to be checked on another day than the one their tool was given."""
+    for recheck in plan.rechecks:
+        row = session.get(rows.Target, recheck.target)
+        if row is None or row.connection_id is None or not _is_written(session, row):
+            continue
+        has_targets = issubclass(tool(places.connections[row.connection_id].kind), WritesTargets)
+        if not has_targets or row.recheck_on in (None, recheck.recheck_on):
+            continue
+        moved = known_target(row, recheck.recheck_on, moved_from=row.recheck_on)
+        yield Intention(
+            f"{target_write(row.key)}:moved:{row.recheck_on}:{recheck.recheck_on}",
+            row.connection_id,
+            Operation.UPDATE_TARGET,
+            row.key,
+            msgspec.to_builtins(moved),
+            because_rows(recheck.because),
+        )
+
+
+def _is_written(session: Session, row: rows.Target) -> bool:
+    """Or will be: one that was refused and let go is in no tool."""
+    assert row.connection_id is not None
+    linked = links.linked_id(session, row.connection_id, LinkKind.TARGET, row.key)
+    return linked is not None or outbox.is_to_be_made(session, target_write(row.key))
+
+
+def known_target(row: rows.Target, recheck_on: date, **news: Any) -> KpiTarget:
+    """One that its tool has already, by its key, with what is new of it."""
+    return KpiTarget(
+        key=row.key,
+        title=row.key,
+        kpi=row.kpi,
+        unit="share",
+        decision=row.decision_id,
+        baseline=to_digits(row.baseline_numerator / row.baseline_denominator),
+        target=row.target_value,
+        starts_on=row.baseline_end,
+        recheck_on=recheck_on,
+        **news,
     )
 
 

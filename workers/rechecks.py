@@ -8,14 +8,14 @@ import msgspec
 from sqlmodel import Session
 
 from connectors.capabilities import WritesTargets
-from connectors.models import Group, KpiTarget, TargetWords
+from connectors.models import Group, TargetWords
 from connectors.registry import tool
 from rules.kpi_catalogue import KpiDefinition
 from rules.kpis import KpiValue, Period
 from rules.language import Language
 from rules.recheck import Control, Doubt, Recheck, recheck
 from rules.recheck_words import message, to_json, verdict
-from rules.targets import Baseline, Target, relative_target, to_digits
+from rules.targets import Baseline, Target, relative_target
 from rules.words import DecisionStatus
 from sync.store import connections, outbox, retros
 from sync.store.outbox import Intention
@@ -23,6 +23,7 @@ from sync.tables import retros as rows
 from sync.tables.outbox import Operation
 from workers import library
 from workers.app import App
+from workers.intentions import known_target, target_write
 from workers.kpis import Figures
 from workers.target_words import result_words
 from workers.workspace import to_baseline
@@ -167,22 +168,15 @@ def _update(
     target: rows.Target, judged: Recheck, language: Language, connection_id: int
 ) -> Intention:
     assert target.recheck_on is not None
-    written = KpiTarget(
-        key=target.key,
-        title=target.key,
-        kpi=target.kpi,
-        unit="share",
-        decision=target.decision_id,
-        baseline=to_digits(target.baseline_numerator / target.baseline_denominator),
-        target=target.target_value,
+    written = known_target(
+        target,
+        target.recheck_on,
         actual=judged.after.value if judged.after else None,
-        starts_on=target.baseline_end,
-        recheck_on=target.recheck_on,
         outcome=judged.outcome.value,
         words=TargetWords(title=target.key, results=list(result_words(judged, language))),
     )
     return Intention(
-        f"target:{target.key}:{target.recheck_on}",
+        f"{target_write(target.key)}:{target.recheck_on}",
         connection_id,
         Operation.UPDATE_TARGET,
         target.key,

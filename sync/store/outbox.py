@@ -276,6 +276,11 @@ def state_of(session: Session, key: str) -> OutboxState | None:
     return found.state if found else None
 
 
+def is_to_be_made(session: Session, key: str) -> bool:
+    """Whether this create is still to go out, by itself or once somebody has settled it."""
+    return state_of(session, key) in (*PENDING, *FAILED)
+
+
 def given_up_in(session: Session, run_id: int) -> Sequence[Outbox]:
     """What a run left for people to settle."""
     return session.exec(

@@ -47,9 +47,8 @@ def test_a_target_is_checked_once_also_just_after_midnight(company: Company) -> 
     assert (check.checked_at, check.window_end) == (MIDNIGHT, END)
     assert check.figures["verdicts"]["en"] == check.verdict
     assert company.decision().status == "measured"
-    (update,) = [
-        row for row in company.writes() if row.key.startswith("target:") and "2027" in row.key
-    ]
+    written = f"target:{company.target().key}:{END}"
+    (update,) = [row for row in company.writes() if row.key == written]
     assert update.payload["actual"] == pytest.approx(0.03)
 
 
