@@ -1,8 +1,8 @@
 """Tasks out, and those of ours in.
 
 A create takes the task whole: fields, links and key go in one call, so that it is findable from
-the first moment. A field with unique values refuses its twin; a line in the text does not, so a
-lost create is looked up in the listing of all tasks, which lags behind nothing.
+the first moment. A field with unique values refuses its twin; a line in the text does not, so what
+no search shows of a lost create is looked up in the listing of all tasks, which never lags.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -35,8 +35,9 @@ from connectors.port import Page, RefusedRecord
 MODIFIED = "hs_lastmodifieddate"
 STATUS = "hs_task_status"
 DUE = "hs_timestamp"
+BODY = "hs_task_body"
 FIELDS = (
-    *(DUE, "hs_task_subject", "hs_task_body", STATUS, "hubspot_owner_id"),
+    *(DUE, "hs_task_subject", BODY, STATUS, "hubspot_owner_id"),
     *(MODIFIED, FIELD),
 )
 STATUSES = {
@@ -74,7 +75,7 @@ class Tasks:
     def pages(self, start: datetime | None, position: str) -> Iterator[Page[RemoteTask]]:
         """Those with our key: the search names them, a batch reads them past its index."""
         changed = [] if start is None else [since(MODIFIED, start)]
-        groups = [[*changed, condition("hs_task_body", "CONTAINS_TOKEN", WORD)]]
+        groups = [[*changed, condition(BODY, "CONTAINS_TOKEN", WORD)]]
         if self.keys.has_field:
             groups.append([*changed, condition(FIELD, "HAS_PROPERTY")])
         for found in searched(self._hub, TASKS, groups, [], position):
@@ -125,15 +126,16 @@ class Tasks:
         return answer.decode(Made).id
 
     def find(self, key: str) -> list[str]:
-        """Where there is a field, the line of a task from before it is old enough to be searched;
-        without one, the task looked for may be a moment old."""
-        if not self.keys.has_field:
-            return self._by_line(key)
-        return self._by_field(key) or self._by_searched_line(key)
+        """What the index shows is found at the price of our own tasks. That there is none only the
+        listing of all tasks proves, where no field with unique values does: it alone shows those of
+        a moment ago, and knows neither a filter nor an order but by id."""
+        if self.keys.has_field:
+            return self._by_field(key) or self._searched(key)
+        return self._searched(key) or self._listed(key)
 
     def update(self, remote_id: str, task: Task, only: Collection[str] | None = None) -> None:
         fields = self._fields(task, only)
-        if "hs_task_body" in fields:
+        if BODY in fields:
             fields |= self.key_field(task.key)
         self.write(remote_id, fields)
 
@@ -175,7 +177,7 @@ class Tasks:
     def _fields(self, task: Task, only: Collection[str] | None = None) -> dict[str, Any]:
         fields = {
             "title": ("hs_task_subject", task.title),
-            "description": ("hs_task_body", self.body(task.description, task.key)),
+            "description": (BODY, self.body(task.description, task.key)),
             "owner": ("hubspot_owner_id", task.owner),
             "due_at": (DUE, moment_text(task.due_at)),
         }
@@ -185,24 +187,26 @@ class Tasks:
         batches = self._hub.batch_read(TASKS, [key], [FIELD], id_property=FIELD)
         return [id_ for each in batches for id_ in ids_of(each.results)]
 
-    def _by_searched_line(self, key: str) -> list[str]:
-        groups = [[condition("hs_task_body", "CONTAINS_TOKEN", WORD)]]
-        pages = searched(self._hub, TASKS, groups, ["hs_task_body"], "")
-        rows = (row for page in pages for row in _bodies(page.envelope.results))
-        return [row.id for row in rows if _line(row) == key]
+    def _searched(self, key: str) -> list[str]:
+        """By the line. The index may lag behind a delete or an edit, so a batch is asked too."""
+        groups = [[condition(BODY, "CONTAINS_TOKEN", WORD)]]
+        pages = searched(self._hub, TASKS, groups, [BODY], "")
+        shown = [id_ for page in pages for id_ in _marked(page.envelope.results, key)]
+        batches = self._hub.batch_read(TASKS, shown, [BODY])
+        return [id_ for each in batches for id_ in _marked(each.results, key)]
 
-    def _by_line(self, key: str) -> list[str]:
-        """All tasks are looked at, oldest first: a search would not show the newest ones yet."""
+    def _listed(self, key: str) -> list[str]:
+        """By the line, of all tasks, oldest first."""
         after, last = "", 0
         found: list[str] = []
         while after != END:
             answer = self._hub.api.get(
                 self._hub.objects(TASKS),
-                {"limit": LIST_PAGE, "after": after or None, "properties": ["hs_task_body"]},
+                {"limit": LIST_PAGE, "after": after or None, "properties": [BODY]},
             )
             envelope = answer.decode(Envelope)
             last = in_order(ids_of(envelope.results), last, TASKS)
-            found += [row.id for row in _bodies(envelope.results) if _line(row) == key]
+            found += _marked(envelope.results, key)
             after = moved(envelope.after, after, TASKS)
         return found
 
@@ -210,7 +214,7 @@ class Tasks:
 def to_task(row: HistoryRow) -> RemoteTask | None:
     """None for a task without our key, and for one that stands for a KPI target."""
     values = row.properties
-    text, line = from_html(values.get("hs_task_body"))
+    text, line = from_html(values.get(BODY))
     key = values.get(FIELD) or line
     if key is None or key.startswith(TARGET_KEY):
         return None
@@ -251,15 +255,13 @@ def _link(to: str, kind: int) -> Mapping[str, Any]:
     return {"to": {"id": to}, "types": types}
 
 
-def _line(row: Body) -> str | None:
-    return from_html(row.properties.get("hs_task_body"))[1]
-
-
-def _bodies(results: Raw) -> list[Body]:
+def _marked(results: Raw, key: str) -> list[str]:
+    """Those of the rows whose line tells the key."""
     try:
-        return msgspec.json.decode(results, type=list[Body])
+        rows = msgspec.json.decode(results, type=list[Body])
     except msgspec.MsgspecError as error:
         raise BadResponse(f"The listing of tasks could not be read: {error}") from error
+    return [row.id for row in rows if from_html(row.properties.get(BODY))[1] == key]
 
 
 LISTING = Listing(TASKS, MODIFIED, FIELDS, lambda row, _: (to_task(row),), history=STATUS)

@@ -125,6 +125,39 @@ def test_a_task_by_its_line_is_looked_for_on_all_pages() -> None:
         assert own.methods()["tasks.list"] == 2
 
 
+def test_a_task_that_the_index_shows_is_found_without_the_listing() -> None:
+    with sandbox(records=2, task_fields=False, index_seconds=0) as own:
+        for number in range(250):
+            fields = {"hs_timestamp": "2026-12-01T09:00:00Z", "hs_task_subject": f"{number}"}
+            own.edit("tasks", "new", {"set": fields})
+        connector = own.connector()
+        made = connector.create_task(task(bind_leads=[], bind_deals=[]))
+        before = connector.requests
+        assert connector.find_task(task().key) == [made]
+        # Whether there is the field, what the index shows, and that it is still so.
+        assert connector.requests - before <= 3
+        assert "tasks.list" not in own.methods()
+
+
+@pytest.mark.parametrize(
+    "change", [{"delete": True}, {"set": {"hs_task_body": "Theirs"}}], ids=["deleted", "unmarked"]
+)
+def test_a_task_that_the_index_alone_shows_with_its_line_is_not_found(
+    change: dict[str, Any],
+) -> None:
+    with sandbox(records=20, task_fields=False, index_seconds=60) as own:
+        own.at("2026-11-23T09:00:00+00:00")
+        connector = own.connector()
+        made = connector.create_task(task())
+        own.at("2026-11-23T10:00:00+00:00")
+        assert connector.find_task(task().key) == [made]
+        own.edit("tasks", made, change)
+        assert connector.find_task(task().key) == []
+        # The field was made since: then the index alone is asked, and proven no less.
+        own.edit("properties", "tasks", {"set": {"retro_key": "unique"}})
+        assert own.connector().find_task(task().key) == []
+
+
 def test_a_task_from_before_the_field_is_found_by_its_line() -> None:
     with sandbox(records=20, task_fields=False, index_seconds=0) as own:
         made = own.connector().create_task(task())
