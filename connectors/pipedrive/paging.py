@@ -187,6 +187,7 @@ def by_offset(
     first = seconds(window.start) if window.start and listing.bounded else ""
     place = Place.at(partition.after, first)
     restarts = 0
+    told: set[str] = set()
     while True:
         params = {**listing.params, "limit": listing.limit, "start": place.start}
         if listing.bounded:
@@ -205,9 +206,17 @@ def by_offset(
             place = _next(place, dated, listing.bounded)
         elif not ended:
             place = _over(place, read.envelope.next_start, listing.path)
-        yield Page(found.records, END if ended else str(place), found.refused, read.now)
+        refused = _not_told(found.refused, told)
+        yield Page(found.records, END if ended else str(place), refused, read.now)
         if ended:
             return
+
+
+def _not_told(refused: Sequence[RefusedRecord], told: set[str]) -> list[RefusedRecord]:
+    """Those that no page before this one has set aside: pages begin with rows that were read."""
+    fresh = [one for one in refused if (one.id or one.raw) not in told]
+    told.update(one.id or one.raw for one in fresh)
+    return fresh
 
 
 def _next(place: Place, dated: Sequence[Dated], bounded: bool) -> Place:

@@ -314,6 +314,33 @@ def test_a_lead_in_an_unknown_shape_is_set_aside_alone() -> None:
     first, second = script.connector().leads(Window(), Partition("archived"))
     assert [one.id for page in (first, second) for one in page.records] == ["a-1", "a-4"]
     assert [one.id for one in first.refused] == ["a-2", None, "a-3"]
+    # Which the second page begins with, to show that no row has moved.
+    assert second.refused == []
+
+
+def test_a_lead_that_pages_share_is_set_aside_once() -> None:
+    """Whether they overlap by a row or by all rows of a second, and however often."""
+    moments = [f"2026-11-20T10:00:0{second}.500Z" for second in (0, 1, 1, 1, 2)]
+    row = {"title": "Lead"}
+    rows = [
+        row | {"id": f"a-{number}", "add_time": at, "update_time": at}
+        for number, at in enumerate(moments)
+    ]
+    rows[2]["person_id"] = rows[3]["person_id"] = "someone"
+
+    def answer(request: httpx.Request) -> Any:
+        params = request.url.params
+        if "start" not in params:
+            return []
+        since, start = params.get("updated_since", ""), int(params["start"])
+        left = [one for one in rows if one["update_time"] >= since.replace("Z", ".000Z")][start:]
+        return good(left[:3], start=start, more_items_in_collection=len(left) > 3)
+
+    share = Partition("current")
+    window = Window(NOW - timedelta(days=30))
+    pages = list(read(Script(answer).connector(), Stream.LEADS, window, share))
+    assert sorted({one.id for page in pages for one in page.records}) == ["a-0", "a-1", "a-4"]
+    assert [one.id for page in pages for one in page.refused] == ["a-2", "a-3"]
 
 
 def test_more_stages_than_a_page_holds_are_all_read() -> None:
