@@ -1,12 +1,12 @@
 """Our key on a task: a field of its own with unique values, where the account lets us make it,
 else a line at the end of the task's text."""
 
-import html
 import re
 from functools import cached_property
 
 from msgspec import Struct
 
+from connectors import markup
 from connectors.errors import NotFound, NotPermitted, Rejected
 from connectors.hubspot.mapping import TASKS
 from connectors.hubspot.rows import PropertyRow
@@ -15,8 +15,6 @@ from connectors.hubspot.wire import Hub
 FIELD = "retro_key"
 WORD = "retro-key"
 LINE = re.compile(rf"^{WORD}: (.+)$", flags=re.MULTILINE)
-BREAK = re.compile(r"<br\s*/?>|</(?:p|div|li|h\d)>", flags=re.IGNORECASE)
-TAG = re.compile(r"<[^>]+>")
 
 
 class Group(Struct, frozen=True):
@@ -76,15 +74,15 @@ class Keys:
             return False
 
 
-def to_html(text: str, key: str | None = None) -> str:
-    """A text as the body of a task; with the key as its last line, where there is no field."""
-    marked = text if key is None else f"{text}\n{WORD}: {key}"
-    return html.escape(marked, quote=False).replace("\n", "<br>")
+def to_html(text: str, key: str | None = None, held: str | None = None) -> str:
+    """A text as the body of a task, with the key as its last line where there is no field. Of the
+    body that is `held`, what people formatted stays."""
+    return markup.rewritten(held or "", text, None if key is None else f"{WORD}: {key}")
 
 
 def from_html(body: str | None) -> tuple[str, str | None]:
     """The text of a body without its key line, and the key of that line."""
-    plain = html.unescape(TAG.sub("", BREAK.sub("\n", body or "")))
+    plain = markup.plain(body or "")
     found = LINE.search(plain)
     if found is None:
         return plain.strip(), None

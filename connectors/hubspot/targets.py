@@ -21,7 +21,7 @@ from connectors.hubspot.keys import from_html
 from connectors.hubspot.mapping import moment
 from connectors.hubspot.reading import END, ids_of, in_order, moved
 from connectors.hubspot.rows import Values
-from connectors.hubspot.tasks import DONE, DUE, STATUS, TARGET_KEY, Tasks, moment_text
+from connectors.hubspot.tasks import BODY, DONE, DUE, STATUS, TARGET_KEY, Tasks, moment_text
 from connectors.hubspot.wire import LIST_PAGE, Envelope, Hub
 from connectors.models import KpiTarget, TargetForm, Words
 from connectors.target_text import planned, text_of, title, with_results
@@ -112,7 +112,7 @@ class Targets:
             same = bool(amount) and Decimal(amount or "0") == Decimal(plain(target.target))
         else:
             number = remote_id.removeprefix(TASK)
-            body = self._tasks.values(number, ["hs_task_body"]).get("hs_task_body")
+            body = self._tasks.values(number, [BODY]).get(BODY)
             lines = from_html(body)[0].splitlines()
             same = all(line in lines for line in planned(target))
         if not same:
@@ -129,9 +129,9 @@ class Targets:
         number = remote_id.removeprefix(TASK)
         if target.moved_from is not None:
             return self._move(number, target.moved_from, target.recheck_on)
-        held = from_html(self._tasks.values(number, ["hs_task_body"]).get("hs_task_body"))[0]
-        text, key = with_results(held, target), _key(target.key)
-        words = {"hs_task_body": self._tasks.body(text, key), **self._tasks.key_field(key)}
+        held = self._tasks.values(number, [BODY]).get(BODY)
+        text, key = with_results(from_html(held)[0], target), _key(target.key)
+        words = {BODY: self._tasks.body(text, key, held), **self._tasks.key_field(key)}
         ended = {} if target.outcome is None else {STATUS: DONE}
         self._tasks.write(number, {**words, **ended})
         return None
@@ -151,7 +151,7 @@ class Targets:
     def _words(self, target: KpiTarget) -> Mapping[str, Any]:
         return {
             "hs_task_subject": title(target),
-            "hs_task_body": self._tasks.body(text_of(target), _key(target.key)),
+            BODY: self._tasks.body(text_of(target), _key(target.key)),
         }
 
     def _create_goal(self, target: KpiTarget, template: Values) -> str:

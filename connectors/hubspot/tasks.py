@@ -109,7 +109,7 @@ class Tasks:
         """Raises OutcomeUnknown when the answer was lost."""
         links = [_link(deal, TO_DEAL) for deal in task.bind_deals]
         links += [_link(lead, TO_LEAD) for lead in task.bind_leads]
-        return self.make(task.key, self._fields(task), links)
+        return self.make(task.key, self._fields(task, None, task.key), links)
 
     def make(self, key: str, fields: Mapping[str, Any], links: Sequence[Any] = ()) -> str:
         new = {"hs_task_type": "TODO", STATUS: OPEN, **fields, **self.key_field(key)}
@@ -134,10 +134,14 @@ class Tasks:
         return self._searched(key) or self._listed(key)
 
     def update(self, remote_id: str, task: Task, only: Collection[str] | None = None) -> None:
-        fields = self._fields(task, only)
-        if BODY in fields:
-            fields |= self.key_field(task.key)
-        self.write(remote_id, fields)
+        """A new text keeps the key that is there, and what people formatted."""
+        key, held, marked = task.key, None, {}
+        if only is None or "description" in only:
+            values = self.values(remote_id, [BODY, FIELD])
+            held = values.get(BODY)
+            key = values.get(FIELD) or from_html(held)[1] or key
+            marked = self.key_field(key)
+        self.write(remote_id, {**self._fields(task, only, key, held), **marked})
 
     def key_field(self, key: str) -> dict[str, str]:
         """Written with the words of a task, a new one's or an older one's: one that was made before
@@ -171,13 +175,15 @@ class Tasks:
         path = self._hub.objects(TASKS, remote_id)
         return self._hub.api.get(path, {"properties": list(names)}).decode(Held).properties
 
-    def body(self, text: str, key: str) -> str:
-        return to_html(text, None if self.keys.prepared else key)
+    def body(self, text: str, key: str, held: str | None = None) -> str:
+        return to_html(text, None if self.keys.prepared else key, held)
 
-    def _fields(self, task: Task, only: Collection[str] | None = None) -> dict[str, Any]:
+    def _fields(
+        self, task: Task, only: Collection[str] | None, key: str, held: str | None = None
+    ) -> dict[str, Any]:
         fields = {
             "title": ("hs_task_subject", task.title),
-            "description": (BODY, self.body(task.description, task.key)),
+            "description": (BODY, self.body(task.description, key, held)),
             "owner": ("hubspot_owner_id", task.owner),
             "due_at": (DUE, moment_text(task.due_at)),
         }

@@ -5,20 +5,18 @@ list shows. Pipedrive keeps notes as HTML and may tidy it.
 """
 
 import re
-from html import escape, unescape
+from html import unescape
 
+from connectors import markup
 from connectors.markers import marked, unmarked
 
 MARKER = re.compile(r"\[retro:([^\]\s]+)\]")
 TARGET = re.compile(r"\[retro-target:([^\]\s]+)\]")
-BREAK = re.compile(r"<br\s*/?>|</(?:p|div|li)>", re.IGNORECASE)
-TAG = re.compile(r"<[^>]+>")
 
 
-def to_note(text: str, key: str, word: str = "retro") -> str:
-    body = escape(text, quote=False).replace("\r\n", "\n").replace("\n", "<br>")
-    marker = f"[{word}:{escape(marked(key), quote=False)}]"
-    return f"{body}<br>{marker}" if body else marker
+def to_note(text: str, key: str, word: str = "retro", held: str | None = None) -> str:
+    """Of the note that is `held`, what people formatted stays."""
+    return markup.rewritten(held or "", text, f"[{word}:{marked(key)}]", _plain)
 
 
 def key_in(note: str | None, pattern: re.Pattern[str] = MARKER) -> str | None:
@@ -30,5 +28,8 @@ def from_note(note: str | None) -> str | None:
     """What a person reads, without the marker."""
     if not note:
         return None
-    text = unescape(TAG.sub("", BREAK.sub("\n", MARKER.sub("", note))))
-    return text.replace("\u00a0", " ").strip() or None
+    return _plain(MARKER.sub("", note)).strip() or None
+
+
+def _plain(note: str) -> str:
+    return markup.plain(note).replace("\u00a0", " ")

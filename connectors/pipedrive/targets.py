@@ -135,9 +135,9 @@ class Targets:
         path = f"v2/activities/{int(remote_id)}"
         if target.moved_from is not None:
             return self._move(path, target)
-        held = TARGET.sub("", self._company.get(path, Noted, GET).note or "")
-        text = with_results(from_note(held) or "", target)
-        body: dict[str, Any] = {"note": to_note(text, target.key, WORD)}
+        held = self._company.get(path, Noted, GET).note or ""
+        text = with_results(from_note(TARGET.sub("", held)) or "", target)
+        body: dict[str, Any] = {"note": to_note(text, target.key, WORD, held)}
         if target.outcome is not None:
             body["done"] = True
         self._company.patch(path, body, WRITE)

@@ -42,7 +42,7 @@ class Tasks:
 
     def create(self, task: Task) -> str:
         body = {
-            **self._fields(task, task.key, None),
+            **self._fields(task, None, task.key),
             "type": self._kind,
             "done": False,
             **_bound(task),
@@ -56,12 +56,12 @@ class Tasks:
 
     def update(self, remote_id: str, task: Task, only: Collection[str] | None = None) -> None:
         """Title, text, owner and due moment, or `only` some of them. A new text keeps the marker
-        that is there."""
-        key = task.key
+        that is there, and what people formatted."""
+        key, note = task.key, None
         if only is None or "description" in only:
             note = self._company.get(_path(remote_id), Noted, GET).note
             key = key_in(note) or key
-        self._company.patch(_path(remote_id), self._fields(task, key, only), WRITE)
+        self._company.patch(_path(remote_id), self._fields(task, only, key, note), WRITE)
 
     def complete(self, remote_id: str) -> None:
         self._company.patch(_path(remote_id), {"done": True}, WRITE)
@@ -74,11 +74,13 @@ class Tasks:
         with suppress(NotFound):
             self._company.delete(_path(remote_id), DELETE)
 
-    def _fields(self, task: Task, key: str, only: Collection[str] | None) -> dict[str, Any]:
+    def _fields(
+        self, task: Task, only: Collection[str] | None, key: str, held: str | None = None
+    ) -> dict[str, Any]:
         due = task.due_at.astimezone(UTC)
         fields: dict[str, dict[str, Any]] = {
             "title": {"subject": task.title},
-            "description": {"note": to_note(task.description, key)},
+            "description": {"note": to_note(task.description, key, held=held)},
             "owner": {"owner_id": int(task.owner)},
             "due_at": {"due_date": f"{due:%Y-%m-%d}", "due_time": f"{due:%H:%M}"},
         }

@@ -19,3 +19,10 @@ def account() -> Iterator[Sandbox]:
 def own() -> Iterator[Sandbox]:
     with sandbox(records=20) as running:
         yield running
+
+
+@pytest.fixture(params=[True, False], ids=["field", "line"])
+def either(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    """Where our key has a field of its own, and where it is a line of the text."""
+    with sandbox(records=20, task_fields=request.param, index_seconds=0) as running:
+        yield running

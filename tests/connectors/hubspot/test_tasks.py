@@ -1,13 +1,12 @@
 """Tasks out and back: with a key of their own or a line in their text, and KPI targets."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import msgspec
 import pytest
 
-from connectors.errors import NotPermitted, OutcomeUnknown, Rejected
+from connectors.errors import NotPermitted, Rejected
 from connectors.hubspot.keys import from_html, to_html
 from connectors.models import KpiTarget, Stream, Task, TaskStatus
 from connectors.port import Presence, Window
@@ -53,12 +52,6 @@ def target(**change: Any) -> KpiTarget:
     return KpiTarget(**fields)
 
 
-@pytest.fixture(params=[True, False], ids=["field", "line"])
-def either(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
-    with sandbox(records=20, task_fields=request.param, index_seconds=0) as running:
-        yield running
-
-
 def held(account: Sandbox, id_: str) -> dict[str, Any]:
     names = "hs_task_subject,hs_task_body,hs_task_status,hubspot_owner_id,hs_timestamp"
     path = f"/crm/objects/2026-03/tasks/{id_}?properties={names}&associations=deals,leads"
@@ -86,99 +79,6 @@ def test_a_task_is_created_whole_and_read_back(either: Sandbox) -> None:
         made: Presence.PRESENT,
         "4": Presence.DELETED,
     }
-
-
-def test_a_lost_create_is_found_and_not_made_twice(either: Sandbox) -> None:
-    connector = either.connector()
-    either.faults({"on": {"method": "tasks.create", "nth": 1}, "do": "timeout_after"})
-    with pytest.raises(OutcomeUnknown):
-        connector.create_task(task())
-    (found,) = either.connector().find_task(task().key)
-    assert set(either.truth("tasks")) == {found}
-    assert connector.find_task("another") == []
-
-
-def test_a_create_that_did_not_reach_the_tool_finds_nothing(either: Sandbox) -> None:
-    connector = either.connector()
-    either.faults({"on": {"method": "tasks.create", "nth": 1}, "do": "timeout_before"})
-    with pytest.raises(OutcomeUnknown):
-        connector.create_task(task())
-    assert connector.find_task(task().key) == []
-
-
-def test_a_find_is_not_held_up_by_the_index() -> None:
-    for fields in (True, False):
-        with sandbox(records=20, task_fields=fields, index_seconds=3600) as own:
-            connector = own.connector()
-            made = connector.create_task(task())
-            assert connector.find_task(task().key) == [made]
-
-
-def test_a_task_by_its_line_is_looked_for_on_all_pages() -> None:
-    with sandbox(records=2, task_fields=False) as own:
-        for number in range(120):
-            fields = {"hs_timestamp": "2026-12-01T09:00:00Z", "hs_task_subject": f"{number}"}
-            own.edit("tasks", "new", {"set": fields})
-        connector = own.connector()
-        made = connector.create_task(task(bind_leads=[], bind_deals=[]))
-        assert connector.find_task(task().key) == [made]
-        assert own.methods()["tasks.list"] == 2
-
-
-def test_a_task_that_the_index_shows_is_found_without_the_listing() -> None:
-    with sandbox(records=2, task_fields=False, index_seconds=0) as own:
-        for number in range(250):
-            fields = {"hs_timestamp": "2026-12-01T09:00:00Z", "hs_task_subject": f"{number}"}
-            own.edit("tasks", "new", {"set": fields})
-        connector = own.connector()
-        made = connector.create_task(task(bind_leads=[], bind_deals=[]))
-        before = connector.requests
-        assert connector.find_task(task().key) == [made]
-        # Whether there is the field, what the index shows, and that it is still so.
-        assert connector.requests - before <= 3
-        assert "tasks.list" not in own.methods()
-
-
-@pytest.mark.parametrize(
-    "change", [{"delete": True}, {"set": {"hs_task_body": "Theirs"}}], ids=["deleted", "unmarked"]
-)
-def test_a_task_that_the_index_alone_shows_with_its_line_is_not_found(
-    change: dict[str, Any],
-) -> None:
-    with sandbox(records=20, task_fields=False, index_seconds=60) as own:
-        own.at("2026-11-23T09:00:00+00:00")
-        connector = own.connector()
-        made = connector.create_task(task())
-        own.at("2026-11-23T10:00:00+00:00")
-        assert connector.find_task(task().key) == [made]
-        own.edit("tasks", made, change)
-        assert connector.find_task(task().key) == []
-        # The field was made since: then the index alone is asked, and proven no less.
-        own.edit("properties", "tasks", {"set": {"retro_key": "unique"}})
-        assert own.connector().find_task(task().key) == []
-
-
-def test_a_task_from_before_the_field_is_found_by_its_line() -> None:
-    with sandbox(records=20, task_fields=False, index_seconds=0) as own:
-        made = own.connector().create_task(task())
-        # As if the account had been given the right to it since.
-        own.edit("properties", "tasks", {"set": {"retro_key": "unique"}})
-        connector = own.connector()
-        assert connector.find_task(task().key) == [made]
-        newer = connector.create_task(task("another"))
-        found = everything(connector, Stream.TASKS)
-        assert {one.id for one in found} == {made, newer}
-        assert "tasks.list" not in own.methods()
-        # Its words are written anew without the line, so the key moves to the field.
-        connector.update_task(made, task(description="Autre texte"), ["description"])
-        assert connector.find_task(task().key) == [made]
-        assert {one.id for one in everything(own.connector(), Stream.TASKS)} == {made, newer}
-
-
-def test_a_twin_is_refused_by_the_field_and_taken_for_the_first(own: Sandbox) -> None:
-    made = own.connector().create_task(task())
-    assert own.connector().create_task(task()) == made
-    assert len(own.truth("tasks")) == 1
 
 
 def test_some_fields_are_written_and_the_key_stays(either: Sandbox) -> None:
@@ -300,6 +200,48 @@ def test_an_update_of_a_target_leaves_to_people_what_is_theirs(either: Sandbox) 
     assert len([line for line in lines if line.startswith("Actual")]) == 1
     assert connector.find_target(target().key) == [made]
     connector.check_target(made, target(segment="channel=ads"))
+
+
+def test_a_new_text_keeps_the_key_that_is_there(either: Sandbox) -> None:
+    """A write that is taken back comes with the key of that write, not with the task's."""
+    connector = either.connector()
+    made = connector.create_task(task())
+    connector.update_task(made, task("update:1", description="Court"), ["description"])
+    assert connector.find_task(task().key) == [made]
+    assert connector.find_task("update:1") == []
+    (record,) = connector.by_ids(Stream.TASKS, [made]).records
+    values = msgspec.to_builtins(record)
+    assert (values["key"], values["description"]) == (task().key, "Court")
+
+
+def test_an_update_leaves_what_people_formatted(either: Sandbox) -> None:
+    connector = either.connector()
+    link = '<a href="https://example.com/léa">Léa</a>'
+    made = connector.create_task(task(description="Une ligne\nDeuxième"))
+    body = held(either, made)["properties"]["hs_task_body"]
+    ours, _, key = body.partition("<br>")[2].partition("<br>")
+    edited = f"<p><b>Une</b> ligne</p><ul><li>{link}</li></ul><p>{ours}</p>{key}"
+    either.edit("tasks", made, {"set": {"hs_task_body": edited}})
+    connector.update_task(made, task(description="Une ligne\nLéa\nTroisième"), ["description"])
+    body = held(either, made)["properties"]["hs_task_body"]
+    assert body == f"<p><b>Une</b> ligne</p><ul><li>{link}</li></ul><p>Troisième</p>{key}"
+    # Where no text is written none is read.
+    before = connector.requests
+    connector.update_task(made, task(title="Autre"), ["title"])
+    assert connector.requests - before == 1
+
+    made = connector.create_target(target())
+    number = made.removeprefix("task:")
+    body = held(either, number)["properties"]["hs_task_body"]
+    edited = f"<div><p><i>See</i> {link}</p>{body}<br><p>So far</p></div>"
+    either.edit("tasks", number, {"set": {"hs_task_body": edited}})
+    for actual in (0.02, 0.03):
+        connector.update_target(made, target(actual=actual, outcome="met"))
+    body = held(either, number)["properties"]["hs_task_body"]
+    assert body.startswith(f"<div><p><i>See</i> {link}</p>KPI: click_rate, ratio<br>")
+    assert "<p>So far</p>Actual: 0.03<br>Outcome: met" in body
+    assert body.count("Actual") == 1
+    assert connector.find_target(target().key) == [made]
 
 
 def test_a_target_is_a_goal_where_there_is_one_to_copy(own: Sandbox) -> None:

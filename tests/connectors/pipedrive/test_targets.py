@@ -143,6 +143,21 @@ def test_a_goal_keeps_its_days(own: Sandbox) -> None:
     assert len(own.seen.requests) == asked
 
 
+def test_an_update_leaves_what_people_formatted(own: Sandbox) -> None:
+    connector = own.connector()
+    made = connector.create_target(target())
+    path = f"v2/activities/{made}"
+    note = own.call("GET", path).json()["data"]["note"]
+    kept = f"<ul><li><b>See</b> <a href='https://example.com'>Léa</a></li></ul>{note}"
+    own.call("PATCH", path, json={"note": kept}).raise_for_status()
+    for actual in (0.02, 0.03):
+        connector.update_target(made, target(actual=actual, outcome="met"))
+    marker = note.rpartition("<br>")[2]
+    shown = own.call("GET", path).json()["data"]["note"]
+    results = f"Actual: 0.03<br>Outcome: met<br>{marker}"
+    assert shown == kept.replace(marker, results)
+
+
 def test_a_segment_cannot_be_a_goal_and_an_owner_may_be_missing(own: Sandbox) -> None:
     made = own.connector(goals=GOALS).create_target(goal(segment="channel=ads", owner=None))
     shown = own.call("GET", f"v2/activities/{made}").json()["data"]

@@ -107,6 +107,18 @@ def test_a_new_text_keeps_the_marker_that_is_there(own: Sandbox) -> None:
     assert (found.key, found.description) == (KEY, "Short")
 
 
+def test_an_update_leaves_what_people_formatted(own: Sandbox) -> None:
+    connector = own.connector()
+    made = connector.create_task(task(description="Parce que\nil baisse"))
+    path = f"v2/activities/{made}"
+    kept = "<p><b>Parce</b> que</p><ol><li><a href='https://example.com'>Léa&nbsp;?</a></li></ol>"
+    edited = f"{kept}<p>il baisse</p><p>[retro:{task().key}]</p>"
+    own.call("PATCH", path, json={"note": edited}).raise_for_status()
+    connector.update_task(made, task(description="Parce que\nLéa ?\nil monte"), ["description"])
+    note = own.call("GET", path).json()["data"]["note"]
+    assert note == f"{kept}<p>il monte</p><p>[retro:{task().key}]</p>"
+
+
 @pytest.mark.parametrize("do", ["timeout_after", "cut", "timeout_before"])
 def test_a_create_whose_answer_was_lost_is_found_by_its_key(own: Sandbox, do: str) -> None:
     connector = own.connector()
