@@ -151,16 +151,17 @@ class StageChange(Record, frozen=True, kw_only=True, gc=False):
     at: datetime
 
 
-HISTORY = "history"
+HISTORY, CAMPAIGNS = "history", "campaigns"
 
 
 def history_of(entity: str, entity_id: str) -> str:
-    """The id under which the whole history of a record is set aside: its moves are not known."""
+    """The id under which the whole history of a record is set aside: its moves are not known, or
+    the days of a campaign."""
     return f"{HISTORY}:{entity}:{entity_id}"
 
 
 def entity_in(id_: str) -> tuple[str, str] | None:
-    """Whose history has this id; None for that of a move."""
+    """Whose history has this id; None for that of a move or a day."""
     kind, _, rest = id_.partition(":")
     entity, _, entity_id = rest.partition(":")
     return (entity, entity_id) if kind == HISTORY else None
@@ -220,6 +221,16 @@ class CampaignStats(DailyStats, frozen=True, kw_only=True, gc=False):
     impressions: int | None = None
     clicks: int | None = None
     sessions: int | None = None
+
+
+def history_with(record: Record) -> str | None:
+    """The history of which this move or day is a part. One is told as a whole, or set aside so."""
+    if isinstance(record, StageChange):
+        return history_of(record.entity, record.entity_id)
+    if isinstance(record, CampaignStats):
+        # Where the tool has campaigns of its own, by their id: `2026-11-23:<id>`.
+        return history_of(CAMPAIGNS, record.id.partition(":")[2])
+    return None
 
 
 class FormStats(DailyStats, frozen=True, kw_only=True, gc=False):

@@ -158,6 +158,8 @@ class HubSpot(Connector[HubSpotConfig]):
     def by_ids(self, stream: Stream, ids: Sequence[str]) -> Page[Record]:
         if stream in (Stream.PEOPLE, Stream.PIPELINES):
             return among(read(self, stream, Window(), Partition()), ids)
+        if stream is Stream.CAMPAIGN_STATS and self.config.campaigns:
+            return campaigns.by_ids(self._hub, self.config.campaign_days, ids)
         asked = lookups.asked(stream, ids, leads=self.config.leads)
         if not asked:
             return Page([], position="", requests=0)

@@ -64,8 +64,7 @@ def asked(stream: Stream, ids: Sequence[str], *, leads: bool) -> Sequence[str]:
 
 
 def by_ids(reading: Reading, tasks: Tasks, stream: Stream, ids: Sequence[str]) -> Page[Any]:
-    """As they are now, but for figures, which are those of days. Ids of stage changes hold those of
-    their records."""
+    """As they are now. Ids of stage changes hold those of their records."""
     if stream is Stream.TASKS:
         return tasks.by_ids(ids)
     if stream in OBJECTS:

@@ -278,7 +278,7 @@ def decoded(listing: Listing, results: Raw) -> Rows:
     # One odd row must not hold up the others of its page.
     good, refused, ids = [], [], []
     for raw in msgspec.json.decode(results, type=list[Raw]):
-        id_ = _id_of(raw)
+        id_ = id_of(raw)
         ids += [] if id_ is None else [id_]
         try:
             good.append(listing.one.decode(raw))
@@ -290,7 +290,7 @@ def decoded(listing: Listing, results: Raw) -> Rows:
 
 def ids_of(results: Raw) -> list[str]:
     rows = msgspec.json.decode(results, type=list[Raw])
-    return [id_ for id_ in map(_id_of, rows) if id_ is not None]
+    return [id_ for id_ in map(id_of, rows) if id_ is not None]
 
 
 def in_order(ids: Sequence[str], last: int, kind: str) -> int:
@@ -314,7 +314,7 @@ class _Identified(msgspec.Struct, frozen=True):
     id: str
 
 
-def _id_of(raw: Raw) -> str | None:
+def id_of(raw: Raw) -> str | None:
     try:
         return msgspec.json.decode(raw, type=_Identified).id
     except msgspec.MsgspecError:

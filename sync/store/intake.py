@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy.exc import DataError, DBAPIError, StatementError
 from sqlmodel import Session
 
-from connectors.models import Record, StageChange, history_of
+from connectors.models import Record, history_with
 from connectors.port import RefusedRecord
 from sync.rows import columns, content_hash, values
 from sync.store import cursors, deletes, mirror
@@ -42,7 +42,8 @@ def take_in(
     taken = [record for record in records if record.id not in without]
     correct_closings(session, feed, [r for r in taken if r.id in saved.written])
     cursors.set_aside(session, feed, aside, run_id=run_id, at=at)
-    cursors.clear_set_aside(session, feed, [*(record.id for record in taken), *_told(taken)])
+    told = {whole for record in taken if (whole := history_with(record)) is not None}
+    cursors.clear_set_aside(session, feed, [*(record.id for record in taken), *told])
     deletes.forget_alive(session, feed, [record.id for record in records])
     if saved.created or saved.updated:
         ask_for_rules(session, feed.connection_id, feed.stream)
@@ -53,12 +54,6 @@ def take_in(
         unchanged=saved.unchanged,
         set_aside=len(aside),
     )
-
-
-def _told(records: Sequence[Record]) -> set[str]:
-    """The histories that these are moves of: one is told whole, or set aside whole."""
-    moves = (record for record in records if isinstance(record, StageChange))
-    return {history_of(move.entity, move.entity_id) for move in moves}
 
 
 def _save(

@@ -7,12 +7,15 @@ import msgspec
 import pytest
 from sqlmodel import col, select
 
-from connectors.models import CampaignStats, Stream
+from connectors.models import CampaignStats, Stream, history_of
+from connectors.port import RefusedRecord
 from sync.rows import content_hash, from_row
-from sync.store import mirror
+from sync.store import cursors, mirror, runs
 from sync.store.database import Database
+from sync.store.intake import take_in
 from sync.store.mirror import Feed, Saved
 from sync.tables.mirror import Change
+from sync.tables.runs import Mode, Trigger
 from tests.sync.conftest import NOW
 from tests.sync.test_mirror import save
 
@@ -91,3 +94,24 @@ def test_figures_that_were_held_to_be_deleted_do_not_come_back(
         mirror.mark_deleted(session, figures, [CLICKS.id], NOW)
     save(database, figures, SEEN)
     assert held(database, figures) == SEEN
+
+
+def test_a_campaign_that_was_set_aside_is_forgotten_when_its_days_come(
+    database: Database, figures: Feed
+) -> None:
+    odd = RefusedRecord(history_of("campaigns", "c-1"), "unknown", "{}")
+    other = RefusedRecord(history_of("campaigns", "c-2"), "unknown", "{}")
+    with database.writing() as session:
+        run = runs.queue_run(
+            session,
+            figures.connection_id,
+            figures.stream.value,
+            mode=Mode.FULL,
+            trigger=Trigger.MANUAL,
+            at=NOW,
+        )
+        assert run.id is not None
+        take_in(session, figures, [], [odd, other], run_id=run.id, at=NOW)
+        day = msgspec.structs.replace(CLICKS, id="2026-09-01:c-1")
+        take_in(session, figures, [day], [], run_id=run.id, at=NOW)
+        assert [row.record_id for row in cursors.all_set_aside(session)] == [other.id]

@@ -160,6 +160,13 @@ def campaigns(context: Context) -> Document:
     return answer
 
 
+def campaign(context: Context, guid: str) -> Document:
+    query = Query(context.request, {**DATES, "properties": "list"})
+    _known(guid)
+    name, utm = next(one[1:] for one in company.CAMPAIGNS if one[0] == guid)
+    return _campaign(context, guid, name, utm, wanted=query.many("properties")) | {"assets": {}}
+
+
 def metrics(context: Context, guid: str) -> Document:
     query = Query(context.request, DATES)
     _known(guid)

@@ -92,6 +92,7 @@ def routes(version: str) -> list[Route]:
             reference.get_property,
         ),
         ("GET", campaigns_at, "campaigns.list", figures, reference.campaigns),
+        ("GET", f"{campaigns_at}/{ID}", "campaigns.get", figures, reference.campaign),
         (
             "GET",
             f"{campaigns_at}/{ID}/reports/metrics",
