@@ -40,6 +40,7 @@ class Caller:
         self.portal = portal
         self.limits = limits
         self._command_seconds = portal.options.command_ms / 1000
+        self._billed_seconds = portal.options.billed_seconds
 
     async def run(self, name: str, params: Any, who: Credential, bill: bool = True) -> Answer:
         """The answer, after the server time the portal is set to take. Raises PortalError."""
@@ -60,7 +61,7 @@ class Caller:
             if self._command_seconds:
                 await asyncio.sleep(max(0.0, self._command_seconds - (loop.time() - started)))
             if bill:
-                self.limits.spend(who.key, name, loop.time() - started)
+                self.limits.spend(who.key, name, self._billed_seconds + loop.time() - started)
 
     def watch(self) -> Stopwatch:
         return Stopwatch(self.portal.clock.seconds(), asyncio.get_running_loop().time())

@@ -38,7 +38,7 @@ class PortalGateway(Gateway[Route]):
         super().__init__(backstage, monotonic, portal.options.latency_ms)
         self._portal = portal
         self._backstage = backstage
-        self._limits = Limits(portal.options, monotonic)
+        self._limits = Limits(portal.options, monotonic, portal.clock.seconds)
         self._caller = Caller(portal, self._limits)
         self._oauth = OAuth(portal.options, portal.clock)
         self._three = RestThree(self._caller)

@@ -20,16 +20,17 @@ class Spent:
 
 
 class Limits:
-    """Machine time throughout: a client that waits does so in machine time."""
+    """Machine time throughout: a client that waits does so in machine time. But what calls are only
+    billed for is counted by the portal's `clock`."""
 
-    def __init__(self, options: SandboxOptions, monotonic: Seconds) -> None:
+    def __init__(self, options: SandboxOptions, monotonic: Seconds, clock: Seconds) -> None:
         ceiling, leak = PLAN_BUCKETS[options.plan]
         published = options.limit == "published"
         self._bucket = (
             LeakyBucket(ceiling, leak, monotonic, options.count_refused) if published else None
         )
         self._operating_limit = options.operating_limit if published else float("inf")
-        self._monotonic = monotonic
+        self._now = clock if options.billed_seconds else monotonic
         self._spent: dict[tuple[str, str], deque[Spent]] = {}
 
     def admit(self) -> bool:
@@ -41,7 +42,7 @@ class Limits:
 
     def spend(self, credential: str, method: str, seconds: float) -> None:
         minutes = self._minutes(credential, method)
-        now = self._monotonic()
+        now = self._now()
         if not minutes or now - minutes[-1].since >= MINUTE:
             minutes.append(Spent(now, 0.0))
         minutes[-1].seconds += seconds
@@ -54,11 +55,11 @@ class Limits:
         minutes = self._minutes(credential, method)
         if not minutes:
             return WINDOW_SECONDS
-        return minutes[0].since + WINDOW_SECONDS - self._monotonic()
+        return minutes[0].since + WINDOW_SECONDS - self._now()
 
     def _minutes(self, credential: str, method: str) -> deque[Spent]:
         minutes = self._spent.setdefault((credential, method), deque())
-        now = self._monotonic()
+        now = self._now()
         while minutes and now - minutes[0].since >= WINDOW_SECONDS:
             minutes.popleft()
         return minutes

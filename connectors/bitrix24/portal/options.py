@@ -29,6 +29,8 @@ class SandboxOptions:
         by rights come on top. Ignored where `data` brings its own rows.
     latency_ms: added to every request. command_ms: server time of every call, also inside a batch;
         awaited, so concurrent requests overlap; reported as `processing` and `operating`.
+    billed_seconds: operating time that every call costs without taking it, on the portal's clock,
+        which may be set ahead: so that ten minutes of it need not pass.
     late_moves: whether some seeded deals moved on after they ended, so that their history alone
         tells when that was.
     limit: "published" (bucket and operating time of `plan`) or "off". count_refused: whether a
@@ -57,6 +59,7 @@ class SandboxOptions:
     data: PortalData | None = None
     latency_ms: float = 0.0
     command_ms: float = 0.0
+    billed_seconds: float = 0.0
     limit: str = "published"
     plan: str = "standard"
     count_refused: bool = True

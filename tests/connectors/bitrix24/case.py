@@ -6,10 +6,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 import httpx
+import msgspec
 
 from connectors.auth import Token
 from connectors.bitrix24.connector import Bitrix24
-from connectors.bitrix24.sandbox import SandboxOptions, app_settings, create_app, make
+from connectors.bitrix24.sandbox import SandboxOptions, app_settings, create_app, settings
 from connectors.models import Stream
 from tests.connectors.conformance.case import (
     Account,
@@ -19,18 +20,22 @@ from tests.connectors.conformance.case import (
     History,
     Hooks,
     Json,
+    Limit,
     Post,
     Reading,
     Shape,
     Tasks,
 )
-from tests.connectors.conformance.sandboxed import Sandboxed, sandboxed
+from tests.connectors.conformance.sandboxed import Sandboxed
 from tests.faults.in_process import NOWHERE
 
 MEMBER = SandboxOptions().member_id
 EVENTS = {Stream.DEALS: "ONCRMDEALUPDATE", Stream.TASKS: "ONTASKUPDATE"}
 PLACES = {Stream.DEALS: "data[FIELDS][ID]", Stream.TASKS: "data[FIELDS_AFTER][ID]"}
 CONTACT, LEAD = "1", "1"
+# Seconds of server time that a call or a command of a batch is billed: fifty of them are less than
+# the 60 that a request may take.
+BILLED = 1.0
 KEYSET = (
     "The listing is paged by id: there is no next link, and a page that is not full is by the "
     "documentation its last."
@@ -38,8 +43,12 @@ KEYSET = (
 
 
 def opened() -> Account:
-    """With a contact and a lead for deals to name."""
-    account = sandboxed(make)()
+    """With a contact and a lead for deals to name. Each call costs server time by its clock."""
+    options = SandboxOptions(records=0, limit="off", billed_seconds=BILLED)
+    published = SandboxOptions(records=0)
+    account = Sandboxed(
+        create_app(options), settings(options, NOWHERE), settings(published, NOWHERE)
+    )
     made = account.edit(Stream.CONTACTS, "new", {"set": {"name": "Nadia"}})
     lead = account.edit(Stream.LEADS, "new", {"set": {"title": "Lead"}})
     assert (made, lead) == (CONTACT, LEAD)
@@ -131,6 +140,23 @@ def opened_as_app(seconds: int) -> tuple[Account, Token]:
     )
 
 
+def operating(method: str) -> Limit:
+    """The portal counts in minutes, and gives one back ten minutes after its first call: so a
+    method may be used up anew when nine minutes are over."""
+
+    def seconds(entry: Json) -> float:
+        commands = msgspec.json.decode(entry["body"])["cmd"] if entry["method"] == "batch" else {}
+        calls = [entry["method"], *(each.partition("?")[0] for each in commands.values())]
+        return BILLED * calls.count(method)
+
+    return Limit(
+        f"seconds of {method}",
+        seconds,
+        lambda span: 480 * (span // 540 + 1),
+        (Stream.DEALS, 100),
+    )
+
+
 SHAPE = Shape(keys=frozenset({"stageId", "categoryId"}), moment="updatedTime", needed="stageId")
 AWAY_AND_BACK: tuple[Json, Json] = ({"delete": True}, {"restore": True})
 # Rows without a pipeline.
@@ -194,6 +220,7 @@ CASE = Case(
     custom=Custom("UF_CRM_1747309879", "ufCrm_1747309879", mapped, several),
     error_body={"error": "INTERNAL_SERVER_ERROR", "error_description": "Internal server error"},
     allows=lambda seconds: 50 + 2 * seconds,
+    limits=[operating("crm.item.list")],
     consent=Consent(opened_as_app, "/oauth/token"),
     away_and_back=AWAY_AND_BACK,
     merge=merge,

@@ -11,7 +11,7 @@ from itertools import accumulate
 
 import httpx
 
-from connectors.budget import Budget
+from connectors.budget import Budget, MemoryMeter
 from connectors.errors import RateLimited
 from connectors.http import Wire
 from connectors.port import Window
@@ -104,8 +104,14 @@ def test_no_window_holds_more_than_the_tool_allows(bench: Bench) -> None:
     def limiter(budget: Budget) -> MemoryLimiter:
         return limiters.setdefault(budget.account, MemoryLimiter(budget, seconds))
 
-    tokens = bench.tokens()
-    wire = Wire(limiter, lambda s: bench.go_on(seconds=s), tokens=tokens, transport=bench.wires)
+    meters: dict[str, MemoryMeter] = {}
+    wire = Wire(
+        limiter,
+        lambda s: bench.go_on(seconds=s),
+        tokens=bench.tokens(),
+        transport=bench.wires,
+        meter=lambda account: meters.setdefault(account, MemoryMeter(seconds)),
+    )
     pair = [bench.connector(wire), bench.connector(replace(wire, bulk=True))]
     for number in range(CHECKS):
         bench.wires.count_anew()
