@@ -11,6 +11,8 @@ from connectors.port import ConnectorConfig
 
 UtmPart = Literal["source", "medium", "campaign", "content", "term"]
 LOGIN_HOSTS = ("login.salesforce.com", "test.salesforce.com")
+# What follows the name in the address of orgs that test.salesforce.com signs in to.
+TEST_ORGS = ("sandbox.", "scratch.")
 
 
 class SignIn(StrEnum):
@@ -19,6 +21,13 @@ class SignIn(StrEnum):
     CLIENT_CREDENTIALS = "client_credentials"
     JWT = "jwt"
     CONSENT = "consent"
+
+
+class Audience(StrEnum):
+    """Whom an assertion is for: the login server of this kind of org, or the org's own address."""
+
+    LOGIN = "login"
+    MY_DOMAIN = "my_domain"
 
 
 NEEDS = {
@@ -41,6 +50,11 @@ class SalesforceConfig(ConnectorConfig):
         default=None,
         title="Private key (PEM)",
         description="For sign_in=jwt: its certificate is in the app",
+    )
+    jwt_audience: Audience = Field(
+        default=Audience.LOGIN,
+        title="Audience of an assertion",
+        description="For sign_in=jwt: my_domain where the org refuses login, as with app_not_found",
     )
     api_version: str = Field(default="67.0", title="Version of the API", pattern=r"^\d\d\.0$")
     requests_per_day: int = Field(
@@ -122,6 +136,9 @@ class SalesforceConfig(ConnectorConfig):
 
     @property
     def audience(self) -> str:
-        """Whom an assertion is for: sandboxes have a server of tokens of their own."""
-        is_test = ".sandbox." in (urlsplit(self.base_url).hostname or "")
-        return f"https://{LOGIN_HOSTS[is_test]}"
+        """Sandboxes and scratch orgs have a login server of their own. Since Spring '26 external
+        client apps of some orgs are known by the org's address alone."""
+        if self.jwt_audience is Audience.MY_DOMAIN:
+            return self.base_url
+        _, _, kind = (urlsplit(self.base_url).hostname or "").partition(".")
+        return f"https://{LOGIN_HOSTS[kind.startswith(TEST_ORGS)]}"

@@ -34,6 +34,11 @@ NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 NONE = Token("", "", NEVER)
 APP = "Correct consumer key, secret and user in the settings, or the app in Setup, then check."
 SCOPE = "Give the app the scope refresh_token in Setup, then run the command again."
+STEPS = {
+    SignIn.CONSENT: ANEW,
+    SignIn.CLIENT_CREDENTIALS: APP,
+    SignIn.JWT: f"{APP} Where they are right, set jwt_audience to my_domain, or back to login.",
+}
 LOGIN_PAUSE = 60.0
 
 
@@ -163,7 +168,7 @@ class Grants:
             return RateLimited("There were too many sign-ins.", retry_after=LOGIN_PAUSE)
         if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
             return Unavailable("The server of tokens does not answer now.")
-        step = ANEW if self._config.sign_in is SignIn.CONSENT else APP
+        step = STEPS[self._config.sign_in]
         why = told.error_description or told.error or f"status {response.status_code}"
         return AuthFailed(f"Salesforce grants no token: {why}.", next_step=step)
 

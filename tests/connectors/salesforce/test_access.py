@@ -63,13 +63,19 @@ def test_settings_that_cannot_work_are_refused(given: dict[str, Any], told: str)
     ("address", "audience"),
     [
         ("https://acme.my.salesforce.com/", "https://login.salesforce.com"),
+        ("https://acme-dev-ed.develop.my.salesforce.com", "https://login.salesforce.com"),
         ("https://acme--dev.sandbox.my.salesforce.com", "https://test.salesforce.com"),
+        ("https://page-1234-dev-ed.scratch.my.salesforce.com", "https://test.salesforce.com"),
+        ("https://scratch.my.salesforce.com", "https://login.salesforce.com"),
     ],
 )
 def test_an_assertion_is_for_the_server_of_its_kind_of_org(address: str, audience: str) -> None:
     config = SalesforceConfig.model_validate({**ORG, "base_url": address})
     assert config.audience == audience
     assert config.base_url == address.rstrip("/")
+    # As external client apps may ask for instead.
+    own = SalesforceConfig.model_validate({**ORG, "base_url": address, "jwt_audience": "my_domain"})
+    assert own.audience == config.base_url
 
 
 def test_the_check_names_the_org_and_the_identity_is_its_id(org: Sandbox) -> None:
@@ -121,6 +127,10 @@ def test_a_jwt_is_signed_anew_each_time() -> None:
         assert own.methods()[TOKENS] >= 2
         with pytest.raises(AuthFailed, match="invalid assertion"):
             own.connector(**given | {"username": "somebody@acme.example"}).check()
+        # The fake is no external client app of that kind.
+        with pytest.raises(AuthFailed, match="invalid assertion") as refused:
+            own.connector(**given, jwt_audience="my_domain").check()
+        assert "jwt_audience" in refused.value.next_step
 
 
 @pytest.mark.parametrize(
