@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 from sync.store import runs
 from sync.store.coalescing import PENDING, coalesced
 from sync.store.database import one_at_a_time
+from sync.store.elsewhere import may_be_there
 from sync.store.runs import SET_BACK
 from sync.tables.audit import Restore
 from sync.tables.connections import Connection, ConnectionState
@@ -54,7 +55,10 @@ def intend(session: Session, intentions: Sequence[Intention], at: datetime) -> i
         if session.get(Outbox, intention.key) is not None:
             continue
         sequence, new = sequence + 1, new + 1
-        row = Outbox(**vars(intention), sequence=sequence, planned_at=at, may_exist=may_exist)
+        looks = may_exist or may_be_there(
+            session, intention.connection_id, intention.operation, intention.payload
+        )
+        row = Outbox(**vars(intention), sequence=sequence, planned_at=at, may_exist=looks)
         session.add(row)
         woken.add(intention.connection_id)
     for connection_id in woken:

@@ -9,6 +9,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from sync.store.coalescing import PENDING
 from sync.store.database import Database
+from sync.store.elsewhere import made_elsewhere
 from sync.store.outbox import FAILED, Intention
 from sync.tables.agreements import Conflict, FieldContract
 from sync.tables.connections import Connection
@@ -23,8 +24,9 @@ def scratch_of(
     source: Database, connection_id: int, planned: Sequence[Intention]
 ) -> Iterator[Database]:
     """The connection without its secrets, its links, the writes that have still to go out or that
-    others wait behind, those that `planned` takes back, and both sides of what these writes are
-    about. What was put off may go out: it is as if somebody asked for it."""
+    others wait behind, those that `planned` takes back, both sides of what these writes are
+    about, and what another installation made. What was put off may go out: it is as if somebody
+    asked for it."""
     with TemporaryDirectory(prefix="retro-") as folder:
         database = Database(f"sqlite:///{Path(folder) / 'scratch.db'}")
         try:
@@ -59,6 +61,8 @@ def _copy(
     undone = [source.get_one(Outbox, each["of"]) for each in payloads if "of" in each]
     rows = {each.key: each for each in (*writes, *undone)}
     target.add_all(Outbox(**each.model_dump(exclude={"not_before"})) for each in rows.values())
+    found = made_elsewhere(source, connection_id)
+    target.add_all(RemoteTaskRow(**each.model_dump()) for each in found)
     _copy_sides(source, target, connection_id, {each.subject for each in rows.values()})
 
 

@@ -1,7 +1,7 @@
 """retro plan, apply."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,9 @@ from rules.condition_text import facts_in_words
 from rules.figure_words import percent
 from rules.language import Language, day
 from rules.plan_json import plan_json
-from sync.store import audit
+from sync.store import audit, connections, elsewhere
+from sync.tables.outbox import Operation
+from workers.app import App
 from workers.cli import words
 from workers.cli.context import json_option, opened
 from workers.cli.output import Output, Status
@@ -28,11 +30,13 @@ BLAST_LIMIT = 50
 
 @dataclass(frozen=True)
 class Shown:
-    """A plan, with the calls it takes by connection, and what its targets become by their key."""
+    """A plan, with the calls it takes by connection, and what its targets become by their key;
+    `unread` are the connections of which no tasks were ever read."""
 
     planned: Planned
     calls: Mapping[str, int]
     forms: Mapping[str, TargetForm | None]
+    unread: Sequence[str]
 
     def document(self) -> dict[str, Any]:
         return plan_json(
@@ -52,7 +56,7 @@ def plan_command(name: str | None, as_json: bool) -> Status:
     with opened() as app:
         language = app.settings.lang
         planned = plan_decisions(app, name)
-        shown = Shown(planned, calls_of(app, planned), forms_of(app, planned))
+        shown = _shown(app, planned)
     _show(output, shown, language)
     return Status.WAITS_FOR_A_PERSON if planned.plan.refused else Status.DONE
 
@@ -66,7 +70,7 @@ def apply_command(name: str | None, yes: bool, as_json: bool) -> Status:
     output = Output(as_json)
     with opened() as app:
         planned = plan_decisions(app, name)
-        shown = Shown(planned, calls_of(app, planned), forms_of(app, planned))
+        shown = _shown(app, planned)
         writes = len(planned.intentions)
         if writes > BLAST_LIMIT and not yes:
             waits = (
@@ -88,6 +92,18 @@ def apply_command(name: str | None, yes: bool, as_json: bool) -> Status:
     else:
         _show(output, shown, language)
     return Status.WAITS_FOR_A_PERSON if planned.plan.refused else Status.DONE
+
+
+def _shown(app: App, planned: Planned) -> Shown:
+    makes = {
+        each.connection_id for each in planned.intentions if each.operation is Operation.CREATE_TASK
+    }
+    with app.database.reading() as session:
+        places = connections.all_connections(session)
+        unread = [
+            row.name for row in places if row.id in makes and elsewhere.never_read(session, row.id)
+        ]
+    return Shown(planned, calls_of(app, planned), forms_of(app, planned), unread)
 
 
 def _show(output: Output, shown: Shown, language: Language) -> None:
@@ -117,6 +133,8 @@ def _show(output: Output, shown: Shown, language: Language) -> None:
             output.text(f"        {words.IN[language].format(**told)}")
     for refusal in planned.plan.refused:
         output.text(f"{words.REFUSED[language]:<7} {refusal.about}: {refusal.reason}")
+    for name in shown.unread:
+        output.text(words.UNREAD[language].format(place=name))
     for connection, count in shown.calls.items():
         output.text(words.api_calls(count, connection, language))
     if not (planned.plan.actions or planned.plan.targets or planned.plan.refused):

@@ -14,6 +14,12 @@ RULE: Words = {
     "fr": "règle {id} ({name}) car {facts}",
 }
 IN: Words = {"en": "in {place}: {form}", "fr": "dans {place} : {form}"}
+UNREAD: Words = {
+    "en": "The tasks of {place} were never read: one that another installation made of these "
+    "decisions would be made again. First: retro pull {place} --stream tasks",
+    "fr": "Les tâches de {place} n'ont jamais été lues : celle qu'une autre installation a créée "
+    "pour ces décisions serait créée de nouveau. D'abord : retro pull {place} --stream tasks",
+}
 NOTHING_TO_PLAN: Words = {
     "en": "Nothing is waiting to be planned.",
     "fr": "Rien n'attend d'être planifié.",

@@ -210,6 +210,38 @@ def test_a_due_date_that_passed_since_the_retro_is_taken_and_told(retro: Retro, 
     assert retro("import", str(file), "--json").document["overdue"] == []
 
 
+def test_a_second_home_takes_up_the_tasks_that_the_first_one_made(
+    retro: Retro, tmp_path: Path
+) -> None:
+    # Without REST 3 no key makes a create repeatable.
+    scopes = ("crm", "task", "user", "userfieldconfig", "im")
+    with sandbox(seed=7, records=20, scopes=scopes) as portal:
+        for home, told in (("home", True), ("second", False)):
+            retro.monkeypatch.setenv("RETRO_HOME", str(tmp_path / home))
+            folder = tmp_path / f"files-{home}"
+            folder.mkdir()
+            prepared(retro, portal, folder / "file.yaml")
+            (folder / "file.yaml").write_text(RETRO)
+            retro("import", str(folder / "file.yaml"))
+            unread = "The tasks of portal were never read"
+            assert (unread in retro("plan").out) is True
+            if not told:
+                assert retro("pull", "portal", "--stream", "tasks").status == 0
+                assert unread not in retro("plan").out
+            calls = retro("plan", "--json").document["api_calls"]["portal"]
+            retro("apply")
+            dry = retro("push", "--dry-run", "--json").document["dry_runs"][0]
+            assert len(dry["calls"]) == calls
+            pushed = retro("push", "--json").document["runs"][0]
+            assert (pushed["status"], pushed["error"]) == ("succeeded", None)
+        assert len(portal.records("tasks")) == 3
+        (decision,) = retro("decisions", "--json").document
+        assert len(decision["actions"]) == 3
+        assert {row["state"] for row in retro("outbox", "--json").document} == {"done"}
+        again = retro("pull", "portal", "--stream", "tasks")
+        assert (again.status, retro("conflicts", "--json").document) == (0, [])
+
+
 def test_people_whom_no_account_fits_are_named_with_the_next_step(retro: Retro, file: Path) -> None:
     assert "no people yet; retro people import FILE" in retro("people", "match").out
     file.write_text(
