@@ -175,6 +175,14 @@ class StampsTasks(WritesTasks, Protocol):
 
 
 @runtime_checkable
+class FindsTasks(WritesTasks, Protocol):
+    """Looks for many keys in fewer requests than there are keys; the ids for each of them, none
+    where no task carries it. It finds what `find_task` finds."""
+
+    def find_tasks(self, keys: Sequence[str]) -> Mapping[str, Sequence[str]]: ...
+
+
+@runtime_checkable
 class DeletesTasks(Protocol):
     """For what was pushed and is taken back. A task that is gone already is no error."""
 
@@ -250,6 +258,7 @@ CAPABILITIES: Mapping[str, type] = {
     "discover fields": ListsFields,
     "write tasks": WritesTasks,
     "stamp tasks in batches": StampsTasks,
+    "find tasks in batches": FindsTasks,
     "delete tasks": DeletesTasks,
     "comment on tasks": CommentsOnTasks,
     "write KPI targets": WritesTargets,

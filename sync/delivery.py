@@ -14,6 +14,7 @@ from connectors.errors import ConnectorError, NotPermitted, Rejected
 from connectors.models import KpiTarget, Task, TaskStatus
 from connectors.port import Connector
 from sync import images, target_days, undoing
+from sync.finding import Finding
 from sync.making import Making
 from sync.store import links, outbox, runs, undone
 from sync.store.agreements import CHANGES, change_key, take_back, tied_tasks
@@ -61,9 +62,10 @@ def deliver(
     claimed: Claimed,
     now: Callable[[], datetime],
     meter: Meter,
+    finding: Finding,
 ) -> Failure | None:
     """None when it is done, or made and to be stamped with others. Raises LeaseLost."""
-    delivery = Delivery(database, connector, lease, claimed, now, meter)
+    delivery = Delivery(database, connector, lease, claimed, now, meter, finding)
     try:
         delivery.deliver()
     except ConnectorError as error:
@@ -80,6 +82,7 @@ class Delivery:
         claimed: Claimed,
         now: Callable[[], datetime],
         meter: Meter,
+        finding: Finding,
     ) -> None:
         self._database = database
         self._connector = connector
@@ -88,6 +91,7 @@ class Delivery:
         self._before = claimed.before
         self._now = now
         self._meter = meter
+        self._finding = finding
         self._written_over: datetime | None = None
         self._day_before: date | None = None
         self._making = Making(database, connector, lease, claimed, now)
@@ -152,7 +156,7 @@ class Delivery:
         tool = self._tasks()
         task = self._bound()
         remote_id = self._making.once(
-            lambda: _only(tool.find_task(task.key), "task", task.key),
+            lambda: _only(self._finding.ids(tool, task.key), "task", task.key),
             lambda: tool.create_task(task),
         )
         self._linked(LinkKind.TASK, remote_id)

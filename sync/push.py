@@ -26,6 +26,7 @@ from connectors.errors import (
 from connectors.port import Connector
 from sync import health
 from sync.delivery import Failure, Meter, deliver
+from sync.finding import Finding
 from sync.heartbeat import heartbeat
 from sync.making import UnderWay
 from sync.stamping import stamp
@@ -67,6 +68,7 @@ class Push:
 def run_push(push: Push) -> RunStatus:
     """Deliver what may go out now. Raises LeaseLost when another worker has taken the run."""
     started, meter = monotonic(), Meter(push.connector)
+    finding = Finding(push.database, push.connection_id, push.now)
     unstamped = 0
     with heartbeat(push.database, push.lease, push.now) as lost:
         while monotonic() - started < push.slice.total_seconds():
@@ -74,7 +76,7 @@ def run_push(push: Push) -> RunStatus:
                 raise runs.LeaseLost(f"run {push.lease.run_id} was not renewed in time")
             claimed = None if unstamped >= MOST_STAMPS else _claim(push)
             if claimed is not None:
-                failure = _deliver(push, claimed, meter)
+                failure = _deliver(push, claimed, meter, finding)
                 unstamped += failure is None and _is_made(claimed)
                 outcomes = [(claimed, failure)]
             else:
@@ -92,10 +94,10 @@ def run_push(push: Push) -> RunStatus:
         return _release(push, session, started)
 
 
-def _deliver(push: Push, claimed: Claimed, meter: Meter) -> Failure | None:
+def _deliver(push: Push, claimed: Claimed, meter: Meter, finding: Finding) -> Failure | None:
     if _lost_too_often(claimed):
         return Failure(LosesItsWorkers(), may_exist=claimed.may_exist)
-    return deliver(push.database, push.connector, push.lease, claimed, push.now, meter)
+    return deliver(push.database, push.connector, push.lease, claimed, push.now, meter, finding)
 
 
 def _lost_too_often(claimed: Claimed) -> bool:

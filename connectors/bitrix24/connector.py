@@ -170,7 +170,10 @@ class Bitrix24(Connector[Bitrix24Config]):
         self._tasks.delete(remote_id)
 
     def find_task(self, key: str) -> Sequence[str]:
-        return self._tasks.find(key)
+        return self._tasks.find([key])[key]
+
+    def find_tasks(self, keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        return self._tasks.find(keys)
 
     def update_task(self, remote_id: str, task: Task, only: Collection[str] | None = None) -> None:
         self._tasks.update(remote_id, task, only)

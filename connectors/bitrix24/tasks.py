@@ -20,7 +20,7 @@ from msgspec import Raw, Struct
 from connectors.bitrix24 import keyset
 from connectors.bitrix24.keyset import Listing
 from connectors.bitrix24.listings import TASK
-from connectors.bitrix24.mapping import TAG, TASK_STATUSES, to_task
+from connectors.bitrix24.mapping import TAG, TASK_STATUSES
 from connectors.bitrix24.rows import TaskRow
 from connectors.bitrix24.wire import Command, Portal, decode, moment_text
 from connectors.errors import (
@@ -35,6 +35,8 @@ from connectors.models import RemoteTask, Task, TaskStatus
 from connectors.port import Partition, Window
 
 KEY_FIELD = "UF_RETRO_KEY"
+# What a task is looked up by that was stamped, or made by REST 3.
+SEARCHES = {"stamp": KEY_FIELD, "xml": "XML_ID"}
 LONGEST_KEY = 255
 # How far back a task is looked for that was created but not stamped.
 LOOK_BACK = timedelta(days=30)
@@ -128,32 +130,37 @@ class Tasks:
             if self._is_there(remote_id):
                 raise
 
-    def find(self, key: str) -> list[str]:
+    def find(self, keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
         """Filters by user field or XML_ID are not documented: they may be ignored or refused. So
         every hit is verified. Unless that by XML_ID was heeded and found something, all candidates
-        by documented filters are read: what has our tag, and what our user created lately (a task
-        that was not stamped yet)."""
-        batch = self._portal.batch(
-            [
-                _search("stamp", {KEY_FIELD: key}),
-                _search("xml", {"XML_ID": key}),
-            ]
-        )
-        found: set[int] = set()
-        heeded = False
-        for name in batch.commands:
-            if not isinstance(batch.error(name), RecordRefused):
-                rows = decode(batch.result(name), TasksAnswer).tasks
+        by documented filters are read, once for all keys: what has our tag, and what our user
+        created lately (a task that was not stamped yet)."""
+        found: dict[str, set[int]] = {key: set() for key in keys}
+        unsure = set(found)
+        lately: dict[str, Any] = {"CREATED_BY": ""}
+        by_name = {
+            f"{name}{number}": (name, key) for number, key in enumerate(found) for name in SEARCHES
+        }
+        commands = [_search(each, {SEARCHES[name]: key}) for each, (name, key) in by_name.items()]
+        for batch in self._portal.batches(commands):
+            for each in batch.commands:
+                if isinstance(batch.error(each), RecordRefused):
+                    continue
+                name, key = by_name[each]
+                rows = decode(batch.result(each), TasksAnswer).tasks
                 ours = {row.id for row in rows if _carries(row, key)}
-                found |= ours
+                found[key] |= ours
                 # With foreign tasks among them it is the first page of a longer list.
-                heeded = heeded or (name == "xml" and len(ours) == len(rows) > 0)
-        if not heeded:
-            lately: dict[str, Any] = {"CREATED_BY": self._creator()}
+                if name == "xml" and len(ours) == len(rows) > 0:
+                    unsure.discard(key)
             if batch.remote_now is not None:
-                lately[">=CREATED_DATE"] = moment_text(batch.remote_now - LOOK_BACK)
-            found |= {*self._candidates(key, {"TAG": TAG}), *self._candidates(key, lately)}
-        return [str(one) for one in sorted(found)]
+                lately.setdefault(">=CREATED_DATE", moment_text(batch.remote_now - LOOK_BACK))
+        if unsure:
+            lately["CREATED_BY"] = self._creator()
+            for condition in ({"TAG": TAG}, lately):
+                for key, id_ in self._candidates(unsure, condition):
+                    found[key].add(id_)
+        return {key: [str(one) for one in sorted(ids)] for key, ids in found.items()}
 
     def update(self, remote_id: str, task: Task, only: Collection[str] | None = None) -> None:
         """Title, text, owner and due moment, or `only` some of them; tags and bindings may be the
@@ -247,22 +254,30 @@ class Tasks:
             self._portal.write("task.item.userfield.add", {"PARAMS": params}, Raw, repeatable=True)
         self._has_key_field = True
 
-    def _candidates(self, key: str, condition: Mapping[str, Any]) -> Iterator[int]:
-        def matching(row: TaskRow) -> RemoteTask | None:
-            return to_task(row) if _carries(row, key) else None
+    def _candidates(
+        self, keys: Collection[str], condition: Mapping[str, Any]
+    ) -> Iterator[tuple[str, int]]:
+        """Of each task that carries some of the keys: which of them, and its id."""
+        met: list[tuple[str, int]] = []
+
+        def noted(row: TaskRow) -> RemoteTask | None:
+            carried = {row.uf_retro_key, row.xml_id}.intersection(keys)
+            met.extend((key, row.id) for key in carried if key is not None)
+            return None
 
         listing = Listing(
             "tasks.task.list",
             TaskRow,
-            matching,
+            noted,
             select=TASK,
             holder="tasks",
             id_filter="ID",
             filter=condition,
             order={"order": {"ID": "asc"}},
         )
-        for page in keyset.pages(self._portal, listing, Window(), Partition()):
-            yield from (int(record.id) for record in page.records)
+        for _ in keyset.pages(self._portal, listing, Window(), Partition()):
+            pass
+        return iter(met)
 
     def _is_there(self, remote_id: str) -> bool:
         try:

@@ -96,7 +96,7 @@ class Targets:
         return self._create_goal(target, template)
 
     def find(self, key: str) -> list[str]:
-        found = [f"{TASK}{one}" for one in self._tasks.find(_key(key))]
+        found = [f"{TASK}{one}" for one in self._tasks.find([_key(key)])[_key(key)]]
         if not self._ids:
             return found
         family = _family(key)

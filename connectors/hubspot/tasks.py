@@ -5,7 +5,7 @@ the first moment. A field with unique values refuses its twin; a line in the tex
 no search shows of a lost create is looked up in the listing of all tasks, which never lags.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -67,6 +67,10 @@ class Body(Struct, frozen=True):
     properties: Values
 
 
+# A task, and the key that it carries.
+Marked = tuple[Body, str | None]
+
+
 class Tasks:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -119,19 +123,25 @@ class Tasks:
             )
         except Rejected:
             # Its twin is refused: then the task is there already.
-            found = self._by_field(key) if self.keys.prepared else []
+            found = self._by_field([key]) if self.keys.prepared else []
             if len(found) == 1:
-                return found[0]
+                return found[0].id
             raise
         return answer.decode(Made).id
 
-    def find(self, key: str) -> list[str]:
+    def find(self, keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
         """What the index shows is found at the price of our own tasks. That there is none only the
         listing of all tasks proves, where no field with unique values does: it alone shows those of
         a moment ago, and knows neither a filter nor an order but by id."""
+        found: dict[str, list[str]] = {key: [] for key in keys}
         if self.keys.has_field:
-            return self._by_field(key) or self._searched(key)
-        return self._searched(key) or self._listed(key)
+            rows = self._by_field(list(found))
+            _note(found, ((row, row.properties.get(FIELD)) for row in rows))
+        if missing := _missing(found):
+            _note(missing, self._searched(missing))
+        if not self.keys.has_field and (missing := _missing(found)):
+            _note(missing, self._listed())
+        return found
 
     def update(self, remote_id: str, task: Task, only: Collection[str] | None = None) -> None:
         """A new text keeps the key that is there, and what people formatted."""
@@ -189,22 +199,22 @@ class Tasks:
         }
         return dict(pair for name, pair in fields.items() if only is None or name in only)
 
-    def _by_field(self, key: str) -> list[str]:
-        batches = self._hub.batch_read(TASKS, [key], [FIELD], id_property=FIELD)
-        return [id_ for each in batches for id_ in ids_of(each.results)]
+    def _by_field(self, keys: Sequence[str]) -> list[Body]:
+        batches = self._hub.batch_read(TASKS, keys, [FIELD], id_property=FIELD)
+        return [row for each in batches for row in _bodies(each.results)]
 
-    def _searched(self, key: str) -> list[str]:
+    def _searched(self, wanted: Collection[str]) -> Iterator[Marked]:
         """By the line. The index may lag behind a delete or an edit, so a batch is asked too."""
         groups = [[condition(BODY, "CONTAINS_TOKEN", WORD)]]
         pages = searched(self._hub, TASKS, groups, [BODY], "")
-        shown = [id_ for page in pages for id_ in _marked(page.envelope.results, key)]
-        batches = self._hub.batch_read(TASKS, shown, [BODY])
-        return [id_ for each in batches for id_ in _marked(each.results, key)]
+        lines = (line for page in pages for line in _lines(page.envelope.results))
+        shown = [row.id for row, key in lines if key in wanted]
+        for batch in self._hub.batch_read(TASKS, shown, [BODY]):
+            yield from _lines(batch.results)
 
-    def _listed(self, key: str) -> list[str]:
+    def _listed(self) -> Iterator[Marked]:
         """By the line, of all tasks, oldest first."""
         after, last = "", 0
-        found: list[str] = []
         while after != END:
             answer = self._hub.api.get(
                 self._hub.objects(TASKS),
@@ -212,9 +222,8 @@ class Tasks:
             )
             envelope = answer.decode(Envelope)
             last = in_order(ids_of(envelope.results), last, TASKS)
-            found += _marked(envelope.results, key)
+            yield from _lines(envelope.results)
             after = moved(envelope.after, after, TASKS)
-        return found
 
 
 def to_task(row: HistoryRow) -> RemoteTask | None:
@@ -261,13 +270,27 @@ def _link(to: str, kind: int) -> Mapping[str, Any]:
     return {"to": {"id": to}, "types": types}
 
 
-def _marked(results: Raw, key: str) -> list[str]:
-    """Those of the rows whose line tells the key."""
+def _missing(found: Mapping[str, list[str]]) -> Mapping[str, list[str]]:
+    return {key: ids for key, ids in found.items() if not ids}
+
+
+def _note(found: Mapping[str, list[str]], rows: Iterable[Marked]) -> None:
+    """The ids of those that carry one of the keys."""
+    for row, key in rows:
+        if key is not None and key in found:
+            found[key].append(row.id)
+
+
+def _lines(results: Raw) -> Iterator[Marked]:
+    """With the key that the line of each tells."""
+    return ((row, from_html(row.properties.get(BODY))[1]) for row in _bodies(results))
+
+
+def _bodies(results: Raw) -> list[Body]:
     try:
-        rows = msgspec.json.decode(results, type=list[Body])
+        return msgspec.json.decode(results, type=list[Body])
     except msgspec.MsgspecError as error:
         raise BadResponse(f"The listing of tasks could not be read: {error}") from error
-    return [row.id for row in rows if from_html(row.properties.get(BODY))[1] == key]
 
 
 LISTING = Listing(TASKS, MODIFIED, FIELDS, lambda row, _: (to_task(row),), history=STATUS)

@@ -164,7 +164,10 @@ class Pipedrive(Connector[PipedriveConfig]):
         """The marker is in the note from the first moment on."""
 
     def find_task(self, key: str) -> Sequence[str]:
-        return self._tasks.find(key)
+        return self._tasks.find([key])[key]
+
+    def find_tasks(self, keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        return self._tasks.find(keys)
 
     def update_task(self, remote_id: str, task: Task, only: Collection[str] | None = None) -> None:
         self._tasks.update(remote_id, task, only)

@@ -4,7 +4,7 @@ Pipedrive has nothing that makes a create repeatable. The marker in the note is 
 moment on, and the list of activities, unlike the search, shows it at once.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -49,10 +49,12 @@ class Tasks:
         }
         return str(self._company.post("v2/activities", body, Made, WRITE).id)
 
-    def find(self, key: str) -> list[str]:
-        """All that carry the key, of what changed lately: a new activity is among them."""
-        found = recent(self._company, self._now(), lambda row: key_in(row.note) == key)
-        return [str(row.id) for row in found]
+    def find(self, keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """All that carry the keys, of what changed lately: a new activity is among them."""
+        found: dict[str, list[str]] = {key: [] for key in keys}
+        for row in recent(self._company, self._now(), lambda row: key_in(row.note) in found):
+            found[str(key_in(row.note))].append(str(row.id))
+        return found
 
     def update(self, remote_id: str, task: Task, only: Collection[str] | None = None) -> None:
         """Title, text, owner and due moment, or `only` some of them. A new text keeps the marker

@@ -211,7 +211,10 @@ class Salesforce(Connector[SalesforceConfig]):
         """Nothing is left to do: a create carries the key and the relation."""
 
     def find_task(self, key: str) -> Sequence[str]:
-        return self._tasks.find(key)
+        return self._tasks.find([key])[key]
+
+    def find_tasks(self, keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        return self._tasks.find(keys)
 
     def update_task(self, remote_id: str, task: Task, only: Collection[str] | None = None) -> None:
         self._tasks.update(remote_id, task, only)

@@ -2,7 +2,9 @@
 values, a plain field, else the end of the subject, since long texts cannot be searched."""
 
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from urllib.parse import quote_plus
 
 from connectors.markers import marked, unmarked
 from connectors.salesforce.config import SalesforceConfig
@@ -14,6 +16,8 @@ MARK = re.compile(r"^(.*?) ?\[rr:([^\]]+)\]$", flags=re.DOTALL)
 MARKED = "%[rr:%]"
 ANY_SIGN = re.compile(r"[%_\\]")
 LONGEST_SUBJECT = 255
+# Of the 16,384 bytes of an address; a query has other words too.
+ROOM = 12_000
 
 
 class Keys:
@@ -33,15 +37,21 @@ class Keys:
         row = self._facts.fields(TASK).get(self.name)
         return self.field is not None and row is not None and row.external_id and row.unique
 
-    def condition(self, key: str | None = None) -> str:
-        """Of the tasks with this key, or with any."""
+    @property
+    def any_key(self) -> str:
+        """The condition of tasks with any key."""
         if self.field is not None:
-            return f"{self.field} = {quoted(key)}" if key is not None else f"{self.field} != null"
-        if key is None:
-            return f"Subject LIKE {quoted(MARKED)}"
+            return f"{self.field} != null"
+        return f"Subject LIKE {quoted(MARKED)}"
+
+    def conditions(self, keys: Sequence[str]) -> Sequence[str]:
+        """Of the tasks with these keys: as many of them in one as an address has room for."""
+        if self.field is not None:
+            return [f"{self.field} IN ({some})" for some in _joined(map(quoted, keys), ", ")]
         # As it is written now, and as it stood in the subject before.
-        ends = dict.fromkeys((_ending(_mark(key)), _ending(f"[rr:{key}]")))
-        return f"({' OR '.join(f'Subject LIKE {quoted(end)}' for end in ends)})"
+        ends = [dict.fromkeys((_ending(_mark(key)), _ending(f"[rr:{key}]"))) for key in keys]
+        likes = (f"Subject LIKE {quoted(end)}" for several in ends for end in several)
+        return [f"({some})" for some in _joined(likes, " OR ")]
 
     def subject(self, title: str, key: str) -> str:
         """A mark must be whole to be found: a long title is cut, not it."""
@@ -56,6 +66,19 @@ class Keys:
         if held or found is None:
             return subject, held or None
         return found[1], unmarked(found[2])
+
+
+def _joined(texts: Iterable[str], between: str) -> Iterator[str]:
+    room, some = 0, list[str]()
+    for text in texts:
+        taken = len(quote_plus(f"{text}{between}"))
+        if some and taken > room:
+            yield between.join(some)
+            room, some = 0, []
+        room = (room if some else ROOM) - taken
+        some.append(text)
+    if some:
+        yield between.join(some)
 
 
 def _mark(key: str) -> str:

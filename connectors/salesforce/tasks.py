@@ -65,17 +65,19 @@ class Tasks:
         stamp = {self._keys.field: task.key} if self._keys.field else {}
         return self._org.create(TASK, {**values, **stamp})
 
-    def find(self, key: str) -> list[str]:
+    def find(self, keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
         """A query does not tell capitals apart in a text; a key does."""
+        found: dict[str, list[str]] = {key: [] for key in keys}
         field = self._keys.field
         names = ["Id", "Subject", *([field] if field else [])]
-        asked = select(names, TASK, [self._keys.condition(key), "IsDeleted = false"])
-        rows = self._org.all(asked, dict[str, Any], everything=True)
-        return [
-            row["Id"]
-            for row in rows
-            if self._keys.read(row.get("Subject") or "", row.get(field or ""))[1] == key
-        ]
+        for condition in self._keys.conditions(list(found)):
+            asked = select(names, TASK, [condition, "IsDeleted = false"])
+            for row in self._org.all(asked, dict[str, Any], everything=True):
+                key = self._keys.read(row.get("Subject") or "", row.get(field or ""))[1]
+                if key in found:
+                    found[key].append(row["Id"])
+        # One that two queries have, of keys that a pattern cannot tell apart, is one.
+        return {key: list(dict.fromkeys(ids)) for key, ids in found.items()}
 
     def update(self, remote_id: str, task: Task, only: Collection[str] | None = None) -> None:
         """What is not asked for stays as people left it, the text around the due line as well."""
@@ -132,7 +134,7 @@ class Tasks:
             [*self._facts.readable(TASK), *([field] if field else [])],
             TaskRow,
             self.to_task,
-            conditions=[self._keys.condition(), "IsDeleted = false"],
+            conditions=[self._keys.any_key, "IsDeleted = false"],
             has_values=True,
             everything=True,
         )

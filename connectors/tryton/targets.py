@@ -3,6 +3,7 @@
 A target is a task that is due on the day of the re-check: people see it, with its figures.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 
 from connectors.errors import Rejected
@@ -34,8 +35,8 @@ class Targets:
         text = marked(text_of(target), target.key, MARK)
         return self._tasks.make(title(target), text, target.owner, due_at, self._tasks.parent)
 
-    def find(self, key: str) -> list[str]:
-        return self._tasks.find(key, MARK)
+    def find(self, key: str) -> Sequence[str]:
+        return self._tasks.find([key], MARK)[key]
 
     def check(self, remote_id: str, target: KpiTarget) -> None:
         """People may rename it, hand it over or move its date; the figures must be as planned."""

@@ -4,7 +4,7 @@ Nothing in Tryton makes a create repeatable, so a lost answer is looked up by th
 written is found at once.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -21,6 +21,8 @@ from connectors.tryton.wire import Server, like, moment
 WORK, NOTE = "project.work", "ir.note"
 DUE = "constraint_finish_time"
 WHOLE = 100.0
+# Each of them is looked for in every comment.
+KEYS_A_REQUEST = 50
 
 
 class Commented(Struct, frozen=True):
@@ -73,11 +75,19 @@ class Tasks:
         if key != task.key:
             self._server.write(WORK, remote_id, {"comment": marked(text, task.key)})
 
-    def find(self, key: str, mark: str = MARK) -> list[str]:
+    def find(self, keys: Sequence[str], mark: str = MARK) -> Mapping[str, Sequence[str]]:
         """A pattern finds more than the key, such as a longer one that ends like it."""
-        wanted = [["comment", "like", like(f"{mark}{key}]")]]
-        rows = self._server.search(WORK, wanted, ("comment",)).rows(Commented)
-        return [str(row.id) for row in rows if parted(row.comment, mark)[1] == key]
+        found: dict[str, list[str]] = {key: [] for key in keys}
+        for start in range(0, len(keys), KEYS_A_REQUEST):
+            some = keys[start : start + KEYS_A_REQUEST]
+            patterns = [["comment", "like", like(f"{mark}{key}]")] for key in some]
+            wanted = [["OR", *patterns]]
+            for row in self._server.search(WORK, wanted, ("comment",)).rows(Commented):
+                key = parted(row.comment, mark)[1]
+                # One with a key of another share is met there as well.
+                if key is not None and key in some:
+                    found[key].append(str(row.id))
+        return found
 
     def update(self, remote_id: str, task: Task, only: Collection[str] | None = None) -> None:
         wanted = {"title", "description", "owner", "due_at"} if only is None else set(only)

@@ -102,7 +102,7 @@ def claim(
     apart = [not_(and_(*_STAMPS))] if stamps_apart else []
     row = session.exec(
         select(Outbox)
-        .where(Outbox.connection_id == connection_id, *_may_go(now), *apart)
+        .where(Outbox.connection_id == connection_id, *may_go(now), *apart)
         .order_by(col(Outbox.waits), col(Outbox.sequence))
         .limit(1)
         .with_for_update()
@@ -118,7 +118,7 @@ def claim_stamps(
     """Take tasks that were made and want their stamp."""
     rows = session.exec(
         select(Outbox)
-        .where(Outbox.connection_id == connection_id, *_may_go(now), *_STAMPS)
+        .where(Outbox.connection_id == connection_id, *may_go(now), *_STAMPS)
         .order_by(col(Outbox.waits), col(Outbox.sequence))
         .limit(most)
         .with_for_update()
@@ -135,7 +135,7 @@ _STAMPS = (
 def _stamp_waits_less(session: Session, row: Outbox, now: datetime) -> bool:
     stamps = select(Outbox.key).where(
         Outbox.connection_id == row.connection_id,
-        *_may_go(now),
+        *may_go(now),
         *_STAMPS,
         col(Outbox.waits) < row.waits,
     )
@@ -163,7 +163,7 @@ def _claimed(session: Session, row: Outbox) -> Claimed:
     return claimed
 
 
-def _may_go(now: datetime | None = None) -> Sequence[ColumnElement[bool]]:
+def may_go(now: datetime | None = None) -> Sequence[ColumnElement[bool]]:
     """What goes out by itself, now or at any time."""
     if now is None:
         return _IN_TURN
@@ -298,7 +298,7 @@ def next_attempt(session: Session, connection_id: int, now: datetime) -> datetim
     """When the next write may go out, which is `now` where nothing put it off; None where there is
     none. Until the transaction ends nobody plans another one, which would wait behind it."""
     one_at_a_time(session, "outbox")
-    writes = select(Outbox.not_before).where(Outbox.connection_id == connection_id, *_may_go())
+    writes = select(Outbox.not_before).where(Outbox.connection_id == connection_id, *may_go())
     moments = session.exec(writes.distinct()).all()
     return min((moment or now for moment in moments), default=None)
 
@@ -307,9 +307,7 @@ def pending_connections(session: Session, now: datetime) -> Sequence[int]:
     """Connections that work and whose outbox holds something that may go out now. A broken one
     heals by a pull or a check, not by one failing push after the other."""
     works = select(Connection.id).where(Connection.state == ConnectionState.ACTIVE)
-    pending = select(Outbox.connection_id).where(
-        col(Outbox.connection_id).in_(works), *_may_go(now)
-    )
+    pending = select(Outbox.connection_id).where(col(Outbox.connection_id).in_(works), *may_go(now))
     return session.exec(pending.distinct()).all()
 
 
@@ -323,7 +321,7 @@ def queue_pushes(session: Session, now: datetime) -> Sequence[Run]:
 
 def has_unsent(session: Session, connection_id: int) -> bool:
     """Whether anything will go out by itself."""
-    waiting = select(Outbox.key).where(Outbox.connection_id == connection_id, *_may_go())
+    waiting = select(Outbox.key).where(Outbox.connection_id == connection_id, *may_go())
     return session.exec(waiting.limit(1)).first() is not None
 
 

@@ -12,6 +12,7 @@ from sync.store.database import Database
 from sync.store.elsewhere import made_elsewhere
 from sync.store.outbox import FAILED, Intention
 from sync.tables.agreements import Conflict, FieldContract
+from sync.tables.audit import Restore
 from sync.tables.connections import Connection
 from sync.tables.mirror import RemoteTaskRow
 from sync.tables.outbox import Link, Outbox
@@ -49,6 +50,8 @@ def _copy(
     known = source.get_one(Connection, connection_id)
     bare = Connection(**known.model_dump(exclude={"secrets", "settings"}), secrets=b"", settings={})
     target.add(bare)
+    # By these what is planned anew is known to be looked up first.
+    target.add_all(Restore(**each.model_dump()) for each in source.exec(select(Restore)))
     target.flush()
     links = source.exec(select(Link).where(Link.connection_id == connection_id))
     target.add_all(Link(**each.model_dump()) for each in links)

@@ -1,27 +1,171 @@
 """What was planned and sent between a backup and its restore is planned again, and found (G5)."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from connectors.capabilities import WritesTasks
+from connectors.models import Task
+from sync.finding import AT_ONCE, Finding
+from sync.store import outbox
 from sync.store.backup import restore_backup, write_backup
+from sync.store.outbox import Intention
+from sync.tables.outbox import Operation, OutboxState
 from sync.tables.runs import RunStatus
 from tests.connectors.bitrix24.kit import sandbox
-from tests.faults.push_case import V2, assert_delivered_once, queue_push
+from tests.faults.push_case import DESIGNER, V2, assert_delivered_once, intentions, queue_push
 from tests.portal import NOW, Mirrored, new_database, store_connection
+from tests.sync.test_rehearsal import promised, sent
+
+MANY = 30
+
+
+@pytest.fixture
+def of_before(tmp_path: Path) -> Iterator[tuple[Mirrored, Path]]:
+    """A portal with nothing of ours in it, and a backup of that time."""
+    database, backup = new_database(tmp_path / "retro.db"), tmp_path / "backup.zip"
+    with sandbox(records=4, seed=5, scopes=V2) as portal:
+        mirrored = Mirrored(database, portal, store_connection(database, portal))
+        with backup.open("wb") as file:
+            write_backup(database, file, NOW)
+        yield mirrored, backup
+    database.close()
+
+
+def tasks(mirrored: Mirrored, count: int) -> list[Intention]:
+    """As many creates of tasks, without a target to wait for."""
+    like = next(each for each in intentions(mirrored.connection_id) if each.subject == DESIGNER)
+    keys = [f"D-{number}:designer" for number in range(count)]
+    return [
+        Intention(
+            key,
+            like.connection_id,
+            Operation.CREATE_TASK,
+            key,
+            {**like.payload, "key": key, "bind_targets": []},
+            because=[],
+        )
+        for key in keys
+    ]
+
+
+def intend(mirrored: Mirrored, wanted: Sequence[Intention]) -> None:
+    with mirrored.database.writing() as session:
+        outbox.intend(session, wanted, mirrored.now())
+
+
+def there(mirrored: Mirrored) -> list[str]:
+    found = mirrored.portal.call("tasks.task.list", {"start": -1, "select": ["ID", "XML_ID"]})
+    return sorted(task["xmlId"] for task in found["tasks"])
 
 
 @pytest.mark.promise("G5")
-def test_what_was_sent_since_the_backup_is_not_made_a_second_time(tmp_path: Path) -> None:
-    database = new_database(tmp_path / "retro.db")
-    with sandbox(records=4, seed=5, scopes=V2) as portal:
-        mirrored = Mirrored(database, portal, store_connection(database, portal))
-        with (tmp_path / "backup.zip").open("wb") as file:
-            write_backup(database, file, NOW)
-        assert mirrored.finish(queue_push(mirrored)).status is RunStatus.SUCCEEDED
-        mirrored.clock.advance(timedelta(days=1))
-        restore_backup(database, tmp_path / "backup.zip", mirrored.clock.now())
-        assert mirrored.finish(queue_push(mirrored)).status is RunStatus.SUCCEEDED
-        assert_delivered_once(mirrored)
-    database.close()
+def test_what_was_sent_since_the_backup_is_not_made_a_second_time(
+    of_before: tuple[Mirrored, Path],
+) -> None:
+    mirrored, backup = of_before
+    assert mirrored.finish(queue_push(mirrored)).status is RunStatus.SUCCEEDED
+    mirrored.clock.advance(timedelta(days=1))
+    restore_backup(mirrored.database, backup, mirrored.clock.now())
+    assert mirrored.finish(queue_push(mirrored)).status is RunStatus.SUCCEEDED
+    assert_delivered_once(mirrored)
+
+
+@pytest.mark.promise("G5")
+@pytest.mark.promise("G13")
+@pytest.mark.parametrize("made", [0, 20, MANY])
+def test_a_push_after_a_restore_looks_for_all_at_once_and_is_promised_so(
+    of_before: tuple[Mirrored, Path], made: int
+) -> None:
+    mirrored, backup = of_before
+    if made:
+        intend(mirrored, tasks(mirrored, made))
+        sent(mirrored)
+    mirrored.clock.advance(timedelta(days=1))
+    restore_backup(mirrored.database, backup, mirrored.clock.now())
+    wanted = tasks(mirrored, MANY)
+    told = promised(mirrored, *wanted)
+    intend(mirrored, wanted)
+    calls = sent(mirrored)
+    assert [call.method for call in told.calls] == [method for method, _ in calls]
+    assert there(mirrored) == sorted(each.subject for each in wanted)
+    # Two batches of searches and two listings; what is not there is made; one batch of stamps.
+    assert len(calls) <= (MANY - made) + 2 + 2 + 1 + 2
+
+
+class Tool:
+    """Holds tasks by key, and tells what it was asked for."""
+
+    def __init__(self, **held: Sequence[str]) -> None:
+        self.held = held
+        self.asked: list[Sequence[str]] = []
+
+    def create_task(self, task: Task) -> str:
+        raise NotImplementedError
+
+    update_task = stamp_task = complete_task = reopen_task = create_task
+
+    def find_task(self, key: str) -> Sequence[str]:
+        return self.find_tasks([key])[key]
+
+    def find_tasks(self, keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        self.asked.append(keys)
+        return {key: self.held.get(key, ()) for key in keys}
+
+
+@pytest.mark.promise("G5")
+def test_an_answer_is_given_once_and_then_asked_for_anew(mirrored: Mirrored) -> None:
+    """Between two look-ups of one key a call went out that may have made its task."""
+    database = mirrored.database
+    in_doubt(mirrored, tasks(mirrored, 3))
+    tool = Tool()
+    assert isinstance(tool, WritesTasks)
+    finding = Finding(database, mirrored.connection_id, mirrored.now)
+    keys = [each.subject for each in tasks(mirrored, 3)]
+    assert [finding.ids(tool, key) for key in keys] == [(), (), ()]
+    assert tool.asked == [keys]
+    tool.held[keys[0]] = ("7",)
+    assert finding.ids(tool, keys[0]) == ("7",)
+    assert len(tool.asked) == 2
+
+
+@pytest.mark.promise("G5")
+def test_a_task_whose_call_may_be_under_way_is_looked_for_when_its_turn_comes(
+    mirrored: Mirrored,
+) -> None:
+    in_doubt(mirrored, tasks(mirrored, 2))
+    first, second = (each.key for each in tasks(mirrored, 2))
+    with mirrored.database.writing() as session:
+        outbox.note_sent(session, second, mirrored.now())
+    tool = Tool()
+    assert isinstance(tool, WritesTasks)
+    finding = Finding(mirrored.database, mirrored.connection_id, mirrored.now)
+    assert finding.ids(tool, first) == finding.ids(tool, second) == ()
+    assert tool.asked == [[first], [second, first]]
+
+
+def test_no_more_keys_are_asked_for_at_once_than_a_tool_is_meant_to_take(
+    mirrored: Mirrored,
+) -> None:
+    wanted = tasks(mirrored, AT_ONCE + 5)
+    in_doubt(mirrored, wanted)
+    tool = Tool()
+    assert isinstance(tool, WritesTasks)
+    finding = Finding(mirrored.database, mirrored.connection_id, mirrored.now)
+    for each in wanted:
+        assert finding.ids(tool, each.subject) == ()
+        with mirrored.database.writing() as session:
+            outbox.note_created(session, each.key, "7")
+    assert [len(keys) for keys in tool.asked] == [AT_ONCE, 5]
+
+
+def in_doubt(mirrored: Mirrored, wanted: Sequence[Intention]) -> None:
+    """As a restore leaves them."""
+    intend(mirrored, wanted)
+    with mirrored.database.writing() as session:
+        for row in outbox.outbox_rows(session):
+            assert row.state is OutboxState.PLANNED
+            row.may_exist = True
+            session.add(row)

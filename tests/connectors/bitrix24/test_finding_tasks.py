@@ -32,9 +32,9 @@ def test_a_filter_that_is_ignored_adopts_no_foreign_task() -> None:
 @pytest.mark.quirk(29)
 def test_an_unstamped_task_is_found_by_documented_filters_alone() -> None:
     def answer(call: Call) -> Mapping[str, Any]:
-        if "stamp" in call.commands:
+        if "stamp0" in call.commands:
             refused = {"error": "INVALID_ARG_VALUE", "error_description": "x"}
-            return batched({}, {"stamp": refused, "xml": refused})
+            return batched({}, {"stamp0": refused, "xml0": refused})
         ours = "filter[CREATED_BY]=1" in call.commands["c00"]
         return batched({"c00": rows({"id": "8", "xmlId": "D-1"}) if ours else rows()})
 
@@ -46,7 +46,7 @@ def test_an_unstamped_task_is_found_by_documented_filters_alone() -> None:
 
 def test_a_search_that_fails_is_no_proof_of_absence() -> None:
     failed = {"error": "INTERNAL_SERVER_ERROR", "error_description": "x"}
-    script = Script(lambda _: batched({"xml": rows()}, {"stamp": failed}))
+    script = Script(lambda _: batched({"xml0": rows()}, {"stamp0": failed}))
     with pytest.raises(Unavailable):
         script.connector().find_task("D-1")
 
@@ -90,3 +90,20 @@ def test_without_an_administrator_xml_id_and_tag_are_the_stamp() -> None:
         assert connector.find_task(task().key) == [task_id]
         (page,) = connector.tasks(Window(), Partition())
         assert [(one.id, one.key) for one in page.records] == [(task_id, task().key)]
+
+
+@pytest.mark.parametrize("task_filters", ["documented", "any"])
+def test_many_keys_are_looked_for_together(task_filters: str) -> None:
+    """Stamped and not yet stamped ones, a twin, and more keys than a request takes."""
+    with sandbox(seed=11, records=20, task_filters=task_filters) as portal:
+        connector = portal.connector()
+        made = {key: [connector.create_task(task(key=key))] for key in ("D-1", "D-10", "D-2")}
+        connector.stamp_task(made["D-2"][0], task(key="D-2"))
+        twin = {"TITLE": "x", "RESPONSIBLE_ID": 7, "XML_ID": "D-10", "TAGS": ["retro-roi"]}
+        made["D-10"].append(str(portal.call("tasks.task.add", {"fields": twin})["task"]["id"]))
+        absent = [f"another-{number}" for number in range(30)]
+        before = connector.requests
+        found = connector.find_tasks([*absent, *made])
+        # Two searches of 50 commands, and two listings.
+        assert connector.requests - before <= 5
+        assert found == {**{key: [] for key in absent}, **made}

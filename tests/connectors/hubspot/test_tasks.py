@@ -305,3 +305,12 @@ def test_a_goal_to_copy_that_is_not_there_is_told_before_a_write(own: Sandbox) -
         with pytest.raises(NotPermitted, match="goal 5 that targets of lead_cost") as refused:
             attempt()
         assert "goal_template.lead_cost" in refused.value.next_step
+
+
+def test_many_keys_are_looked_for_together(either: Sandbox) -> None:
+    connector = either.connector()
+    made = {key: [connector.create_task(task(key=key))] for key in ("D-1", "D-10", "D-2")}
+    before = connector.requests
+    assert connector.find_tasks([*made, "another"]) == {**made, "another": []}
+    # By their field, and the lines of older tasks; or by all lines.
+    assert connector.requests - before <= 2

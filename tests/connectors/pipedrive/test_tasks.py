@@ -191,3 +191,13 @@ def test_a_note_that_was_tidied_is_read_all_the_same(note: str) -> None:
 def test_a_text_comes_back_from_its_note(text: str) -> None:
     assert from_note(to_note(text, "k&1")) == (text or None)
     assert key_in(to_note(text, "k&1")) == "k&1"
+
+
+def test_many_keys_are_looked_for_in_one_listing(own: Sandbox) -> None:
+    connector = own.connector()
+    made = {key: [connector.create_task(task(key=key))] for key in ("D-1", "D-10", "D-2")}
+    made["D-1"].append(connector.create_task(task(key="D-1")))
+    before = connector.requests
+    assert connector.find_tasks([*made, "another"]) == {**made, "another": []}
+    # The first of them asks for the tool's time.
+    assert connector.requests - before == 2

@@ -326,3 +326,24 @@ def test_a_write_that_may_be_repeated_gets_over_a_fault(own: Sandbox) -> None:
     own.faults({"on": {"method": "task.update"}, "do": "503"})
     with pytest.raises(Unavailable):
         connector.update_task(made, task(), ["title"])
+
+
+def test_many_keys_are_looked_for_in_one_query(org_with_key: Sandbox) -> None:
+    connector = org_with_key.connector()
+    keys = ("D-1:a", "D_1:a", "D-1:a b")
+    made = {key: [connector.create_task(task(key=key))] for key in keys}
+    before = connector.requests
+    absent = ["D-1:A", "another"]
+    assert connector.find_tasks([*made, *absent]) == {**made, **{key: [] for key in absent}}
+    assert connector.requests - before == 1
+
+
+def test_more_keys_than_an_address_has_room_for_take_several_queries(
+    org_with_key: Sandbox,
+) -> None:
+    connector = org_with_key.connector()
+    made = {"D-1": [connector.create_task(task(key="D-1"))]}
+    absent = [f"{number:03}:{'é' * 40}" for number in range(90)]
+    before = connector.requests
+    assert connector.find_tasks([*absent, *made]) == {**{key: [] for key in absent}, **made}
+    assert 1 < connector.requests - before < 10

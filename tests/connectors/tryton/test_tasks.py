@@ -326,3 +326,14 @@ def test_a_server_that_is_not_there_is_said_not_to_answer() -> None:
     config = Tryton.Config(server="http://127.0.0.1:9", database="retro", key="abc")
     with pytest.raises(Unavailable, match="does not answer: nothing listens"):
         Tryton(config, Hands().wire()).check()
+
+
+def test_many_keys_are_looked_for_in_one_search(tryton: Server) -> None:
+    connector = tryton.connector()
+    keys = ("D-20", "D-201", "D_20")
+    made = {key: [connector.create_task(task(key=key))] for key in keys}
+    before = connector.requests
+    assert connector.find_tasks([*made, "another"]) == {**made, "another": []}
+    assert connector.requests - before == 1
+    many = [f"another-{number}" for number in range(60)]
+    assert connector.find_tasks([*many, *made]) == {**{key: [] for key in many}, **made}
