@@ -12,11 +12,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from config.settings import Settings
 from connectors.registry import unusable_tools
 from rules.yaml_file import FileProblem
+from sync.store.after_restore import last_restore
 from sync.store.agreements import all_conflicts
 from sync.store.connections import all_connections
 from sync.store.cursors import all_set_aside
 from sync.store.deletes import held_sets
 from sync.store.monitor import monitored
+from sync.store.outbox import LOOK_FIRST
 from sync.store.past_runs import away
 from sync.store.retros import problems
 from sync.store.schedules import overdue
@@ -101,10 +103,21 @@ def _installation(settings: Settings) -> Iterator[Finding]:
             yield Finding(False, "key ring", str(locked))
         for each in unable:
             yield Finding(False, f"rules on {each.about}", each.message)
+        yield from _restored(app)
         yield from _schedules(app)
         yield from _waiting(app)
     finally:
         app.close()
+
+
+def _restored(app: App) -> Iterator[Finding]:
+    """As long as it shows: in what is asked of the tools, and in what they do not know of."""
+    with app.database.reading() as session:
+        last = last_restore(session)
+    if last is not None and last.restored_at > app.database.now() - LOOK_FIRST:
+        told = f"{last.restored_at:%F}, from a backup of {last.made_at:%F %H:%M} UTC"
+        until = last.restored_at + LOOK_FIRST
+        yield Finding(True, "restored", f"{told}; new tasks are looked up until {until:%F}")
 
 
 def _schedules(app: App) -> Iterator[Finding]:

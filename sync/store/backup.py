@@ -20,13 +20,11 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection, Table
 
-from sync.store.coalescing import PENDING
+from sync.store.after_restore import set_right
 from sync.store.database import Database, knows_revision, take_time, upgrade_tables
 from sync.store.runs import LEASE, SET_BACK
 from sync.tables import metadata
-from sync.tables.audit import Restore
-from sync.tables.columns import UtcDateTime, table_of
-from sync.tables.outbox import Outbox
+from sync.tables.columns import UtcDateTime
 from sync.tables.runs import RunStatus
 
 FORMAT = 1
@@ -92,6 +90,7 @@ class Restored:
     revision: str
     made_at: datetime
     rows: int
+    ended_pulls: int
 
 
 def write_backup(database: Database, file: IO[bytes], at: datetime) -> Header:
@@ -185,7 +184,7 @@ def restore_backup(database: Database, path: Path, now: datetime) -> Restored:
     """Replaces everything in one transaction, and brings it up to date. `now` is the database's.
 
     Writes that were still to be sent may have been sent since, and so may those that are planned
-    again: they are looked up first (G5).
+    again: they are looked up first (G5). Pulls that were under way are ended.
 
     Raises NotABackup, NotAlone, StillAtWork; then, and after a crash, what was there is still
     there.
@@ -203,13 +202,8 @@ def restore_backup(database: Database, path: Path, now: datetime) -> Restored:
                 _fill(connection, each, archive)
             _count_on(connection, header)
             upgrade_tables(connection)
-            outbox = table_of(Outbox)
-            connection.execute(
-                sa.update(outbox).where(outbox.c.state.in_(PENDING)).values(may_exist=True)
-            )
-            done = {"restored_at": now, "made_at": header.made_at}
-            connection.execute(sa.insert(table_of(Restore)).values(done))
-    return Restored(header.revision, header.made_at, header.rows)
+            ended = set_right(connection, now, header.made_at)
+    return Restored(header.revision, header.made_at, header.rows, ended)
 
 
 def _refuse_beside_others(connection: Connection) -> None:

@@ -10,11 +10,11 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from sync.store import runs
+from sync.store.after_restore import last_restore
 from sync.store.coalescing import PENDING, coalesced
 from sync.store.database import one_at_a_time
 from sync.store.elsewhere import may_be_there
 from sync.store.runs import SET_BACK
-from sync.tables.audit import Restore
 from sync.tables.connections import Connection, ConnectionState
 from sync.tables.outbox import Operation, Outbox, OutboxState
 from sync.tables.runs import PUSH, Mode, Run, Trigger
@@ -67,8 +67,8 @@ def intend(session: Session, intentions: Sequence[Intention], at: datetime) -> i
 
 
 def _restored_after(session: Session, moment: datetime) -> bool:
-    last = session.exec(select(func.max(Restore.restored_at))).one()
-    return last is not None and last > moment
+    last = last_restore(session)
+    return last is not None and last.restored_at > moment
 
 
 @dataclass(frozen=True)

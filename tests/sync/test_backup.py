@@ -108,6 +108,8 @@ def test_a_backup_moves_everything_to_either_database(
     # What was to be sent may have been sent since.
     with other.reading() as session:
         assert [row.may_exist for row in outbox.outbox_rows(session)] == [True]
+    # A pull that nobody has begun has nothing behind it.
+    assert restored.ended_pulls == 0
     assert {**after, "outbox": []} == {**before, "outbox": []}
     # New rows get new numbers.
     with other.writing() as session:

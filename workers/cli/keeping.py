@@ -117,9 +117,13 @@ def restore_command(file: Path, yes: bool, as_json: bool) -> Status:
         finally:
             database.close()
     if as_json:
-        output.document({"file": str(file), "rows": done.rows, "unreadable": locked})
+        counts = {"rows": done.rows, "ended_pulls": done.ended_pulls}
+        output.document({"file": str(file), **counts, "unreadable": locked})
     else:
         output.text(f"{done.rows} rows of {_said(done.made_at)} are in place.")
+        if done.ended_pulls:
+            told = f"Pulls under way in it were ended: {done.ended_pulls}"
+            output.text(f"{told}; the next ones begin anew.")
         for name in locked:
             output.text(
                 f"The secrets of {name} open with none of the keys in {_ring(settings)}: bring the "

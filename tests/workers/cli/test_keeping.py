@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import re
 import sqlite3
 import stat
 from contextlib import closing
@@ -157,6 +158,11 @@ def test_a_restore_over_data_asks_for_a_yes(retro: Retro, portal: Sandbox, tmp_p
     assert retro("restore", str(file), "--yes").status == 0
     assert retro("schedules", "--json").document == []
     assert retro("check", "portal").status == 0
+    (told,) = (each for each in retro("doctor", "--json").document if each["what"] == "restored")
+    assert told["good"]
+    assert re.fullmatch(
+        r"\S+, from a backup of \S+ \S+ UTC; new tasks are looked up until \S+", told["found"]
+    )
 
 
 def test_a_restore_beside_tables_of_another_program_is_refused_whoever_says_yes(
