@@ -204,7 +204,7 @@ class Delivery:
         wanted = written_by(write.operation, write.payload)
         tried = in_columns({name: wanted[name] for name in seen.missing})
         found = None if seen.task is None else msgspec.to_builtins(seen.task)
-        with self._database.writing() as session:
+        with self._database.writing(outlasts_power=True) as session:
             runs.advance(session, self._lease, Progress(), now)
             links.note_attempt(session, write.connection_id, write.subject, tried, now)
             if found is not None and (self._before is None or images.changed(ours, found)):

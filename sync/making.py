@@ -79,6 +79,6 @@ class Making:
     def _note_sent(self, at: datetime | None = None) -> None:
         """Raises LeaseLost: who took over may be making the record now."""
         now = self._now()
-        with self._database.writing() as session:
+        with self._database.writing(outlasts_power=True) as session:
             runs.advance(session, self._lease, Progress(), now)
             outbox.note_sent(session, self._key, at or now)

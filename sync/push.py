@@ -110,7 +110,7 @@ def _is_made(claimed: Claimed) -> bool:
 
 def _claim(push: Push) -> Claimed | None:
     apart = isinstance(push.connector, StampsTasks)
-    with push.database.writing() as session:
+    with push.database.writing(outlasts_power=True) as session:
         runs.advance(session, push.lease, Progress(), push.now())
         return outbox.claim(session, push.connection_id, push.now(), stamps_apart=apart)
 

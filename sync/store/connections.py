@@ -220,7 +220,8 @@ class StoredToken:
 
     def save(self, token: Token) -> None:
         sealed = _sealed(self.vault, token)
-        with self.database.writing() as session:
+        # The tool has forgotten the token before it.
+        with self.database.writing(outlasts_power=True) as session:
             connection_with(session, self.connection_id).token = sealed
 
     @contextmanager
