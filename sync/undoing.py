@@ -27,6 +27,7 @@ from sync.tables.retros import Action
 from sync.task_values import in_columns, ours_of, set_field, written_by
 
 LEAVE = "Settle it in the tool, or leave it as it is: it was not touched."
+AGAIN = "Settle it in the tool, then undo again; or leave it as it is: it was not touched."
 NOT_UNDONE = {
     Operation.COMPLETE_TASK: "the end of a task is news for people; open it again in the tool",
     Operation.REOPEN_TASK: "that a task goes on is news for people; end it again in the tool",
@@ -183,4 +184,4 @@ def _fields(record: Mapping[str, Any]) -> dict[TaskField, str]:
 
 
 def _changed(fields: Sequence[str]) -> Rejected:
-    return Rejected(f"Somebody changed it since: {', '.join(fields)}.", next_step=LEAVE)
+    return Rejected(f"Somebody changed it since: {', '.join(fields)}.", next_step=AGAIN)

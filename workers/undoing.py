@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sync.store import outbox, past_runs, undone
+from sync.store import by_hand, outbox, past_runs, undone
 from sync.tables.outbox import Operation, Outbox, OutboxState
 from sync.tables.runs import ACTIVE_STATUSES, PUSH
 from sync.undoing import Left, plan_undo, withhold_edits
@@ -17,12 +17,14 @@ NOT_SENT = "it was not taken back yet: the push that does it has not ended"
 
 @dataclass(frozen=True)
 class Undone:
-    """`keys` are the writes that were taken back, `creates` those of them that made a task."""
+    """`keys` are the writes that were taken back, `creates` those of them that made a task. Of those
+    that are `left`, the `refused` ones are tried anew when somebody asks again."""
 
     run_id: int
     keys: Sequence[str]
     creates: Sequence[str]
     left: Sequence[Left]
+    refused: Sequence[str]
 
     @property
     def document(self) -> dict[str, Any]:
@@ -31,7 +33,8 @@ class Undone:
 
 
 def undo_now(app: App, run_id: int, on_wait: OnWait = lambda _run: None) -> Undone:
-    """Doing it again changes nothing. Raises NotThere, CannotRun when the run is no push."""
+    """Doing it again tries anew what was refused, since somebody may have settled it; what was
+    taken back stays so. Raises NotThere, CannotRun when the run is no push."""
     with app.database.writing() as session:
         run = past_runs.find_run(session, run_id)
         if run is None:
@@ -43,6 +46,8 @@ def undo_now(app: App, run_id: int, on_wait: OnWait = lambda _run: None) -> Undo
         wanted, left = plan_undo(undone.done_in(session, run_id), run_id)
         withhold_edits(session, wanted)
         outbox.intend(session, wanted, app.database.now())
+        for each in wanted:
+            by_hand.retry(session, each.key)
         unsent = outbox.has_unsent(session, run.connection_id)
     if wanted and unsent:
         push_now(app, run.connection_id, on_wait)
@@ -52,7 +57,8 @@ def undo_now(app: App, run_id: int, on_wait: OnWait = lambda _run: None) -> Undo
     taken = [row.payload["of"] for row in done]
     creates = [row.payload["of"] for row in done if row.operation is Operation.DELETE_TASK]
     left += [_left(row) for row in rows if row.state is not OutboxState.DONE]
-    return Undone(run_id, taken, creates, left)
+    refused = [row.payload["of"] for row in rows if row.state in outbox.FAILED]
+    return Undone(run_id, taken, creates, left, refused)
 
 
 def _left(row: Outbox) -> Left:

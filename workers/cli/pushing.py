@@ -122,7 +122,8 @@ def _text(value: object) -> str:
 @click.argument("run_id", metavar="RUN", type=NUMBER)
 @json_option
 def undo_command(run_id: int, as_json: bool) -> Status:
-    """Take back what a push wrote, where nobody has changed the record since."""
+    """Take back what a push wrote, where nobody has changed the record since. Asked again, it tries
+    anew what was left."""
     output = Output(as_json)
     with opened() as app:
         with app.database.reading() as session:
@@ -144,6 +145,8 @@ def undo_command(run_id: int, as_json: bool) -> Status:
                 "An action whose task was taken back is lost, and takes no edits until the task is "
                 f"made again: retro outbox retry {undone.creates[0]}"
             )
+        if undone.refused:
+            output.text(f"When that is settled in the tool, try again: retro undo {run_id}")
         if not (undone.keys or undone.left):
             output.text(f"Run {run_id} wrote nothing.")
     return Status.WAITS_FOR_A_PERSON if undone.left else Status.DONE

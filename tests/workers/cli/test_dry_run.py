@@ -51,8 +51,10 @@ def test_plan_dry_run_push_and_undo_say_the_same(retro: Retro, tmp_path: Path) -
         )
         reasons = {each["key"]: each["reason"] for each in undone.document["left"]}
         assert reasons[f"task:{task['key']}"] == "Somebody changed it since: title."
+        # Nobody settled it: asked again, it is looked at again and left again.
         assert retro("undo", str(run["run"]), "--json").document == undone.document
         assert "Somebody changed it since: title. Settle it" in retro("outbox").out
+        assert f"try again: retro undo {run['run']}" in retro("undo", str(run["run"])).out
         # Who leaves it as it is lets the write go, and is not asked about it any more.
         rows = retro("outbox", "--json").document
         for refused in (row["key"] for row in rows if row["state"] == "refused"):
@@ -72,3 +74,29 @@ def test_a_pull_cannot_be_taken_back(retro: Retro) -> None:
         assert "no run 99" in retro("undo", "99").sentence
         assert retro("outbox", "retry").status == 2
         assert retro("outbox", "retry", "--all").status == 0
+
+
+@pytest.mark.parametrize("dropped", [False, True])
+def test_an_undo_that_is_asked_for_again_takes_back_what_was_settled_since(
+    retro: Retro, tmp_path: Path, dropped: bool
+) -> None:
+    """Also where the refused one was let go meanwhile: who asks again wants it."""
+    file = tmp_path / "file.yaml"
+    with sandbox(seed=7, records=20) as portal:
+        prepared(retro, portal, file)
+        file.write_text(RETRO)
+        retro("import", str(file))
+        retro("apply")
+        (run,) = retro("push", "--json").document["runs"]
+        task = portal.records("tasks")[0]
+        portal.edit("tasks", task["id"], {"set": {"TITLE": "Le nôtre"}})
+        first = retro("undo", str(run["run"]), "--json").document
+        assert f"task:{task['key']}" not in first["undone"]
+        if dropped:
+            key = f"undo:{run['run']}:task:{task['key']}"
+            assert retro("outbox", "drop", key).status == 0
+        portal.edit("tasks", task["id"], {"set": {"TITLE": task["title"]}})
+        again = retro("undo", str(run["run"]), "--json").document
+        assert set(again["undone"]) == {*first["undone"], f"task:{task['key']}"}
+        assert portal.records("tasks") == []
+        assert retro("outbox").status == 0
