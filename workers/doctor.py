@@ -1,12 +1,15 @@
 """Looks over the machine and the installation, and says what is not as it should be."""
 
+import shutil
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from redis import Redis
 from redis.exceptions import RedisError
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from config.settings import Settings
@@ -33,6 +36,9 @@ from workers.errors import CannotRun
 from workers.redis_trouble import redis_trouble
 from workers.reports import not_reached
 
+GIGABYTE = 10**9
+# Or twice the database: it grows, and a restore has the old and the new one side by side.
+LOW_DISK = GIGABYTE
 STOPPED = (OutboxState.REFUSED, OutboxState.DEAD)
 
 
@@ -43,16 +49,43 @@ class Finding:
     found: str
 
 
-def examine(settings: Settings) -> list[Finding]:
+def free_bytes(folder: Path) -> int:
+    return shutil.disk_usage(folder).free
+
+
+def examine(settings: Settings, free: Callable[[Path], int] = free_bytes) -> list[Finding]:
     return [
         Finding(True, "Python", sys.version.split()[0]),
         Finding(True, "SQLite", sqlite3.sqlite_version),
         *(Finding(False, f"tool {kind}", why) for kind, why in unusable_tools().items()),
+        *_disk(settings, free),
         *_redis(settings),
         *_installation(settings),
         *_files(settings),
         *_clock(settings),
     ]
+
+
+def _disk(settings: Settings, free: Callable[[Path], int]) -> Iterator[Finding]:
+    """Only what is low: a full disk fails pulls and backups, and stops the embedded Redis. With a
+    database and a Redis of one's own nothing here grows."""
+    url = make_url(settings.database_url)
+    file = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+    if file is None and settings.redis_url is not None:
+        return
+    folder = settings.home if file is None else file.parent
+    if not folder.is_dir():
+        return
+    parts = [] if file is None else [file, file.with_name(f"{file.name}-wal")]
+    size = sum(each.stat().st_size for each in parts if each.is_file())
+    left, wanted = free(folder), max(LOW_DISK, 2 * size)
+    if left < wanted:
+        told = f"{_gigabytes(left)} are free in {folder}, {_gigabytes(wanted)} should be: make room"
+        yield Finding(False, "disk", told)
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / GIGABYTE:.1f} GB"
 
 
 def _redis(settings: Settings) -> Iterator[Finding]:

@@ -64,22 +64,33 @@ def backup_command(file: Path, as_json: bool) -> None:
     output = Output(as_json)
     if file.exists():
         raise CannotRun(f"{file} is there already; name another file.")
-    draft = backup.draft_of(file)
     with opened() as app:
-        try:
-            with _new_file(draft, file) as to:
-                made = backup.write_backup(app.database, to, app.database.now())
-                to.flush()
-                os.fsync(to.fileno())
-            draft.replace(file)
-        finally:
-            draft.unlink(missing_ok=True)
+        made = _write(app.database, file)
         ring = _ring(app.settings)
     if as_json:
         output.document({"file": str(file), "revision": made.revision, "rows": made.rows})
     else:
         output.text(f"{made.rows} rows are in {file}. Its secrets open with the key ring only, ")
         output.text(f"which is not in it: keep {ring} elsewhere.")
+
+
+def _write(database: Database, file: Path) -> backup.Header:
+    draft = backup.draft_of(file)
+    try:
+        with _new_file(draft, file) as to:
+            made = backup.write_backup(database, to, database.now())
+            to.flush()
+            os.fsync(to.fileno())
+        draft.replace(file)
+    except OSError as error:
+        # The disk is full, in most cases: of the database's own troubles none is an OSError.
+        raise CannotRun(
+            f"{file} could not be written: {error.strerror}. Nothing is left of it; make room, or "
+            "name a file on another disk."
+        ) from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return made
 
 
 def _new_file(draft: Path, named: Path) -> BinaryIO:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import load_settings
+from sync.store.backup import draft_of
 from sync.store.connections import all_connections
 from sync.vault import Vault, new_key
 from tests.connectors.bitrix24.kit import Sandbox
@@ -145,6 +146,29 @@ def test_a_backup_to_a_place_that_cannot_be_written_says_so(retro: Retro, tmp_pa
     refused = retro("backup", str(tmp_path / "nowhere" / "retro.zip"))
     assert refused.status == 1
     assert "No such file or directory. Name a file in a folder that is there" in refused.sentence
+
+
+@pytest.mark.parametrize("rows", [0, 2000], ids=["at its end", "on the way"])
+def test_a_backup_onto_a_full_disk_says_so_and_leaves_nothing(
+    retro: Retro, portal: Sandbox, tmp_path: Path, rows: int
+) -> None:
+    retro.connect(portal)
+    with closing(sqlite3.connect(retro.home / "retro.db")) as database, database:
+        row = "INSERT INTO audit (at, who, action, subject) VALUES (?, hex(randomblob(99)), '', '')"
+        database.executemany(row, [("2026-11-23T09:00:00.000000+00:00",)] * rows)
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    file = folder / "retro.zip"
+    # Whatever is written there meets a full disk.
+    draft_of(file).symlink_to("/dev/full")
+    refused = retro("backup", str(file))
+    assert refused.status == 1
+    assert refused.sentence == (
+        f"{file} could not be written: No space left on device. Nothing is left of it; make room, "
+        "or name a file on another disk."
+    )
+    assert list(folder.iterdir()) == []
+    assert retro("backup", str(file)).status == 0
 
 
 def test_a_restore_over_data_asks_for_a_yes(retro: Retro, portal: Sandbox, tmp_path: Path) -> None:
