@@ -17,8 +17,8 @@ NOT_SENT = "it was not taken back yet: the push that does it has not ended"
 
 @dataclass(frozen=True)
 class Undone:
-    """`keys` are the writes that were taken back, `creates` those of them that made a task. Of those
-    that are `left`, the `refused` ones are tried anew when somebody asks again."""
+    """`keys` are the writes that were taken back, `creates` those of them that made a task. Of what
+    is `left`, the `refused` ones are tried anew when somebody asks again."""
 
     run_id: int
     keys: Sequence[str]
