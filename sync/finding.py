@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from connectors.capabilities import FindsTasks, WritesTasks
+from connectors.errors import BadResponse, RecordRefused
 from sync.store import in_doubt
 from sync.store.database import Database
 
@@ -23,6 +24,7 @@ class Finding:
         self._connection_id = connection_id
         self._now = now
         self._found: dict[str, Sequence[str]] = {}
+        self._one_by_one = False
 
     def ids(self, tool: WritesTasks, key: str) -> Sequence[str]:
         """Of the tasks with this key. Each answer is given once: who looks again has tried to make
@@ -30,8 +32,19 @@ class Finding:
         if not isinstance(tool, FindsTasks):
             return tool.find_task(key)
         if key not in self._found:
-            self._found = dict(tool.find_tasks(self._with(key)))
+            self._found = self._asked(tool, key)
         return self._found.pop(key)
+
+    def _asked(self, tool: FindsTasks, key: str) -> dict[str, Sequence[str]]:
+        keys = [key] if self._one_by_one else self._with(key)
+        try:
+            return dict(tool.find_tasks(keys))
+        except (RecordRefused, BadResponse):
+            if len(keys) == 1:
+                raise
+            # One of them is at fault, and the others must not wait for a person because of it.
+            self._one_by_one = True
+            return dict(tool.find_tasks([key]))
 
     def _with(self, key: str) -> Sequence[str]:
         """The key, and those that will be looked for next."""

@@ -6,6 +6,7 @@ from connectors.models import ActionStatus
 from sync.merge import TaskField
 from sync.reconcile_tasks import Now, close, reconcile_tasks
 from sync.store import agreements, by_hand, links, outbox
+from sync.store.elsewhere import AGAIN
 from sync.store.outbox import Intention
 from sync.store.people import accounts_of_people
 from sync.tables.agreements import WHOLE_TASK, Conflict, ConflictState, Outcome, Reason
@@ -73,7 +74,7 @@ def _make_again(session: Session, row: Conflict, now: Now) -> None:
     by_hand.drop_all_of(session, row.connection_id, row.action_key, but=Operation.COMMENT)
     action.status = row.base or ActionStatus.OPEN.value
     values = ours_of(action, accounts_of_people(session, row.connection_id)).values
-    payload = {**link.base, **in_columns(values), "key": f"{action.key}~{row.id}"}
+    payload = {**link.base, **in_columns(values), "key": f"{action.key}{AGAIN}{row.id}"}
     payload.pop(COLUMNS[TaskField.STATUS])
     session.add(action)
     session.delete(link)

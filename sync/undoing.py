@@ -82,15 +82,17 @@ def plan_undo(writes: Sequence[Outbox], run_id: int) -> tuple[list[Intention], l
 def withhold_edits(session: Session, wanted: Sequence[Intention]) -> None:
     """Edits of ours that wait for a task that is to be deleted would go out before, and look like
     somebody's. Where the task stays after all, the next merge plans them anew."""
-    for each in wanted:
-        if each.operation is Operation.DELETE_TASK and session.get(Outbox, each.key) is None:
-            _withdraw_edits(session, each.connection_id, each.subject)
-
-
-def _withdraw_edits(session: Session, connection_id: int, subject: str) -> None:
-    agreements.tied_tasks(session, connection_id, subject)
-    unsent = agreements.unsent_changes(session, connection_id)
-    agreements.withdraw(session, unsent.get(subject, ()))
+    new = [
+        each
+        for each in wanted
+        if each.operation is Operation.DELETE_TASK and session.get(Outbox, each.key) is None
+    ]
+    for place in {each.connection_id for each in new}:
+        # All tasks before any write, as a merge takes them.
+        agreements.tied_tasks(session, place)
+        unsent = agreements.unsent_changes(session, place)
+        for each in new:
+            agreements.withdraw(session, unsent.pop(each.subject, ()))
 
 
 def undo_key(run_id: int, key: str) -> str:
@@ -171,7 +173,8 @@ def _leave_without_task(session: Session, write: Intention, remote_id: str) -> N
     place, key = write.connection_id, write.subject
     if not links.unlink(session, place, LinkKind.TASK, key, remote_id):
         return
-    _withdraw_edits(session, place, key)
+    unsent = agreements.unsent_changes(session, place)
+    agreements.withdraw(session, unsent.get(key, ()))
     action = session.get(Action, key, with_for_update=True)
     if action is not None and action.status != ActionStatus.DONE:
         action.status = ActionStatus.LOST.value

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from sync.store import by_hand, outbox, past_runs, undone
+from sync.store.database import again_after_conflict
+from sync.store.outbox import Intention
 from sync.tables.outbox import Operation, Outbox, OutboxState
 from sync.tables.runs import ACTIVE_STATUSES, PUSH
 from sync.undoing import Left, plan_undo, withhold_edits
@@ -35,6 +38,22 @@ class Undone:
 def undo_now(app: App, run_id: int, on_wait: OnWait = lambda _run: None) -> Undone:
     """Doing it again tries anew what was refused, since somebody may have settled it; what was
     taken back stays so. Raises NotThere, CannotRun when the run is no push."""
+    wanted, left, place, unsent = again_after_conflict(partial(_plan, app, run_id))
+    if wanted and unsent:
+        push_now(app, place, on_wait)
+    with app.database.reading() as session:
+        rows = [session.get_one(Outbox, each.key) for each in wanted]
+    done = [row for row in rows if row.state is OutboxState.DONE]
+    taken = [row.payload["of"] for row in done]
+    creates = [row.payload["of"] for row in done if row.operation is Operation.DELETE_TASK]
+    left += [_left(row) for row in rows if row.state is not OutboxState.DONE]
+    refused = [row.payload["of"] for row in rows if row.state in outbox.FAILED]
+    return Undone(run_id, taken, creates, left, refused)
+
+
+def _plan(app: App, run_id: int) -> tuple[Sequence[Intention], list[Left], int, bool]:
+    """What takes it back is in the outbox then; what is left, of which connection, and whether
+    anything is to be sent."""
     with app.database.writing() as session:
         run = past_runs.find_run(session, run_id)
         if run is None:
@@ -48,17 +67,7 @@ def undo_now(app: App, run_id: int, on_wait: OnWait = lambda _run: None) -> Undo
         outbox.intend(session, wanted, app.database.now())
         for each in wanted:
             by_hand.retry(session, each.key)
-        unsent = outbox.has_unsent(session, run.connection_id)
-    if wanted and unsent:
-        push_now(app, run.connection_id, on_wait)
-    with app.database.reading() as session:
-        rows = [session.get_one(Outbox, each.key) for each in wanted]
-    done = [row for row in rows if row.state is OutboxState.DONE]
-    taken = [row.payload["of"] for row in done]
-    creates = [row.payload["of"] for row in done if row.operation is Operation.DELETE_TASK]
-    left += [_left(row) for row in rows if row.state is not OutboxState.DONE]
-    refused = [row.payload["of"] for row in rows if row.state in outbox.FAILED]
-    return Undone(run_id, taken, creates, left, refused)
+        return wanted, left, run.connection_id, outbox.has_unsent(session, run.connection_id)
 
 
 def _left(row: Outbox) -> Left:

@@ -7,11 +7,12 @@ from sqlmodel import Session, col, select
 
 from connectors.models import ActionStatus
 from sync.store import outbox, runs
+from sync.store.elsewhere import AGAIN
 from sync.tables.outbox import Operation, Outbox, OutboxState
 from sync.tables.retros import Action
 
 # Between a key and how many times what it made was taken back and made again.
-ANEW = "~anew-"
+ANEW = f"{AGAIN}anew-"
 
 
 def retry(session: Session, key: str) -> bool:

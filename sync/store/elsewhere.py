@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, or_
 from sqlmodel import Session, col, select
 
 from connectors.models import Stream
@@ -11,6 +11,9 @@ from sync.store.cursors import watermark
 from sync.store.mirror import Feed
 from sync.tables.mirror import RemoteTaskRow
 from sync.tables.outbox import Link, LinkKind, Operation
+
+# Between the key of a task and what tells one that was made in its place.
+AGAIN = "~"
 
 
 def made_elsewhere(
@@ -33,20 +36,27 @@ def made_elsewhere(
     ).all()
 
 
-def may_be_there(
+def as_there(
     session: Session, connection_id: int, operation: Operation, payload: dict[str, Any]
-) -> bool:
-    """Whether what a create makes may be there already: then whoever makes it looks first, and ties
-    what is found to what we know (G5). Of KPI targets only the tasks beside them tell."""
-    key = col(RemoteTaskRow.key)
+) -> dict[str, Any] | None:
+    """What a create says, where what it makes may be there already: then whoever makes it looks
+    first, and ties what is found to what we know (G5). A task that was made again since has another
+    key, and is looked for by that. Of KPI targets only the tasks beside them tell.
+
+    None where nothing is known to be there.
+    """
+    key, column = str(payload.get("key")), col(RemoteTaskRow.key)
     match operation:
         case Operation.CREATE_TASK:
-            such = key == payload.get("key")
+            again = column.startswith(f"{key}{AGAIN}", autoescape=True)
+            found = made_elsewhere(session, connection_id, or_(column == key, again))
+            keys = {each.key for each in found if each.key is not None}
+            return {**payload, "key": key if key in keys else max(keys)} if keys else None
         case Operation.CREATE_TARGET:
-            such = key.startswith(f"{payload.get('decision')}:", autoescape=True)
+            beside = column.startswith(f"{payload.get('decision')}:", autoescape=True)
+            return payload if made_elsewhere(session, connection_id, beside) else None
         case _:
-            return False
-    return bool(made_elsewhere(session, connection_id, such))
+            return None
 
 
 def never_read(session: Session, connection_id: int) -> bool:

@@ -13,7 +13,7 @@ from sync.store import runs
 from sync.store.after_restore import last_restore
 from sync.store.coalescing import PENDING, coalesced
 from sync.store.database import one_at_a_time
-from sync.store.elsewhere import may_be_there
+from sync.store.elsewhere import as_there
 from sync.store.runs import SET_BACK
 from sync.tables.connections import Connection, ConnectionState
 from sync.tables.outbox import Operation, Outbox, OutboxState
@@ -55,10 +55,10 @@ def intend(session: Session, intentions: Sequence[Intention], at: datetime) -> i
         if session.get(Outbox, intention.key) is not None:
             continue
         sequence, new = sequence + 1, new + 1
-        looks = may_exist or may_be_there(
-            session, intention.connection_id, intention.operation, intention.payload
-        )
-        row = Outbox(**vars(intention), sequence=sequence, planned_at=at, may_exist=looks)
+        there = as_there(session, intention.connection_id, intention.operation, intention.payload)
+        row = Outbox(**vars(intention), sequence=sequence, planned_at=at, may_exist=may_exist)
+        if there is not None:
+            row.payload, row.may_exist = there, True
         session.add(row)
         woken.add(intention.connection_id)
     for connection_id in woken:

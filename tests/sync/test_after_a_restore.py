@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from connectors.capabilities import WritesTasks
+from connectors.errors import Rejected
 from connectors.models import Task
 from sync.finding import AT_ONCE, Finding
 from sync.store import outbox
@@ -159,6 +160,32 @@ def test_no_more_keys_are_asked_for_at_once_than_a_tool_is_meant_to_take(
         with mirrored.database.writing() as session:
             outbox.note_created(session, each.key, "7")
     assert [len(keys) for keys in tool.asked] == [AT_ONCE, 5]
+
+
+class Choosy(Tool):
+    """Takes no list that holds one of the keys."""
+
+    refuses = ""
+
+    def find_tasks(self, keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        if self.refuses in keys:
+            raise Rejected("This key is none.")
+        return super().find_tasks(keys)
+
+
+@pytest.mark.promise("G12")
+def test_a_key_that_the_tool_refuses_costs_no_other_task_its_look_up(mirrored: Mirrored) -> None:
+    wanted = tasks(mirrored, 4)
+    in_doubt(mirrored, wanted)
+    keys = [each.subject for each in wanted]
+    tool = Choosy(**{keys[3]: ("7",)})
+    tool.refuses = keys[1]
+    assert isinstance(tool, WritesTasks)
+    finding = Finding(mirrored.database, mirrored.connection_id, mirrored.now)
+    assert finding.ids(tool, keys[0]) == ()
+    with pytest.raises(Rejected):
+        finding.ids(tool, keys[1])
+    assert [finding.ids(tool, key) for key in keys[2:]] == [(), ("7",)]
 
 
 def in_doubt(mirrored: Mirrored, wanted: Sequence[Intention]) -> None:

@@ -210,8 +210,9 @@ def test_a_due_date_that_passed_since_the_retro_is_taken_and_told(retro: Retro, 
     assert retro("import", str(file), "--json").document["overdue"] == []
 
 
+@pytest.mark.parametrize("made_again", [False, True])
 def test_a_second_home_takes_up_the_tasks_that_the_first_one_made(
-    retro: Retro, tmp_path: Path
+    retro: Retro, tmp_path: Path, made_again: bool
 ) -> None:
     # Without REST 3 no key makes a create repeatable.
     scopes = ("crm", "task", "user", "userfieldconfig", "im")
@@ -234,6 +235,12 @@ def test_a_second_home_takes_up_the_tasks_that_the_first_one_made(
             assert len(dry["calls"]) == calls
             pushed = retro("push", "--json").document["runs"][0]
             assert (pushed["status"], pushed["error"]) == ("succeeded", None)
+            if made_again and told:
+                undone = retro("undo", str(pushed["run"]), "--json").document["undone"]
+                assert len(undone) == 3
+                for key in undone:
+                    assert retro("outbox", "retry", key).status == 0
+                assert retro("push").status == 0
         assert len(portal.records("tasks")) == 3
         (decision,) = retro("decisions", "--json").document
         assert len(decision["actions"]) == 3
