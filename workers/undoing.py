@@ -16,6 +16,7 @@ from workers.errors import CannotRun, NotThere
 from workers.pulling import OnWait, push_now
 
 NOT_SENT = "it was not taken back yet: the push that does it has not ended"
+AGAIN = "run {run} wrote to its task since; take that back first: retro undo {run}"
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,10 @@ def _plan(app: App, run_id: int) -> tuple[Sequence[Intention], list[Left], int, 
             raise CannotRun(f"Run {run_id} is a pull: only a push can be taken back.")
         if run.status in ACTIVE_STATUSES:
             raise CannotRun(f"Run {run_id} has not ended yet.")
-        wanted, left = plan_undo(undone.done_in(session, run_id), run_id)
+        writes = undone.done_in(session, run_id)
+        again = {row.key: undone.written_again(session, row) for row in writes}
+        wanted, left = plan_undo([row for row in writes if again[row.key] is None], run_id)
+        left += [Left(key, AGAIN.format(run=run)) for key, run in again.items() if run is not None]
         withhold_edits(session, wanted)
         outbox.intend(session, wanted, app.database.now())
         for each in wanted:

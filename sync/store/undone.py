@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from sqlmodel import Session, col, select
 
+from sync.store.agreements import CHANGES
 from sync.store.outbox import CREATES
-from sync.tables.outbox import Outbox, OutboxState
+from sync.tables.outbox import Operation, Outbox, OutboxState
 
 
 def done_in(session: Session, run_id: int) -> Sequence[Outbox]:
@@ -23,6 +24,19 @@ def done_in(session: Session, run_id: int) -> Sequence[Outbox]:
 def states_of(session: Session, run_id: int) -> dict[str, OutboxState]:
     """By key, of what a run did."""
     return {row.key: row.state for row in done_in(session, run_id)}
+
+
+def written_again(session: Session, row: Outbox) -> int | None:
+    """The last run that wrote to the task of a write after it; None where none did."""
+    later = select(Outbox.run_id).where(
+        Outbox.connection_id == row.connection_id,
+        Outbox.subject == row.subject,
+        col(Outbox.operation).in_((Operation.CREATE_TASK, *CHANGES)),
+        Outbox.state == OutboxState.DONE,
+        col(Outbox.sequence) > row.sequence,
+        Outbox.run_id != row.run_id,
+    )
+    return session.exec(later.order_by(col(Outbox.sequence).desc()).limit(1)).first()
 
 
 def create_taken_back(session: Session, connection_id: int, subject: str) -> str | None:

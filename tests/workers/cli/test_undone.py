@@ -16,6 +16,27 @@ def status_of(retro: Retro, key: str) -> str:
 
 
 @pytest.mark.promise("G13")
+def test_what_a_later_push_wrote_is_taken_back_first(retro: Retro, tmp_path: Path) -> None:
+    file = tmp_path / "file.yaml"
+    with sandbox(seed=7, records=20) as portal:
+        prepared(retro, portal, file)
+        file.write_text(RETRO)
+        retro("import", str(file))
+        retro("apply")
+        (first,) = retro("push", "--json").document["runs"]
+        key = portal.records("tasks")[0]["key"]
+        retro("action", key, "--title", "Corrigé")
+        (second,) = retro("push", "--json").document["runs"]
+        left = retro("undo", str(first["run"]), "--json").document["left"]
+        (reason,) = [each["reason"] for each in left if each["key"] == f"task:{key}"]
+        assert reason.endswith(f"take that back first: retro undo {second['run']}")
+        assert [each["key"] for each in portal.records("tasks")] == [key]
+        assert retro("undo", str(second["run"])).status == 0
+        retro("undo", str(first["run"]))
+        assert portal.records("tasks") == []
+
+
+@pytest.mark.promise("G13")
 def test_an_action_whose_task_was_taken_back_takes_no_edits_until_it_is_made_again(
     retro: Retro, tmp_path: Path
 ) -> None:
