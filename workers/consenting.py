@@ -29,8 +29,8 @@ PROBE = Asked("http://localhost/", state="", verifier="")
 @dataclass(frozen=True)
 class Consent:
     """How a person is asked: `ask` shows the address and gives what the browser brought back, from
-    which the code is read. `anew`: whatever is kept already. `refresh_token` is in place of all
-    that: one that the app was given elsewhere."""
+    which the code is read. `anew`: whatever is kept already. `refresh_token` is in place of the
+    asking: one that the app was given elsewhere."""
 
     redirect_uri: str
     ask: Callable[[str, Asked], str]
@@ -83,8 +83,9 @@ def try_out(
     Asks for consent where the settings need one, unless `consent` is None or the pair of `known`
     will do. Raises ConnectorError.
     """
-    asks = consent is not None and (consent.anew or consent.refresh_token is not None)
-    kept = None if asks else _kept(app, tool_class, config, known)
+    anew = consent is not None and consent.anew
+    # A script gives the same refresh token each time, and most tools take it once.
+    kept = None if anew else _kept(app, tool_class, config, known)
     if kept is not None:
         try:
             return replace(_tried(app, tool_class, config, kept), keeps_token=True)

@@ -8,11 +8,14 @@ from typing import Any
 import httpx
 
 from connectors.bitrix24 import sandbox as bitrix24
+from connectors.consent import Asked, code_in
 from connectors.hubspot import sandbox as hubspot
 from connectors.pipedrive import sandbox as pipedrive
+from connectors.registry import tool
 from connectors.salesforce import sandbox as salesforce
 from connectors.sandbox.asgi import App
 from connectors.sandbox.runner import serving
+from tests.connectors.hands import Hands
 
 REDIRECT = "http://localhost:8401/oauth/callback"
 
@@ -117,3 +120,13 @@ def visit(address: str, decision: str = "allow") -> str:
         sent = browser.post(address, data={"decision": decision})
     assert sent.status_code == 302
     return sent.headers["location"]
+
+
+def refresh_token(there: Account) -> str:
+    """Of a consent that was given to another client of the app."""
+    found = tool(there.tool.kind)
+    made: Any = found(found.Config.model_validate(there.given), Hands().wire())
+    server = made.auth_server()
+    asked = Asked(REDIRECT)
+    token: str = server.redeem(code_in(visit(server.address(asked)), asked), asked).refresh_token
+    return token

@@ -16,11 +16,16 @@ from typing import Any, Self
 import httpx
 import pytest
 
-from connectors.consent import Asked, code_in
-from connectors.registry import tool
 from connectors.sandbox.runner import free_port, serving
-from tests.connectors.consents import REDIRECT, TOOLS, Account, Tool, account, visit
-from tests.connectors.hands import Hands
+from tests.connectors.consents import (
+    REDIRECT,
+    TOOLS,
+    Account,
+    Tool,
+    account,
+    refresh_token,
+    visit,
+)
 from tests.waiting import eventually
 from tests.workers.cli.kit import Answer, Retro
 from tests.workers.cli.test_pulling import interruptible
@@ -239,21 +244,14 @@ def test_a_refresh_token_may_be_given_in_place_of_a_consent(retro: Retro, own: A
     assert (answer.status, answer.err) == (0, "")
     own.clock(LATER)
     assert pull(retro).status == 0
+    # The pair that is kept is good, so that the given one is not asked of the tool again.
+    again = retro(*words, given=f"{secret}\n{token}\n")
+    assert (again.status, again.err) == (0, "")
     # The tool has given it another one since.
     spent = retro("consent", "crm", "--secret", "refresh_token", given=f"{token}\n")
     assert (spent.status, "retro consent NAME" in spent.sentence) == (1, True)
     assert token not in spent.err
     assert pull(retro).status == 0
-
-
-def refresh_token(there: Account) -> str:
-    """Of a consent that was given to another client of the app."""
-    found = tool(there.tool.kind)
-    made: Any = found(found.Config.model_validate(there.given), Hands().wire())
-    server = made.auth_server()
-    asked = Asked(REDIRECT)
-    token: str = server.redeem(code_in(visit(server.address(asked)), asked), asked).refresh_token
-    return token
 
 
 def test_settings_without_an_app_take_no_refresh_token(retro: Retro) -> None:
