@@ -63,7 +63,10 @@ def code_in(brought: str, asked: Asked) -> str:
     text = brought.strip()
     if "?" not in text and "=" not in text.rstrip("="):
         return unquote(text)
-    query = {name: values[0] for name, values in parse_qs(urlsplit(text).query).items()}
+    try:
+        query = {name: values[0] for name, values in parse_qs(urlsplit(text).query).items()}
+    except ValueError:
+        query = {}
     state = query.get("state")
     if state is not None and state != asked.state:
         raise AuthFailed(
@@ -71,10 +74,15 @@ def code_in(brought: str, asked: Asked) -> str:
             next_step=ONCE_MORE,
         )
     if "error" in query:
-        raise _denied(query["error"], query.get("error_description", ""))
+        raise _denied(_plain(query["error"]), _plain(query.get("error_description", "")))
     if state is None or "code" not in query:
         raise AuthFailed("This address holds no consent of the tool.", next_step=ONCE_MORE)
     return query["code"]
+
+
+def _plain(told: str) -> str:
+    """In one line, and nothing in it that a terminal would obey: any site can make up an answer."""
+    return " ".join("".join(c if c.isprintable() else " " for c in told).split())
 
 
 def _denied(error: str, description: str) -> AuthFailed:

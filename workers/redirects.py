@@ -20,9 +20,9 @@ TAKEN = {
 }
 UNASKED = {
     "en": "This answers another question than the one that was just asked. Open the address "
-    "that the command shows.",
+    "that the command shows, or end the command with Ctrl-C.",
     "fr": "Ceci répond à une autre question que la dernière posée. Ouvrez l'adresse que la "
-    "commande affiche.",
+    "commande affiche, ou arrêtez la commande avec Ctrl-C.",
 }
 
 
@@ -41,13 +41,14 @@ class Redirects(HTTPServer):
     def answer(self, target: str) -> tuple[int, str]:
         """Status and text of a page. Whatever is not our answer changes nothing: any site can send
         a browser here."""
-        wanted, parts = urlsplit(self._asked.redirect_uri), urlsplit(target)
-        if parts.path != (wanted.path or "/"):
+        try:
+            parts = urlsplit(target)
+        except ValueError:
             return 404, ""
-        query = parse_qs(parts.query)
-        # A tool may deny without the state.
-        state = query.get("state", [self._asked.state] if "error" in query else [""])[0]
-        if state != self._asked.state:
+        if parts.path != (urlsplit(self._asked.redirect_uri).path or "/"):
+            return 404, ""
+        # A denial without it may be anybody's as well.
+        if parse_qs(parts.query).get("state") != [self._asked.state]:
             return 400, UNASKED[self._language]
         self.brought = target
         return 200, TAKEN[self._language]

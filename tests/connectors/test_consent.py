@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from connectors.capabilities import TakesConsent
-from connectors.consent import Asked, AuthServer, code_in
+from connectors.consent import ONCE_MORE, Asked, AuthServer, code_in
 from connectors.errors import AuthFailed
 from connectors.registry import tool, tools
 from tests.connectors.consents import REDIRECT, TOOLS, Account, Tool, account, visit
@@ -189,6 +189,20 @@ def test_an_address_without_a_consent_is_refused(query: str) -> None:
     asked = Asked(REDIRECT)
     with pytest.raises(AuthFailed, match=r"holds no consent|gives no consent \(server_error\)"):
         code_in(f"{REDIRECT}?{query.format(asked.state)}", asked)
+
+
+def test_what_is_no_address_is_refused_in_words() -> None:
+    with pytest.raises(AuthFailed, match="holds no consent") as refused:
+        code_in("http://[bad?code=c", Asked(REDIRECT))
+    assert refused.value.next_step == ONCE_MORE
+
+
+def test_the_words_of_a_refusal_are_told_in_one_line_without_escapes() -> None:
+    asked = Asked(REDIRECT)
+    told = "error=x%1b%5b2J&error_description=one%0d%0a%1b%5d0;two%e2%80%ae"
+    with pytest.raises(AuthFailed) as refused:
+        code_in(f"{REDIRECT}?{told}&state={asked.state}", asked)
+    assert refused.value.message == "The tool gives no consent (x [2J: one ]0;two)."
 
 
 def test_the_code_itself_may_be_brought() -> None:
