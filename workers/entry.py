@@ -22,6 +22,9 @@ def main() -> None:
     # Imports leave no garbage, and looking for it takes a sixth of their time; the command turns it
     # on.
     gc.disable()
+    if sys.stdin is None:
+        # It was closed, and the next file that is opened would take its number.
+        sys.stdin = os.fdopen(os.open(os.devnull, os.O_RDONLY))
     # Where it is ignored, as in the background of a script, it stays so.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _tell_and_leave)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from functools import partial
 from typing import TextIO
+from urllib.parse import urlsplit
 
 import click
 from pydantic import SecretStr
@@ -31,8 +32,29 @@ NOTHING_CAME = (
     "or give the refresh token of the app with --secret refresh_token."
 )
 
+NOBODY = (
+    "No consent came: nobody is there to answer, as standard input is at its end. Run the command "
+    "at a terminal, or give the refresh token of the app with --secret refresh_token."
+)
+
+
+def _address(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """Raises BadParameter."""
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(value)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise click.BadParameter(f"{value!r} is no address like http://localhost:8401{PATH}")
+    return value
+
+
 redirect_option = click.option(
     "--redirect",
+    callback=_address,
     metavar="ADDRESS",
     help="Where the tool sends the browser after a consent, as the app is registered there; by "
     f"default http://localhost:8401{PATH}: the port is the one behind RETRO_PORT.",
@@ -75,8 +97,12 @@ def _brought(here: Redirects | None, lines: TextIO) -> str:
     sources: list[Redirects | TextIO] = [] if here is None else [here]
     if sources and _can_be_waited_for(lines):
         sources.append(lines)
-    elif line := lines.readline().strip():
-        return line
+    else:
+        line = lines.readline()
+        if line.strip():
+            return line.strip()
+        if not line:
+            _end_unattended(lines)
     deadline = time.monotonic() + WAITS_SECONDS
     while sources and (left := deadline - time.monotonic()) > 0:
         for source in select.select(sources, [], [], left)[0]:
@@ -89,8 +115,16 @@ def _brought(here: Redirects | None, lines: TextIO) -> str:
             if line.strip():
                 return line.strip()
             if not line:
+                _end_unattended(source)
                 sources.remove(source)
     raise CannotRun(NOTHING_CAME)
+
+
+def _end_unattended(lines: TextIO) -> None:
+    """Raises CannotRun, unless somebody reads the address at a terminal: a browser may still be
+    sent here."""
+    if not (lines.isatty() or sys.stderr.isatty()):
+        raise CannotRun(NOBODY)
 
 
 def _can_be_waited_for(lines: TextIO) -> bool:
