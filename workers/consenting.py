@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from connectors.auth import Token, TokenStore
 from connectors.capabilities import TakesConsent
 from connectors.consent import Asked, AuthServer, code_in
-from connectors.errors import ConnectionBroken
+from connectors.errors import ConnectionBroken, ConnectorError, TryLater
 from connectors.port import Connector, ConnectorConfig
 from connectors.redaction import Redactor, redacting
 from sync.store import connections
@@ -21,6 +21,7 @@ from sync.vault import SecretsUnreadable
 from workers.app import App
 
 REFRESH_TOKEN = "refresh_token"  # noqa: S105  # the name of a setting
+SPENT = "The refresh token that was given is spent: give a new one."
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Two apps are one where they would ask the same.
 PROBE = Asked("http://localhost/", state="", verifier="")
@@ -98,8 +99,20 @@ def try_out(
     if pair is None:
         return _tried(app, tool_class, config, None)
     held = Held(pair)
-    tried = _tried(app, tool_class, config, held)
+    try:
+        tried = _tried(app, tool_class, config, held)
+    except ConnectorError as error:
+        if consent is not None and _is_spent(consent.refresh_token, held.load()):
+            # Nothing is stored that a scheduled run could try again.
+            step = "Run it again later." if isinstance(error, TryLater) else error.next_step
+            error.next_step = f"{step} {SPENT}"
+        raise
     return replace(tried, token=held.token)
+
+
+def _is_spent(given: SecretStr | None, now: Token) -> bool:
+    """Some tools give the same one again with each renewal."""
+    return given is not None and given.get_secret_value() != now.refresh_token
 
 
 def server_of(connector: Connector[Any]) -> AuthServer | None:

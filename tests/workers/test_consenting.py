@@ -7,16 +7,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from config.settings import load_settings
 from connectors.auth import Token
 from connectors.consent import Asked
-from connectors.errors import AuthFailed
+from connectors.errors import AuthFailed, Unavailable
 from connectors.models import Stream
 from connectors.salesforce.sandbox import settings
 from sync.store import connections
 from sync.store.connections import StoredToken
-from tests.connectors.consents import REDIRECT, TOOLS, Account, account, visit
+from tests.connectors.consents import REDIRECT, TOOLS, Account, account, refresh_token, visit
 from workers import connecting
 from workers.app import App, open_app
 from workers.consenting import Consent
@@ -119,6 +120,18 @@ def test_a_pair_that_was_renewed_by_the_check_is_the_one_that_is_kept(
     before = stored.load()
     assert connecting.check(app, "crm").state == "active"
     assert stored.load().refresh_token != before.refresh_token
+
+
+@pytest.mark.parametrize("rotating", [True, False])
+def test_a_given_refresh_token_that_is_spent_for_nothing_is_told(app: App, rotating: bool) -> None:
+    with account(HUBSPOT, rotating=rotating) as there:
+        given = replace(consent(nobody), refresh_token=SecretStr(refresh_token(there)))
+        tokens = there.asked(there.tool.tokens)
+        there.faults({"on": {"method": "account"}, "do": "503"})
+        with pytest.raises(Unavailable) as away:
+            connecting.connect(app, "hubspot", "crm", there.given, given)
+        assert there.asked(there.tool.tokens) == tokens + 1
+    assert ("was given is spent: give a new one" in away.value.next_step) == rotating
 
 
 def test_another_way_to_sign_in_leaves_no_pair_behind(app: App) -> None:
