@@ -72,7 +72,8 @@ def unpublished(account: str) -> Budget:
 class Bucket:
     """What is known of an account's bucket at `at` (seconds of the machine's clock). `hours` are
     (number of the hour, requests in it), the latest last; only kept for a limit per day. Of the
-    writes that went while a read waits, `passed_by` counts those since the last read."""
+    writes that went while a read waits, `passed_by` counts those since the last read. Until when
+    the next one that waits, of either kind, asks again is known: its turn is kept for it."""
 
     at: float
     level: float = 0.0
@@ -80,6 +81,7 @@ class Bucket:
     paused_until: float = 0.0
     hours: tuple[tuple[int, int], ...] = ()
     read_waits_until: float = 0.0
+    write_waits_until: float = 0.0
     passed_by: int = 0
 
 
@@ -161,13 +163,19 @@ def take(
     read_waits = now < bucket.read_waits_until
     passed_by = bucket.passed_by if read_waits else 0
     first, second = _brims(budget, careful, urgent)
-    brim = second if passed_by >= WRITES_BEFORE_A_READ else first
-    delay = (level - brim) / rate
+    turn_of_a_read = passed_by >= WRITES_BEFORE_A_READ
+    delay = (level - (second if turn_of_a_read else first)) / rate
+    if not urgent and not turn_of_a_read and now < bucket.write_waits_until:
+        # Where a bucket holds few requests both fill it to the same brim.
+        delay = max(delay, 1.0 / rate)
     if delay <= ROUNDING:
         passed_by = passed_by + 1 if urgent and read_waits else 0
-        return replace(bucket, at=now, level=level, hours=hours, passed_by=passed_by), 0.0
+        waits = 0.0 if urgent else bucket.write_waits_until
+        taken = replace(bucket, at=now, level=level, hours=hours, passed_by=passed_by)
+        return replace(taken, write_waits_until=waits), 0.0
     if urgent:
-        return bucket, delay
+        waits_until = max(bucket.write_waits_until, now + delay + ASKS_AGAIN_WITHIN)
+        return replace(bucket, write_waits_until=waits_until), delay
     # Its turn may come before there is room for any read.
     turn = max(WRITES_BEFORE_A_READ - passed_by, level - second) / rate
     delay = min(delay, turn)
@@ -187,6 +195,7 @@ def _as_of(bucket: Bucket, now: float) -> Bucket:
         careful_until=bucket.careful_until - back,
         paused_until=bucket.paused_until - back,
         read_waits_until=bucket.read_waits_until - back,
+        write_waits_until=bucket.write_waits_until - back,
     )
 
 

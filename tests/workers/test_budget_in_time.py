@@ -82,6 +82,27 @@ def test_a_read_that_was_given_up_does_not_hold_writes_back() -> None:
 
 
 @pytest.mark.promise("G8")
+@pytest.mark.parametrize("rate", [4.0, 10.0])
+def test_where_a_bucket_holds_one_request_a_write_goes_before_eight_reads(rate: float) -> None:
+    """As HubSpot's and Pipedrive's do; reads keep their fifth."""
+    budget, bucket = Budget("portal", burst=1, rate=rate), Bucket(at=0.0)
+    now, asked, waits, reads = 0.0, 0.0, list[float](), 0
+    asks_at = {number: number / 100 for number in range(9)}
+    while now < 120.0:
+        number = min(asks_at, key=asks_at.__getitem__)
+        now, urgent = asks_at[number], number == 8
+        bucket, delay = take(bucket, budget, now, urgent)
+        if delay == 0.0 and urgent:
+            waits.append(now - asked)
+            asked = now + 0.01
+        reads += delay == 0.0 and not urgent
+        asks_at[number] = now + (delay or 0.01)
+    assert max(waits) < 5 / rate
+    assert len(waits) > 0.7 * 120.0 * rate
+    assert reads > 0.15 * 120.0 * rate
+
+
+@pytest.mark.promise("G8")
 def test_while_we_are_careful_a_push_still_leaves_reads_a_fifth() -> None:
     bucket = refuse(Bucket(at=0.0), BUDGET, 0.0, 1.0)
     now = start = bucket.paused_until
