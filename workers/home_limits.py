@@ -53,7 +53,8 @@ class HomeLimiter:
             before = _bucket_in(os.pread(file, LARGEST, 0)) or Bucket(at=now)
             bucket, delay = step(before, now)
             if bucket is not before:
-                content = msgspec.json.encode(bucket)
+                # Whoever is killed now leaves a whole first line.
+                content = msgspec.json.encode(bucket) + b"\n"
                 os.pwrite(file, content, 0)
                 os.ftruncate(file, len(content))
             return delay
@@ -75,6 +76,6 @@ class HomeLimiters(MemoryLimiters):
 def _bucket_in(content: bytes) -> Bucket | None:
     """None where nothing was counted, or whoever did was ended amid writing it."""
     try:
-        return msgspec.json.decode(content, type=Bucket)
+        return msgspec.json.decode(content.split(b"\n", 1)[0], type=Bucket)
     except msgspec.MsgspecError:
         return None

@@ -66,6 +66,14 @@ def test_a_count_that_was_broken_off_begins_anew(tmp_path: Path) -> None:
     assert limiter(tmp_path).acquire() == 0.0
 
 
+def test_a_shorter_count_that_was_not_cut_to_its_length_is_read(tmp_path: Path) -> None:
+    for _ in range(AT_ONCE):
+        limiter(tmp_path).acquire()
+    (file,) = tmp_path.iterdir()
+    file.write_text(f'{file.read_text()}1.25,"hours":[]}}')
+    assert limiter(tmp_path).acquire() > 0
+
+
 def test_where_nothing_can_be_written_a_command_counts_for_itself(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     alone = limiter(tmp_path / "file")
