@@ -36,11 +36,13 @@ class BadSettings(CannotRun):
 
 @dataclass(frozen=True)
 class Connected:
-    """`reads_again`: settings that shape records have changed, so the next pulls are full."""
+    """`reads_again`: settings that shape records have changed, so the next pulls are full. `twins`
+    are the other connections to this account, whose records count once more."""
 
     name: str
     account: str
     reads_again: bool
+    twins: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -136,11 +138,17 @@ def connect_as(
         row.checked_at = now
         after = audit.told_of_connection(row)
         audit.note(session, this_hand(), "connect", name, before=before, after=after)
+        twins = [
+            each.name
+            for each in connections.all_connections(session)
+            if each.kind == kind and each.id != row.id
+            if set(each.identity or ()) & set(row.identity or ())
+        ]
         if reshaped:
             # Those under way read by the old settings.
             cancelling.cancel_pulls(session, row.id, now)
             cursors.read_everything_again(session, row.id)
-    return Connected(name, tried.account, reshaped)
+    return Connected(name, tried.account, reshaped, twins)
 
 
 @contextmanager

@@ -178,3 +178,8 @@ def show_connected(output: Output, done: Connected) -> None:
     again = " Its settings changed, so the next pull reads everything again."
     shown = again if done.reads_again else ""
     output.text(f"{done.name} is connected to {done.account}.{shown}")
+    if done.twins:
+        output.text(
+            f"This account is connected as {', '.join(done.twins)} too, so KPIs count its records "
+            f"once more. To keep one: retro disconnect {done.name}"
+        )

@@ -183,3 +183,17 @@ def test_a_key_that_is_not_accepted_is_told_with_the_name_of_the_tool(retro: Ret
         finally:
             process.terminate()
     assert told.sentence.startswith("HubSpot does not accept the key.")
+
+
+def test_an_account_that_is_connected_under_another_name_is_told(
+    retro: Retro, portal: Sandbox
+) -> None:
+    address = webhook_of(portal)
+    given = ("--secret", "webhook")
+    first = retro("connect", "bitrix24", "portal", *given, given=f"{address}\n")
+    again = retro("connect", "bitrix24", "portal", *given, given=f"{address}\n")
+    assert "connected as" not in first.out + again.out
+    second = retro("connect", "bitrix24", "other", *given, given=f"{address}\n")
+    assert second.status == 0
+    assert "connected as portal too, so KPIs count its records once more" in second.out
+    assert "retro disconnect other" in second.out
