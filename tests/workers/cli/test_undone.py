@@ -1,10 +1,11 @@
 """An action whose task was taken back: what it takes, and how its task comes back."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.connectors.bitrix24.kit import sandbox
+from tests.connectors.bitrix24.kit import Sandbox, sandbox
 from tests.workers.cli.kit import Retro
 from tests.workers.cli.test_deciding import RETRO, prepared
 
@@ -15,15 +16,21 @@ def status_of(retro: Retro, key: str) -> str:
     return str(status)
 
 
+def pushed(retro: Retro, portal: Sandbox, file: Path) -> dict[str, Any]:
+    """The run that sent the tasks of a retro."""
+    prepared(retro, portal, file)
+    file.write_text(RETRO)
+    retro("import", str(file))
+    retro("apply")
+    (run,) = retro("push", "--json").document["runs"]
+    return dict(run)
+
+
 @pytest.mark.promise("G13")
 def test_what_a_later_push_wrote_is_taken_back_first(retro: Retro, tmp_path: Path) -> None:
     file = tmp_path / "file.yaml"
     with sandbox(seed=7, records=20) as portal:
-        prepared(retro, portal, file)
-        file.write_text(RETRO)
-        retro("import", str(file))
-        retro("apply")
-        (first,) = retro("push", "--json").document["runs"]
+        first = pushed(retro, portal, file)
         key = portal.records("tasks")[0]["key"]
         retro("action", key, "--title", "Corrigé")
         (second,) = retro("push", "--json").document["runs"]
@@ -42,11 +49,7 @@ def test_an_action_whose_task_was_taken_back_takes_no_edits_until_it_is_made_aga
 ) -> None:
     file = tmp_path / "file.yaml"
     with sandbox(seed=7, records=20) as portal:
-        prepared(retro, portal, file)
-        file.write_text(RETRO)
-        retro("import", str(file))
-        retro("apply")
-        (run,) = retro("push", "--json").document["runs"]
+        run = pushed(retro, portal, file)
         first = min(portal.records("tasks"), key=lambda each: int(each["id"]))
         key = first["key"]
         # Not sent yet when its task is taken back.
