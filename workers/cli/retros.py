@@ -8,9 +8,10 @@ from typing import Any
 import click
 import msgspec
 
+from connectors.models import ActionStatus
 from rules.language import day
 from rules.words import RetroStatus
-from sync.store import retros
+from sync.store import retros, undone
 from sync.store.undated import Undated, undated
 from sync.tables.retros import Action, Decision, Target
 from workers.cli import words
@@ -137,6 +138,12 @@ def decisions_command(decision_id: str | None, as_json: bool) -> None:
             for row in retros.decisions(session)
             if decision_id in (None, row.id)
         ]
+        lost = {
+            each["key"]: undone.create_taken_back(session, each["connection_id"], each["key"])
+            for row in shown
+            for each in row["actions"]
+            if each["status"] == ActionStatus.LOST
+        }
     if decision_id is not None and not shown:
         raise NotThere(f"There is no decision {decision_id!r}.")
     if as_json:
@@ -158,6 +165,9 @@ def decisions_command(decision_id: str | None, as_json: bool) -> None:
         for row in shown
         for each in row["actions"]
     }
+    for key, create in lost.items():
+        text = words.TASK_GONE if create is None else words.TASK_TAKEN_BACK
+        output.text(text[language].format(key=key, create=create))
     for key, found in gone.items():
         told = words.UNDATED[language].format(
             key=key,

@@ -35,6 +35,14 @@ UNDELIVERED: Words = {
 NOTHING_TO_SEND: Words = {"en": "Nothing to send.", "fr": "Rien à envoyer."}
 ONE_CALL: Words = {"en": "1 API call to {place}", "fr": "1 appel d'API vers {place}"}
 CALLS: Words = {"en": "{n} API calls to {place}", "fr": "{n} appels d'API vers {place}"}
+TASK_GONE: Words = {
+    "en": "{key}: its task was deleted in the tool; retro conflicts --all tells more.",
+    "fr": "{key} : sa tâche a été supprimée dans l'outil ; retro conflicts --all en dit plus.",
+}
+TASK_TAKEN_BACK: Words = {
+    "en": "{key}: its task was taken back; to make it again: retro outbox retry {create}",
+    "fr": "{key} : sa tâche a été reprise ; pour la refaire : retro outbox retry {create}",
+}
 UNDATED: Words = {
     "en": "{key}: no due date in {place} since {day}, so {due} counts here; set one there, or "
     "another day with retro action {key} --due",

@@ -58,6 +58,8 @@ def test_an_action_whose_task_was_taken_back_takes_no_edits_until_it_is_made_aga
         assert "takes no edits until the task is made again: retro outbox retry task:" in undone.out
         assert portal.records("tasks") == []
         assert status_of(retro, key) == "lost"
+        told = f"{key}: its task was taken back; to make it again: retro outbox retry task:{key}"
+        assert told in retro("decisions").out
         refused = retro("action", key, "--title", "Encore")
         assert refused.status == 1
         assert f"make the task again first: retro outbox retry task:{key}" in refused.sentence
