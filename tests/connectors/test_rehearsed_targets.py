@@ -12,7 +12,6 @@ import msgspec
 import pytest
 
 from connectors.capabilities import RehearsesWrites, WritesTargets
-from connectors.models import KpiTarget
 from connectors.port import Connector
 from connectors.registry import shipped_tools
 from connectors.rehearsal import Rehearsal
@@ -21,18 +20,9 @@ from tests.connectors.hands import Hands
 from tests.connectors.hubspot import kit as hubspot
 from tests.connectors.pipedrive import kit as pipedrive
 from tests.connectors.salesforce import kit as salesforce
+from tests.connectors.test_target_forms import TARGET as OWNED
 
-TARGET = KpiTarget(
-    key="D-1:target",
-    title="click rate +15 %",
-    kpi="click_rate",
-    unit="share",
-    decision="D-1",
-    baseline=0.025,
-    target=0.02875,
-    starts_on=date(2026, 11, 23),
-    recheck_on=date(2027, 1, 15),
-)
+TARGET = msgspec.structs.replace(OWNED, owner=None)
 FIRST, SECOND = date(2027, 1, 9), date(2027, 1, 20)
 CHANGES = (
     {"moved_from": TARGET.recheck_on, "recheck_on": FIRST},
