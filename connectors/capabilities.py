@@ -4,7 +4,7 @@ A connector offers a capability by having its methods; nothing is declared.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Protocol, runtime_checkable
 
 from connectors.consent import AuthServer
@@ -177,9 +177,12 @@ class StampsTasks(WritesTasks, Protocol):
 @runtime_checkable
 class FindsTasks(WritesTasks, Protocol):
     """Looks for many keys in fewer requests than there are keys; the ids for each of them, none
-    where no task carries it. It finds what `find_task` finds."""
+    where no task carries it. It finds what `find_task` finds, made since `since`: who has to list
+    tasks for it needs no older ones."""
 
-    def find_tasks(self, keys: Sequence[str]) -> Mapping[str, Sequence[str]]: ...
+    def find_tasks(
+        self, keys: Sequence[str], since: datetime | None = None
+    ) -> Mapping[str, Sequence[str]]: ...
 
 
 @runtime_checkable
@@ -206,7 +209,8 @@ class WritesTargets(Protocol):
 
     def create_target(self, target: KpiTarget) -> str: ...
 
-    def find_target(self, key: str) -> Sequence[str]: ...
+    def find_target(self, key: str, since: datetime | None = None) -> Sequence[str]:
+        """The ids of all that carry the key, of those made since `since`."""
 
     def check_target(self, remote_id: str, target: KpiTarget) -> None:
         """Raises Rejected when a target that was found does not hold the planned values."""

@@ -16,12 +16,12 @@ from connectors.port import Connector
 from sync import images, target_days, undoing
 from sync.finding import Finding
 from sync.making import Making
-from sync.store import links, outbox, runs, undone
+from sync.store import in_doubt, links, outbox, runs, undone
 from sync.store.agreements import CHANGES, change_key, take_back, tied_tasks
 from sync.store.database import Database, again_after_conflict
 from sync.store.outbox import Claimed, Intention
 from sync.store.runs import Lease, Progress
-from sync.tables.outbox import Link, LinkKind, Operation
+from sync.tables.outbox import Link, LinkKind, Operation, Outbox
 from sync.task_values import COLUMNS, in_columns, written_by
 from sync.updating import Look, Overtaken, bring_together, look
 
@@ -156,7 +156,7 @@ class Delivery:
         tool = self._tasks()
         task = self._bound()
         remote_id = self._making.once(
-            lambda: _only(self._finding.ids(tool, task.key), "task", task.key),
+            lambda: _only(self._finding.ids(tool, self._write), "task", task.key),
             lambda: tool.create_task(task),
         )
         self._linked(LinkKind.TASK, remote_id)
@@ -226,13 +226,18 @@ class Delivery:
         _prepare(tool)
 
         def find() -> str | None:
-            found = _only(tool.find_target(target.key), "KPI target", target.key)
+            there = tool.find_target(target.key, self._made_since())
+            found = _only(there, "KPI target", target.key)
             if found is not None:
                 tool.check_target(found, target)
             return found
 
         remote_id = self._making.once(find, lambda: tool.create_target(target))
         self._linked(LinkKind.TARGET, remote_id)
+
+    def _made_since(self) -> datetime | None:
+        with self._database.reading() as session:
+            return in_doubt.made_since(session, [session.get_one(Outbox, self._write.key)])
 
     def _update_target(self) -> None:
         remote_id = self._linked_id(LinkKind.TARGET)

@@ -11,6 +11,8 @@ from connectors.capabilities import FindsTasks, WritesTasks
 from connectors.errors import BadResponse, RecordRefused
 from sync.store import in_doubt
 from sync.store.database import Database
+from sync.store.outbox import Intention
+from sync.tables.outbox import Outbox
 
 AT_ONCE = 200
 
@@ -26,28 +28,33 @@ class Finding:
         self._found: dict[str, Sequence[str]] = {}
         self._one_by_one = False
 
-    def ids(self, tool: WritesTasks, key: str) -> Sequence[str]:
-        """Of the tasks with this key. Each answer is given once: who looks again has tried to make
+    def ids(self, tool: WritesTasks, create: Intention) -> Sequence[str]:
+        """Of the tasks with its key. Each answer is given once: who looks again has tried to make
         the task meanwhile, or waited for a call that may have made it."""
+        key: str = create.payload["key"]
         if not isinstance(tool, FindsTasks):
             return tool.find_task(key)
         if key not in self._found:
-            self._found = self._asked(tool, key)
+            self._found = self._asked(tool, create.key)
         return self._found.pop(key)
 
-    def _asked(self, tool: FindsTasks, key: str) -> dict[str, Sequence[str]]:
-        keys = [key] if self._one_by_one else self._with(key)
+    def _asked(self, tool: FindsTasks, create: str) -> dict[str, Sequence[str]]:
+        keys, since = self._wanted(create, 1 if self._one_by_one else AT_ONCE)
         try:
-            return dict(tool.find_tasks(keys))
+            return dict(tool.find_tasks(keys, since))
         except (RecordRefused, BadResponse):
             if len(keys) == 1:
                 raise
             # One of them is at fault, and the others must not wait for a person because of it.
             self._one_by_one = True
-            return dict(tool.find_tasks([key]))
+            return dict(tool.find_tasks(*self._wanted(create, 1)))
 
-    def _with(self, key: str) -> Sequence[str]:
-        """The key, and those that will be looked for next."""
+    def _wanted(self, create: str, most: int) -> tuple[Sequence[str], datetime | None]:
+        """The key of this task and of those that will be looked for next, and since when any of
+        them may have been made."""
         with self._database.reading() as session:
-            next_ones = in_doubt.task_keys(session, self._connection_id, self._now(), AT_ONCE)
-        return list(dict.fromkeys((key, *next_ones)))[:AT_ONCE]
+            rows = [session.get_one(Outbox, create)]
+            if most > 1:
+                rows += in_doubt.creates_of_tasks(session, self._connection_id, self._now(), most)
+            keys = list(dict.fromkeys(row.payload["key"] for row in rows))
+            return keys[:most], in_doubt.made_since(session, rows)

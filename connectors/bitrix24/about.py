@@ -23,7 +23,7 @@ QUIRKS = (
     "Events are neither signed nor repeated: they are hints, and a pull finds what was lost.",
     "Only tasks with our stamp or the tag retro-roi are mirrored.",
     "A task between its create and its stamp is found by XML_ID, or among what the webhook's user "
-    "created in the last 30 days.",
+    "created since it was planned.",
     "Deleted activities, stage changes and people cannot be told from hidden ones.",
     "A renamed portal is followed, and its new address is kept after the run.",
 )

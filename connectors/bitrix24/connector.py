@@ -5,7 +5,7 @@ quirks and what guards against them are in the README of this folder.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 
@@ -170,10 +170,12 @@ class Bitrix24(Connector[Bitrix24Config]):
         self._tasks.delete(remote_id)
 
     def find_task(self, key: str) -> Sequence[str]:
-        return self._tasks.find([key])[key]
+        return self.find_tasks([key])[key]
 
-    def find_tasks(self, keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
-        return self._tasks.find(keys)
+    def find_tasks(
+        self, keys: Sequence[str], since: datetime | None = None
+    ) -> Mapping[str, Sequence[str]]:
+        return self._tasks.find(keys, since)
 
     def update_task(self, remote_id: str, task: Task, only: Collection[str] | None = None) -> None:
         self._tasks.update(remote_id, task, only)
@@ -196,7 +198,7 @@ class Bitrix24(Connector[Bitrix24Config]):
     def create_target(self, target: KpiTarget) -> str:
         return self._targets.create(target)
 
-    def find_target(self, key: str) -> Sequence[str]:
+    def find_target(self, key: str, since: datetime | None = None) -> Sequence[str]:
         return self._targets.find(key)
 
     def check_target(self, remote_id: str, target: KpiTarget) -> None:

@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from msgspec import Raw, Struct
@@ -38,8 +38,6 @@ KEY_FIELD = "UF_RETRO_KEY"
 # What a task is looked up by that was stamped, or made by REST 3.
 SEARCHES = {"stamp": KEY_FIELD, "xml": "XML_ID"}
 LONGEST_KEY = 255
-# How far back a task is looked for that was created but not stamped.
-LOOK_BACK = timedelta(days=30)
 
 
 class V3Item(Struct, frozen=True):
@@ -130,14 +128,13 @@ class Tasks:
             if self._is_there(remote_id):
                 raise
 
-    def find(self, keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    def find(self, keys: Sequence[str], since: datetime | None) -> Mapping[str, Sequence[str]]:
         """Filters by user field or XML_ID are not documented: they may be ignored or refused. So
         every hit is verified. Unless that by XML_ID was heeded and found something, all candidates
         by documented filters are read, once for all keys: what has our tag, and what our user
-        created lately (a task that was not stamped yet)."""
+        created since (a task that was not stamped yet)."""
         found: dict[str, set[int]] = {key: set() for key in keys}
         unsure = set(found)
-        lately: dict[str, Any] = {"CREATED_BY": ""}
         by_name = {
             f"{name}{number}": (name, key) for number, key in enumerate(found) for name in SEARCHES
         }
@@ -153,11 +150,9 @@ class Tasks:
                 # With foreign tasks among them it is the first page of a longer list.
                 if name == "xml" and len(ours) == len(rows) > 0:
                     unsure.discard(key)
-            if batch.remote_now is not None:
-                lately.setdefault(">=CREATED_DATE", moment_text(batch.remote_now - LOOK_BACK))
         if unsure:
-            lately["CREATED_BY"] = self._creator()
-            for condition in ({"TAG": TAG}, lately):
+            made = {} if since is None else {">=CREATED_DATE": moment_text(since)}
+            for condition in ({"TAG": TAG}, {"CREATED_BY": self._creator(), **made}):
                 for key, id_ in self._candidates(unsure, condition):
                     found[key].add(id_)
         return {key: [str(one) for one in sorted(ids)] for key, ids in found.items()}

@@ -197,9 +197,11 @@ class HubSpot(Connector[HubSpotConfig]):
         """Nothing is left to do: a create carries the key and the links."""
 
     def find_task(self, key: str) -> Sequence[str]:
-        return self._tasks.find([key])[key]
+        return self.find_tasks([key])[key]
 
-    def find_tasks(self, keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    def find_tasks(
+        self, keys: Sequence[str], since: datetime | None = None
+    ) -> Mapping[str, Sequence[str]]:
         return self._tasks.find(keys)
 
     def update_task(self, remote_id: str, task: Task, only: Collection[str] | None = None) -> None:
@@ -220,7 +222,7 @@ class HubSpot(Connector[HubSpotConfig]):
     def create_target(self, target: KpiTarget) -> str:
         return self._targets.create(target)
 
-    def find_target(self, key: str) -> Sequence[str]:
+    def find_target(self, key: str, since: datetime | None = None) -> Sequence[str]:
         return self._targets.find(key)
 
     def check_target(self, remote_id: str, target: KpiTarget) -> None:

@@ -1,7 +1,6 @@
 """Whether a connection works: the token is good, of the right company, and sees everything."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
 
@@ -51,16 +50,15 @@ class Kind(Struct, frozen=True):
     active_flag: bool = True
 
 
-def whoami(company: Company) -> tuple[Me, datetime | None]:
-    read = company.read("v1/users/me", None, 2)
-    return decode(read.envelope.data, Me), read.now
+def whoami(company: Company) -> Me:
+    return decode(company.read("v1/users/me", None, 2).envelope.data, Me)
 
 
 def check(company: Company, config: PipedriveConfig) -> str:
     """What to call the account: the company and the user we are. Raises a ConnectorError."""
     host = config.origin.partition("://")[2]
     try:
-        me, _ = whoami(company)
+        me = whoami(company)
     except Unavailable as error:
         raise Unavailable(
             f"Pipedrive at {host} does not answer: {error.message.removeprefix(UNREACHABLE)}",

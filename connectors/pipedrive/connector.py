@@ -164,10 +164,12 @@ class Pipedrive(Connector[PipedriveConfig]):
         """The marker is in the note from the first moment on."""
 
     def find_task(self, key: str) -> Sequence[str]:
-        return self._tasks.find([key])[key]
+        return self.find_tasks([key])[key]
 
-    def find_tasks(self, keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
-        return self._tasks.find(keys)
+    def find_tasks(
+        self, keys: Sequence[str], since: datetime | None = None
+    ) -> Mapping[str, Sequence[str]]:
+        return self._tasks.find(keys, since)
 
     def update_task(self, remote_id: str, task: Task, only: Collection[str] | None = None) -> None:
         self._tasks.update(remote_id, task, only)
@@ -187,8 +189,8 @@ class Pipedrive(Connector[PipedriveConfig]):
     def create_target(self, target: KpiTarget) -> str:
         return self._targets.create(target)
 
-    def find_target(self, key: str) -> Sequence[str]:
-        return self._targets.find(key)
+    def find_target(self, key: str, since: datetime | None = None) -> Sequence[str]:
+        return self._targets.find(key, since)
 
     def check_target(self, remote_id: str, target: KpiTarget) -> None:
         self._targets.check(remote_id, target)
@@ -226,20 +228,16 @@ class Pipedrive(Connector[PipedriveConfig]):
 
     @cached_property
     def _tasks(self) -> Tasks:
-        return Tasks(self._company, self.config.task_type, self._now)
+        return Tasks(self._company, self.config.task_type)
 
     @cached_property
     def _targets(self) -> Targets:
         config = self.config
-        return Targets(self._company, config.goals, config.task_type, self._me, self._now)
+        return Targets(self._company, config.goals, config.task_type, self._me)
 
     @cached_property
     def _user(self) -> int:
-        return checks.whoami(self._company)[0].id
+        return checks.whoami(self._company).id
 
     def _me(self) -> int:
         return self._user
-
-    def _now(self) -> datetime | None:
-        """The tool's clock, at the price of 2 tokens."""
-        return checks.whoami(self._company)[1]

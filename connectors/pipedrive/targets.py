@@ -15,7 +15,7 @@ from connectors.errors import Rejected
 from connectors.markers import marked
 from connectors.models import KpiTarget, TargetForm, Words
 from connectors.pipedrive.notes import TARGET, from_note, key_in, to_note
-from connectors.pipedrive.tasks import GET, WRITE, Made, recent
+from connectors.pipedrive.tasks import GET, WRITE, Made, made_since
 from connectors.pipedrive.wire import Company
 from connectors.target_text import planned, text_of, title, with_results
 
@@ -76,13 +76,11 @@ class Targets:
         goals: Mapping[str, str],
         kind: str,
         me: Callable[[], int],
-        now: Callable[[], datetime | None],
     ) -> None:
         self._company = company
         self._goals = goals
         self._kind = kind
         self._me = me
-        self._now = now
 
     def create(self, target: KpiTarget) -> str:
         if self._is_goal(target):
@@ -98,7 +96,7 @@ class Targets:
         }
         return str(self._company.post("v2/activities", body, Made, WRITE).id)
 
-    def find(self, key: str) -> list[str]:
+    def find(self, key: str, since: datetime | None) -> list[str]:
         """A list of goals shows only our user's own and only active ones, unless it is asked for
         something else: so it is asked by type, twice."""
         found = [
@@ -107,7 +105,7 @@ class Targets:
             for goal in self._goals_of(name)
             if (goal.title or "").endswith((_suffix(key), f" [{key}]"))
         ]
-        rows = recent(self._company, self._now(), lambda row: key_in(row.note, TARGET) == key)
+        rows = made_since(self._company, since, lambda row: key_in(row.note, TARGET) == key)
         return list(dict.fromkeys([*found, *(str(row.id) for row in rows)]))
 
     def check(self, remote_id: str, target: KpiTarget) -> None:

@@ -6,12 +6,12 @@ moment on, and the list of activities, unlike the search, shows it at once.
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from msgspec import Struct
 
-from connectors.errors import BadResponse, NotFound
+from connectors.errors import NotFound
 from connectors.models import RemoteTask, Task
 from connectors.pipedrive.notes import key_in, to_note
 from connectors.pipedrive.paging import Listing, by_cursor
@@ -19,8 +19,6 @@ from connectors.pipedrive.rows import ActivityRow
 from connectors.pipedrive.wire import Company
 from connectors.port import Partition, Window
 
-# How far back an activity is looked for whose create was not answered.
-LOOK_BACK = timedelta(days=30)
 LIST, GET, WRITE, DELETE = 10, 1, 5, 3
 
 
@@ -33,12 +31,11 @@ class Noted(Struct, frozen=True):
 
 
 class Tasks:
-    """`kind` is the activity type of tasks; `now` the tool's clock."""
+    """`kind` is the activity type of tasks."""
 
-    def __init__(self, company: Company, kind: str, now: Callable[[], datetime | None]) -> None:
+    def __init__(self, company: Company, kind: str) -> None:
         self._company = company
         self._kind = kind
-        self._now = now
 
     def create(self, task: Task) -> str:
         body = {
@@ -49,10 +46,10 @@ class Tasks:
         }
         return str(self._company.post("v2/activities", body, Made, WRITE).id)
 
-    def find(self, keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
-        """All that carry the keys, of what changed lately: a new activity is among them."""
+    def find(self, keys: Sequence[str], since: datetime | None) -> Mapping[str, Sequence[str]]:
+        """All that carry the keys."""
         found: dict[str, list[str]] = {key: [] for key in keys}
-        for row in recent(self._company, self._now(), lambda row: key_in(row.note) in found):
+        for row in made_since(self._company, since, lambda row: key_in(row.note) in found):
             found[str(key_in(row.note))].append(str(row.id))
         return found
 
@@ -90,12 +87,11 @@ class Tasks:
         return {name: value for part in wanted for name, value in part.items()}
 
 
-def recent(
-    company: Company, now: datetime | None, wanted: Callable[[ActivityRow], bool]
+def made_since(
+    company: Company, moment: datetime | None, wanted: Callable[[ActivityRow], bool]
 ) -> list[ActivityRow]:
-    """Activities that changed in the last 30 days, by the tool's own clock."""
-    if now is None:
-        raise BadResponse("Pipedrive does not tell its time, from which a task is looked up.")
+    """Activities, those among them that changed since; None for all there are. The list has no
+    bound by when they were made: what was made since changed since."""
     rows: list[ActivityRow] = []
 
     def keep(row: ActivityRow) -> tuple[RemoteTask, ...]:
@@ -104,7 +100,7 @@ def recent(
         return ()
 
     listing = Listing("v2/activities", ActivityRow, keep, cost=LIST)
-    pages: Iterator[Any] = by_cursor(company, listing, Window(now - LOOK_BACK), Partition())
+    pages: Iterator[Any] = by_cursor(company, listing, Window(moment), Partition())
     for _ in pages:
         pass
     return list({row.id: row for row in rows}.values())

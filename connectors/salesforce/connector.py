@@ -5,7 +5,7 @@ them are in the README of this folder.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -211,9 +211,11 @@ class Salesforce(Connector[SalesforceConfig]):
         """Nothing is left to do: a create carries the key and the relation."""
 
     def find_task(self, key: str) -> Sequence[str]:
-        return self._tasks.find([key])[key]
+        return self.find_tasks([key])[key]
 
-    def find_tasks(self, keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    def find_tasks(
+        self, keys: Sequence[str], since: datetime | None = None
+    ) -> Mapping[str, Sequence[str]]:
         return self._tasks.find(keys)
 
     def update_task(self, remote_id: str, task: Task, only: Collection[str] | None = None) -> None:
@@ -234,7 +236,7 @@ class Salesforce(Connector[SalesforceConfig]):
     def create_target(self, target: KpiTarget) -> str:
         return self._targets.create(target)
 
-    def find_target(self, key: str) -> Sequence[str]:
+    def find_target(self, key: str, since: datetime | None = None) -> Sequence[str]:
         return self._targets.find(key)
 
     def check_target(self, remote_id: str, target: KpiTarget) -> None:

@@ -5,7 +5,7 @@ guards against them are in the README of this folder.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 
@@ -111,9 +111,11 @@ class Tryton(Connector[TrytonConfig]):
         self._tasks.stamp(remote_id, task)
 
     def find_task(self, key: str) -> Sequence[str]:
-        return self._tasks.find([key])[key]
+        return self.find_tasks([key])[key]
 
-    def find_tasks(self, keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    def find_tasks(
+        self, keys: Sequence[str], since: datetime | None = None
+    ) -> Mapping[str, Sequence[str]]:
         return self._tasks.find(keys)
 
     def update_task(self, remote_id: str, task: Task, only: Collection[str] | None = None) -> None:
@@ -140,7 +142,7 @@ class Tryton(Connector[TrytonConfig]):
     def create_target(self, target: KpiTarget) -> str:
         return self._targets.create(target)
 
-    def find_target(self, key: str) -> Sequence[str]:
+    def find_target(self, key: str, since: datetime | None = None) -> Sequence[str]:
         return self._targets.find(key)
 
     def check_target(self, remote_id: str, target: KpiTarget) -> None:

@@ -1,5 +1,6 @@
 """What a backup says of things that went on without it, and how that is set right."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -47,6 +48,10 @@ def _end_pulls(connection: Connection, now: datetime) -> int:
     }
     ended = connection.execute(sa.update(Run).where(*begun).values(**values))
     return ended.rowcount
+
+
+def restores_since(session: Session, moment: datetime) -> Sequence[Restore]:
+    return session.exec(select(Restore).where(Restore.restored_at > moment)).all()
 
 
 def last_restore(session: Session) -> Restore | None:

@@ -1,19 +1,26 @@
 """Writes that may have taken effect already, and are looked up before they are sent."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
-from sync.store.outbox import may_go
+from sync.store.after_restore import restores_since
+from sync.store.elsewhere import as_there
+from sync.store.outbox import LOOK_FIRST, may_go
 from sync.tables.outbox import Operation, Outbox
 
+# By how much the clock of a tool may be behind ours, or behind that of whoever planned a write.
+CLOCKS_APART = timedelta(days=1)
 
-def task_keys(session: Session, connection_id: int, now: datetime, most: int) -> Sequence[str]:
-    """What the next creates of tasks will look for, in their order. Without those of which a call
-    went out that the tool may still be at: what is not there now may come."""
-    payloads = session.exec(
-        select(Outbox.payload)
+
+def creates_of_tasks(
+    session: Session, connection_id: int, now: datetime, most: int
+) -> Sequence[Outbox]:
+    """Those whose tasks will be looked for next, in their order. Without those of which a call went
+    out that the tool may still be at: what is not there now may come."""
+    return session.exec(
+        select(Outbox)
         .where(
             Outbox.connection_id == connection_id,
             *may_go(now),
@@ -25,4 +32,16 @@ def task_keys(session: Session, connection_id: int, now: datetime, most: int) ->
         .order_by(col(Outbox.waits), col(Outbox.sequence))
         .limit(most)
     ).all()
-    return [payload["key"] for payload in payloads]
+
+
+def made_since(session: Session, rows: Sequence[Outbox]) -> datetime | None:
+    """No record of these creates is older, by the clock of its tool; None where nobody can tell.
+
+    Each was planned before it was sent. After a restore it may have been sent before it was planned
+    again, but not before the backup was made; what another installation made is of any time.
+    """
+    if any(as_there(session, row.connection_id, row.operation, row.payload) for row in rows):
+        return None
+    planned = min(row.planned_at for row in rows)
+    restores = restores_since(session, planned - LOOK_FIRST)
+    return min([planned, *(restore.made_at for restore in restores)]) - CLOCKS_APART

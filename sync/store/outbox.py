@@ -10,7 +10,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from sync.store import runs
-from sync.store.after_restore import last_restore
+from sync.store.after_restore import restores_since
 from sync.store.coalescing import PENDING, coalesced
 from sync.store.database import one_at_a_time
 from sync.store.elsewhere import as_there
@@ -48,7 +48,7 @@ def intend(session: Session, intentions: Sequence[Intention], at: datetime) -> i
     Returns how many are new.
     """
     one_at_a_time(session, "outbox")
-    may_exist = _restored_after(session, at - LOOK_FIRST)
+    may_exist = bool(restores_since(session, at - LOOK_FIRST))
     sequence = session.exec(select(func.max(Outbox.sequence))).one() or 0
     new, woken = 0, set()
     for intention in intentions:
@@ -64,11 +64,6 @@ def intend(session: Session, intentions: Sequence[Intention], at: datetime) -> i
     for connection_id in woken:
         runs.wake_push(session, connection_id)
     return new
-
-
-def _restored_after(session: Session, moment: datetime) -> bool:
-    last = last_restore(session)
-    return last is not None and last.restored_at > moment
 
 
 @dataclass(frozen=True)

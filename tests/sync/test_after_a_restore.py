@@ -1,18 +1,19 @@
 """What was planned and sent between a backup and its restore is planned again, and found (G5)."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from connectors.capabilities import WritesTasks
 from connectors.errors import Rejected
-from connectors.models import Task
+from connectors.models import RemoteTask, Stream, Task, TaskStatus
 from sync.finding import AT_ONCE, Finding
 from sync.store import outbox
 from sync.store.backup import restore_backup, write_backup
-from sync.store.outbox import Intention
+from sync.store.mirror import Feed, save_records
+from sync.store.outbox import LOOK_FIRST, Intention
 from sync.tables.outbox import Operation, OutboxState
 from sync.tables.runs import RunStatus
 from tests.connectors.bitrix24.kit import sandbox
@@ -102,6 +103,7 @@ class Tool:
     def __init__(self, **held: Sequence[str]) -> None:
         self.held = held
         self.asked: list[Sequence[str]] = []
+        self.since: list[datetime | None] = []
 
     def create_task(self, task: Task) -> str:
         raise AssertionError("Who looks for tasks writes none.")
@@ -111,8 +113,11 @@ class Tool:
     def find_task(self, key: str) -> Sequence[str]:
         return self.find_tasks([key])[key]
 
-    def find_tasks(self, keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    def find_tasks(
+        self, keys: Sequence[str], since: datetime | None = None
+    ) -> Mapping[str, Sequence[str]]:
         self.asked.append(keys)
+        self.since.append(since)
         return {key: self.held.get(key, ()) for key in keys}
 
 
@@ -120,15 +125,16 @@ class Tool:
 def test_an_answer_is_given_once_and_then_asked_for_anew(mirrored: Mirrored) -> None:
     """Between two look-ups of one key a call went out that may have made its task."""
     database = mirrored.database
-    in_doubt(mirrored, tasks(mirrored, 3))
+    wanted = tasks(mirrored, 3)
+    in_doubt(mirrored, wanted)
     tool = Tool()
     assert isinstance(tool, WritesTasks)
     finding = Finding(database, mirrored.connection_id, mirrored.now)
-    keys = [each.subject for each in tasks(mirrored, 3)]
-    assert [finding.ids(tool, key) for key in keys] == [(), (), ()]
+    keys = [each.subject for each in wanted]
+    assert [finding.ids(tool, each) for each in wanted] == [(), (), ()]
     assert tool.asked == [keys]
     tool.held[keys[0]] = ("7",)
-    assert finding.ids(tool, keys[0]) == ("7",)
+    assert finding.ids(tool, wanted[0]) == ("7",)
     assert len(tool.asked) == 2
 
 
@@ -136,15 +142,15 @@ def test_an_answer_is_given_once_and_then_asked_for_anew(mirrored: Mirrored) -> 
 def test_a_task_whose_call_may_be_under_way_is_looked_for_when_its_turn_comes(
     mirrored: Mirrored,
 ) -> None:
-    in_doubt(mirrored, tasks(mirrored, 2))
-    first, second = (each.key for each in tasks(mirrored, 2))
+    first, second = tasks(mirrored, 2)
+    in_doubt(mirrored, [first, second])
     with mirrored.database.writing() as session:
-        outbox.note_sent(session, second, mirrored.now())
+        outbox.note_sent(session, second.key, mirrored.now())
     tool = Tool()
     assert isinstance(tool, WritesTasks)
     finding = Finding(mirrored.database, mirrored.connection_id, mirrored.now)
     assert finding.ids(tool, first) == finding.ids(tool, second) == ()
-    assert tool.asked == [[first], [second, first]]
+    assert tool.asked == [[first.key], [second.key, first.key]]
 
 
 def test_no_more_keys_are_asked_for_at_once_than_a_tool_is_meant_to_take(
@@ -156,7 +162,7 @@ def test_no_more_keys_are_asked_for_at_once_than_a_tool_is_meant_to_take(
     assert isinstance(tool, WritesTasks)
     finding = Finding(mirrored.database, mirrored.connection_id, mirrored.now)
     for each in wanted:
-        assert finding.ids(tool, each.subject) == ()
+        assert finding.ids(tool, each) == ()
         with mirrored.database.writing() as session:
             outbox.note_created(session, each.key, "7")
     assert [len(keys) for keys in tool.asked] == [AT_ONCE, 5]
@@ -167,10 +173,12 @@ class Choosy(Tool):
 
     refuses = ""
 
-    def find_tasks(self, keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    def find_tasks(
+        self, keys: Sequence[str], since: datetime | None = None
+    ) -> Mapping[str, Sequence[str]]:
         if self.refuses in keys:
             raise Rejected("This key is none.")
-        return super().find_tasks(keys)
+        return super().find_tasks(keys, since)
 
 
 @pytest.mark.promise("G12")
@@ -182,10 +190,10 @@ def test_a_key_that_the_tool_refuses_costs_no_other_task_its_look_up(mirrored: M
     tool.refuses = keys[1]
     assert isinstance(tool, WritesTasks)
     finding = Finding(mirrored.database, mirrored.connection_id, mirrored.now)
-    assert finding.ids(tool, keys[0]) == ()
+    assert finding.ids(tool, wanted[0]) == ()
     with pytest.raises(Rejected):
-        finding.ids(tool, keys[1])
-    assert [finding.ids(tool, key) for key in keys[2:]] == [(), ("7",)]
+        finding.ids(tool, wanted[1])
+    assert [finding.ids(tool, each) for each in wanted[2:]] == [(), ("7",)]
 
 
 def in_doubt(mirrored: Mirrored, wanted: Sequence[Intention]) -> None:
@@ -196,3 +204,34 @@ def in_doubt(mirrored: Mirrored, wanted: Sequence[Intention]) -> None:
             assert row.state is OutboxState.PLANNED
             row.may_exist = True
             session.add(row)
+
+
+@pytest.mark.promise("G5")
+def test_who_lists_tasks_is_told_since_when_one_may_have_been_made(
+    of_before: tuple[Mirrored, Path],
+) -> None:
+    """What was planned before the backup was not sent before it was planned, what is planned anew
+    not before the backup; what another installation made may be of any time."""
+    mirrored, backup = of_before
+    day, clock = timedelta(days=1), mirrored.clock
+    wanted = tasks(mirrored, 3)
+    clock.advance(40 * day)
+    restore_backup(mirrored.database, backup, clock.now())
+    assert since_when(mirrored, wanted[0]) == NOW - day
+    clock.advance(LOOK_FIRST)
+    assert since_when(mirrored, wanted[1]) == clock.now() - day
+    with mirrored.database.writing() as session:
+        read = RemoteTask(id="7", title="x", status=TaskStatus.OPEN, key=wanted[2].key)
+        feed = Feed(mirrored.connection_id, Stream.TASKS)
+        save_records(session, feed, [read], run_id=0, seen_at=clock.now())
+    assert since_when(mirrored, wanted[2]) is None
+
+
+def since_when(mirrored: Mirrored, create: Intention) -> datetime | None:
+    tool = Tool()
+    assert isinstance(tool, WritesTasks)
+    intend(mirrored, [create])
+    Finding(mirrored.database, mirrored.connection_id, mirrored.now).ids(tool, create)
+    with mirrored.database.writing() as session:
+        outbox.note_created(session, create.key, "7")
+    return tool.since[0]

@@ -1,6 +1,7 @@
 """A task is found again by our key, and a foreign one is never taken for it."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -39,9 +40,11 @@ def test_an_unstamped_task_is_found_by_documented_filters_alone() -> None:
         return batched({"c00": rows({"id": "8", "xmlId": "D-1"}) if ours else rows()})
 
     script = Script(answer)
-    assert script.connector().find_task("D-1") == ["8"]
-    lately = script.calls[-1].commands["c00"]
-    assert "filter[%3E%3DCREATED_DATE]=2026-07-21T" in lately
+    connector = script.connector()
+    assert connector.find_tasks(["D-1"], datetime(2026, 7, 21, tzinfo=UTC)) == {"D-1": ["8"]}
+    assert "filter[%3E%3DCREATED_DATE]=2026-07-21T" in script.calls[-1].commands["c00"]
+    assert connector.find_task("D-1") == ["8"]
+    assert "CREATED_DATE]=" not in script.calls[-1].commands["c00"]
 
 
 def test_a_search_that_fails_is_no_proof_of_absence() -> None:

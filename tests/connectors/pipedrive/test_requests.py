@@ -52,6 +52,7 @@ def _everything(connector: Pipedrive) -> None:
     connector.complete_task(made)
     connector.reopen_task(made)
     connector.find_task(task().key)
+    connector.find_tasks([task().key], DELTA.start)
     connector.delete_task(made)
     connector.prepare_targets()
     for wanted in (goal(), target()):

@@ -199,5 +199,21 @@ def test_many_keys_are_looked_for_in_one_listing(own: Sandbox) -> None:
     made["D-1"].append(connector.create_task(task(key="D-1")))
     before = connector.requests
     assert connector.find_tasks([*made, "another"]) == {**made, "another": []}
-    # The first of them asks for the tool's time.
-    assert connector.requests - before == 2
+    assert connector.requests - before == 1
+
+
+@pytest.mark.promise("G5")
+def test_a_task_of_long_ago_is_found_and_costs_who_looks_for_a_new_one_nothing(
+    own: Sandbox,
+) -> None:
+    connector = own.connector()
+    made, planned = connector.create_task(task()), connector.create_target(target())
+    own.at("2027-06-01T08:00:00Z")
+    another = connector.create_task(task(key="D-2"))
+    assert connector.find_tasks([KEY, "D-2"]) == {KEY: [made], "D-2": [another]}
+    assert connector.find_target(target().key) == [planned]
+    lately = datetime(2027, 5, 31, tzinfo=UTC)
+    assert connector.find_tasks([KEY, "D-2"], lately) == {KEY: [], "D-2": [another]}
+    assert connector.find_target(target().key, lately) == []
+    connector.complete_task(made)
+    assert connector.find_tasks([KEY], lately) == {KEY: [made]}
