@@ -76,6 +76,21 @@ def test_what_was_sent_since_the_backup_is_not_made_a_second_time(
 
 
 @pytest.mark.promise("G5")
+def test_a_push_under_way_in_a_backup_goes_on_and_makes_nothing_twice(
+    of_before: tuple[Mirrored, Path], tmp_path: Path
+) -> None:
+    mirrored, _ = of_before
+    run_id, backup = queue_push(mirrored), tmp_path / "under way.zip"
+    assert mirrored.work(run_id, slice=timedelta(0)) is RunStatus.QUEUED
+    with backup.open("wb") as file:
+        write_backup(mirrored.database, file, NOW)
+    assert mirrored.finish(run_id).status is RunStatus.SUCCEEDED
+    assert restore_backup(mirrored.database, backup, mirrored.clock.now()).ended_pulls == 0
+    assert mirrored.finish(run_id).status is RunStatus.SUCCEEDED
+    assert_delivered_once(mirrored)
+
+
+@pytest.mark.promise("G5")
 @pytest.mark.promise("G13")
 @pytest.mark.parametrize("made", [0, 20, MANY])
 def test_a_push_after_a_restore_looks_for_all_at_once_and_is_promised_so(

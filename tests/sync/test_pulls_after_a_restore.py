@@ -67,13 +67,3 @@ def test_a_full_pull_under_way_in_a_backup_is_ended_and_the_next_one_sees_all_an
     assert own.records(Stream.DEALS) == truth
     if moved:
         own.database.close()
-
-
-def test_a_push_under_way_in_a_backup_goes_on(own: Mirrored, tmp_path: Path) -> None:
-    """What it had still to send is looked up first."""
-    run_id = own.queue("push", Mode.PUSH)
-    backup = tmp_path / "backup.zip"
-    with backup.open("wb") as file:
-        write_backup(own.database, file, NOW)
-    assert restore_backup(own.database, backup, own.clock.now()).ended_pulls == 0
-    assert own.finish(run_id).status is RunStatus.SUCCEEDED
