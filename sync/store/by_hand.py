@@ -79,15 +79,22 @@ def drop(session: Session, key: str) -> OutboxState | None:
 def drop_all_of(
     session: Session, connection_id: int, subject: str, *, but: Operation | None = None
 ) -> None:
-    """What was refused of an object that is given up, or made again; `but` is kept."""
-    rows = select(Outbox.key).where(
-        Outbox.connection_id == connection_id,
-        Outbox.subject == subject,
-        col(Outbox.operation).is_distinct_from(but),
-        col(Outbox.state).in_(outbox.FAILED),
-    )
-    for key in session.exec(rows).all():
-        drop(session, key)
+    """What was refused of an object that is given up, or made again, and the stamp that it still
+    waits for; `but` is kept."""
+    rows = session.exec(
+        select(Outbox)
+        .where(
+            Outbox.connection_id == connection_id,
+            Outbox.subject == subject,
+            col(Outbox.operation).is_distinct_from(but),
+            col(Outbox.state).in_((*outbox.FAILED, OutboxState.STAMPING)),
+        )
+        .with_for_update()
+    ).all()
+    for row in rows:
+        row.state = OutboxState.DROPPED
+        session.add(row)
+    runs.wake_push(session, connection_id)
 
 
 def hurry(session: Session, connection_id: int) -> None:

@@ -263,7 +263,10 @@ class GivenUp:
 
 
 def note_given_up(session: Session, key: str, why: GivenUp) -> None:
-    row = session.get_one(Outbox, key)
+    """What somebody let go while it was under way stays so."""
+    row = session.get_one(Outbox, key, with_for_update=True)
+    if row.state is OutboxState.DROPPED:
+        return
     row.state, row.error, row.may_exist = why.state, why.told, why.may_exist
     row.run_id, row.done_at = why.run_id, why.at
     row.attempts += 1

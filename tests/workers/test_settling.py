@@ -61,6 +61,32 @@ def test_a_comment_that_was_refused_is_kept_for_the_task_that_is_made_again(side
     assert state(sides, "comment") is OutboxState.REFUSED
 
 
+@pytest.mark.promise("G12")
+@pytest.mark.parametrize("outcome", [Outcome.OURS, Outcome.THEIRS])
+def test_a_task_that_is_deleted_before_its_stamp_holds_up_nothing(
+    sides: TwoWay, outcome: Outcome
+) -> None:
+    """Found by the soak: the stamp was refused for good, and the new create waited behind it."""
+    with sides.app.database.writing() as session:
+        session.get_one(Outbox, DESIGNER).state = OutboxState.STAMPING
+    number = lost(sides)
+    settle_conflict(sides.app, number, outcome)
+    assert sides.push().status == "succeeded"
+    assert state(sides, DESIGNER) is OutboxState.DROPPED
+    again = state(sides, f"task:{DESIGNER}:{number}")
+    assert again is (OutboxState.DONE if outcome is Outcome.OURS else None)
+
+
+def test_a_stamp_that_is_refused_after_its_task_was_given_up_stays_let_go(sides: TwoWay) -> None:
+    with sides.app.database.writing() as session:
+        session.get_one(Outbox, DESIGNER).state = OutboxState.STAMPING
+    settle_conflict(sides.app, lost(sides), Outcome.THEIRS)
+    refused = outbox.GivenUp({}, True, OutboxState.REFUSED, 1, START)
+    with sides.app.database.writing() as session:
+        outbox.note_given_up(session, DESIGNER, refused)
+    assert state(sides, DESIGNER) is OutboxState.DROPPED
+
+
 def test_a_task_is_made_again_as_our_action_stands_with_what_only_its_task_was_told(
     sides: TwoWay,
 ) -> None:
