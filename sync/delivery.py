@@ -241,8 +241,9 @@ class Delivery:
 
     def _update_target(self) -> None:
         remote_id = self._linked_id(LinkKind.TARGET)
-        target = msgspec.convert(self._write.payload, KpiTarget, strict=False)
-        self._day_before = self._targets().update_target(remote_id, target)
+        with self._database.reading() as session:
+            update = target_days.update(session, self._write, begun=self._making.may_exist)
+        self._day_before = update.send(self._targets(), remote_id)
 
     def _bound(self) -> Task:
         """The task as planned, tied to the remote ids of the targets it serves."""

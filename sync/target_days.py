@@ -5,16 +5,52 @@ have not agreed on it, and nothing is told as changed.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+import msgspec
 from sqlmodel import Session
 
+from connectors.capabilities import WritesTargets
+from connectors.models import KpiTarget
 from sync.store import links, outbox
 from sync.store.outbox import Intention
 from sync.tables.outbox import LinkKind, Outbox
 
 DAY = "recheck_on"
+# Of a move: the day is one that people set.
+STAYS = "stays"
+
+
+@dataclass(frozen=True)
+class Update:
+    """Writes the results of a target, or moves its day.
+
+    `agreed` is the day on which both sides last agreed: the tool still holds it where an earlier
+    move was refused and let go, and then it is ours too. `begun` says that a call for this move
+    went out whose end nobody saw: a new day that is there already is its effect.
+    """
+
+    target: KpiTarget
+    agreed: date | None
+    begun: bool
+
+    def send(self, tool: WritesTargets, remote_id: str) -> date | None:
+        """The day that the tool held before a move."""
+        target, agreed = self.target, self.agreed
+        held = tool.update_target(remote_id, target)
+        if target.moved_from is None or held is None:
+            return None
+        if held == agreed != target.moved_from:
+            return tool.update_target(remote_id, msgspec.structs.replace(target, moved_from=agreed))
+        return (agreed or target.moved_from) if self.begun and held == target.recheck_on else held
+
+
+def update(session: Session, write: Intention, *, begun: bool) -> Update:
+    place, target = write.connection_id, msgspec.convert(write.payload, KpiTarget, strict=False)
+    agreed = links.base(session, place, LinkKind.TARGET, write.subject).get(DAY)
+    return Update(target, None if agreed is None else date.fromisoformat(agreed), begun)
 
 
 def is_move(payload: Mapping[str, Any]) -> bool:
@@ -22,25 +58,28 @@ def is_move(payload: Mapping[str, Any]) -> bool:
 
 
 def remember(session: Session, write: Intention, held: date | None, now: datetime) -> None:
-    """After an update both sides agree on what was sent; after a move on its day alone, where it is
-    in the tool. `held` is the day that the tool had before a move."""
+    """After an update both sides agree on what was sent, but for the day; after a move on its day
+    alone, where it is in the tool. `held` is the day that the tool had before a move."""
     kind, place, key = LinkKind.TARGET, write.connection_id, write.subject
     remote_id = links.linked_id(session, place, kind, key)
     if remote_id is None:
         return
-    agreed = write.payload
-    if is_move(agreed):
+    sent, base = write.payload, links.base(session, place, kind, key)
+    if not is_move(sent):
+        agreed = {**sent, DAY: base.get(DAY, sent[DAY])}
+    else:
         before = None if held is None else held.isoformat()
-        outbox.note_before(session, write.key, {DAY: before})
-        if before not in (agreed["moved_from"], agreed[DAY]):
+        stays = before not in (sent["moved_from"], sent[DAY], base.get(DAY))
+        outbox.note_before(session, write.key, {DAY: before, STAYS: stays})
+        if stays:
             return
-        agreed = {**links.base(session, place, kind, key), DAY: agreed[DAY]}
+        agreed = {**base, DAY: sent[DAY]}
     links.link(session, place, kind, key, remote_id, agreed, now)
 
 
 def sides(row: Outbox) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """Before and after a move: it leaves a day that is not ours. One that was not delivered is told
-    as it was planned."""
-    ours, becomes = row.payload["moved_from"], row.payload[DAY]
-    held = ours if row.before is None else row.before[DAY]
-    return {DAY: held}, {DAY: becomes if held == ours else held}
+    """Before and after a move. One that was not delivered is told as it was planned."""
+    if row.before is None:
+        return {DAY: row.payload["moved_from"]}, {DAY: row.payload[DAY]}
+    held = row.before[DAY]
+    return {DAY: held}, {DAY: held if row.before[STAYS] else row.payload[DAY]}

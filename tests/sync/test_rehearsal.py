@@ -171,7 +171,7 @@ def test_a_day_that_people_set_stays_and_is_promised_to_stay(mirrored: Mirrored)
     assert (promise.state, promise.changes) == ("done", [])
     assert not [call for call in told.calls if call.writes]
     assert given(mirrored, told) == sent(mirrored)
-    assert row(mirrored, late.key).before == {"recheck_on": "2027-02-01"}
+    assert row(mirrored, late.key).before == {"recheck_on": "2027-02-01", "stays": True}
     assert held_base(mirrored) == base
 
 

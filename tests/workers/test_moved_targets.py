@@ -138,7 +138,8 @@ def test_a_day_that_people_set_in_the_portal_stays(team: Team) -> None:
     follow_up(team.at(DONE + AN_HOUR))
     team.push(DONE + AN_HOUR)
     (move,) = team.moves()
-    assert (move.state, move.before) == (OutboxState.DONE, {"recheck_on": "2027-02-01"})
+    before = {"recheck_on": "2027-02-01", "stays": True}
+    assert (move.state, move.before) == (OutboxState.DONE, before)
     assert team.item()["closedate"][:10] == "2027-02-01"
 
 
