@@ -4,7 +4,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
@@ -26,6 +26,7 @@ from workers.app import App
 from workers.cli.context import NUMBER, json_option, opened
 from workers.cli.output import Output, Status
 from workers.cli.waits import LIMITED, Waits, moment
+from workers.clock import machine_now
 from workers.connecting import passed_over
 from workers.errors import NotThere
 from workers.pulling import cancel, pull_now, push_now
@@ -38,11 +39,33 @@ BAD = (RunStatus.FAILED, RunStatus.CANCELLED)
 NUMBER_OF_RUN = re.compile(r"[0-9]{1,18}")
 
 
+# No tool holds older records, and no moment is so old that it cannot be counted back from.
+FIRST = datetime(1970, 1, 1, tzinfo=UTC)
+# A tool may be ahead of this machine, and who asks may think of another zone.
+CLOCKS_APART = timedelta(days=1)
+
+
+def _past(_: click.Context, __: click.Parameter, given: datetime | None) -> datetime | None:
+    if given is None:
+        return None
+    since = given.replace(tzinfo=UTC)
+    if since > machine_now() + CLOCKS_APART:
+        raise click.BadParameter("that is still to come; nothing can have changed since")
+    if since < FIRST:
+        raise click.BadParameter("nothing is that old; --full reads everything")
+    return since
+
+
 @click.command("pull")
 @click.argument("name")
 @click.option("--stream", "streams", multiple=True, type=STREAMS, help="Only this; repeatable.")
 @click.option("--full", is_flag=True, help="Read everything, not only what changed.")
-@click.option("--since", type=click.DateTime(), help="What changed since a moment (UTC).")
+@click.option(
+    "--since",
+    type=click.DateTime(),
+    callback=_past,
+    help="What changed since a moment (UTC).",
+)
 @json_option
 def pull_command(
     name: str, streams: tuple[str, ...], full: bool, since: datetime | None, as_json: bool
@@ -76,7 +99,7 @@ def pull_command(
             name,
             [Stream(stream) for stream in streams],
             full=full,
-            since=since.replace(tzinfo=UTC) if since else None,
+            since=since,
             on_run=began,
             on_page=read,
             on_wait=waits.run,

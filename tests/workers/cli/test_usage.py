@@ -19,6 +19,8 @@ from workers.cli.output import Output
         (["pull"], "Missing argument 'NAME'"),
         (["pull", "portal", "--stream", "dels"], "'dels' is not one of"),
         (["pull", "portal", "--full", "--since", "2026-01-01"], "or --since, not both"),
+        (["pull", "portal", "--since", "0001-01-01"], "--full reads everything"),
+        (["pull", "portal", "--since", "9999-01-01"], "still to come"),
         (["connect", "bitrix24", "portal", "--set", "webhook"], "--set takes key=value"),
         (["schedule", "portal", "--every", "5x"], "'5x' is no interval; write 30s, 15m"),
         (["schedule", "portal", "--every", "0s"], "'0s' is no interval"),
