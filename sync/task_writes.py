@@ -31,7 +31,7 @@ def intend_changes(
     """Put the write of `there` into the outbox in place of what waits there for this task.
 
     `values` are all fields of ours. A write is told from a later one of the same content by the
-    revision of the link: what was agreed on lies between them.
+    record and the revision of the link: another task was made, or agreed on, between them.
     """
     if not there and not unsent:
         return
@@ -73,5 +73,5 @@ def _intention(
 ) -> Intention:
     content = msgspec.json.encode(fields, order="sorted")
     digest = hashlib.sha256(content).hexdigest()[:12]
-    key = f"{change_key(operation, link.key)}{link.revision}:{digest}"
+    key = f"{change_key(operation, link.key)}{link.remote_id}.{link.revision}:{digest}"
     return Intention(key, link.connection_id, operation, link.key, payload, because=[])

@@ -24,12 +24,14 @@ def retry(session: Session, key: str) -> bool:
     row = session.get(Outbox, key)
     if row is None or row.state not in (*outbox.FAILED, OutboxState.DROPPED, OutboxState.UNDONE):
         return False
+    if made_again_by(session, row) is not None:
+        return False
     if row.state is OutboxState.UNDONE:
         row.remote_id = row.before = None
         if row.operation in outbox.CREATES:
             row.payload = {**row.payload, "key": _another(row.payload["key"])}
         if row.operation is Operation.CREATE_TASK:
-            _take_up(session, row.subject)
+            _take_up(session, row)
     row.state = OutboxState.PLANNED if row.remote_id is None else OutboxState.STAMPING
     row.may_exist, row.attempts, row.waits = True, 0, 0
     row.error, row.not_before, row.done_at = None, None, None
@@ -38,10 +40,25 @@ def retry(session: Session, key: str) -> bool:
     return True
 
 
-def _take_up(session: Session, key: str) -> None:
+def made_again_by(session: Session, row: Outbox) -> str | None:
+    """The key of a later create of the same object: to send this one as well would make two."""
+    if row.operation not in outbox.CREATES:
+        return None
+    later = select(Outbox.key).where(
+        Outbox.connection_id == row.connection_id,
+        Outbox.subject == row.subject,
+        Outbox.operation == row.operation,
+        col(Outbox.sequence) > row.sequence,
+        col(Outbox.state).not_in((OutboxState.DROPPED, OutboxState.UNDONE)),
+    )
+    return session.exec(later.order_by(col(Outbox.sequence).desc()).limit(1)).first()
+
+
+def _take_up(session: Session, create: Outbox) -> None:
     """The action whose task will be there again. What was edited while it was not is written as
-    soon as the two are compared."""
-    action = session.get(Action, key, with_for_update=True)
+    soon as the two are compared, and what was refused of the task before is let go."""
+    drop_all_of(session, create.connection_id, create.subject, but=Operation.COMMENT)
+    action = session.get(Action, create.subject, with_for_update=True)
     if action is not None and action.status == ActionStatus.LOST:
         action.status = ActionStatus.OPEN.value
         session.add(action)

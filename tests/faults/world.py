@@ -21,7 +21,7 @@ from sync.store.outbox import Intention
 from sync.tables.agreements import WHOLE_TASK, Outcome
 from sync.tables.outbox import Operation, Outbox, OutboxState
 from sync.tables.runs import PUSH, Run
-from sync.undoing import plan_undo
+from sync.undoing import plan_undo, withhold_edits
 from tests.connectors.bitrix24.kit import Sandbox
 from tests.faults.two_sides import DUE, TEXT, TwoSides
 from tests.portal import ENDED, Clock, Mirrored
@@ -144,6 +144,7 @@ class World:
                 run_id = pushes[number % len(pushes)]
                 assert run_id is not None
                 wanted, _ = plan_undo(undone.done_in(session, run_id), run_id)
+                withhold_edits(session, wanted)
                 outbox.intend(session, wanted, self.clock.now())
                 self.redone.update(each.subject for each in wanted)
                 self.met["writes to undo"] += len(wanted)
@@ -156,10 +157,11 @@ class World:
             if settled:
                 row = settled[number % len(settled)]
                 self.redone.add(row.subject)
-                if (row.state, row.operation) == (OutboxState.UNDONE, Operation.CREATE_TASK):
-                    self._made_again(row.subject)
-                by_hand.retry(session, row.key)
-                self.met["writes tried again"] += 1
+                was = (row.state, row.operation)
+                if by_hand.retry(session, row.key):
+                    if was == (OutboxState.UNDONE, Operation.CREATE_TASK):
+                        self._made_again(row.subject)
+                    self.met["writes tried again"] += 1
 
     def _made_again(self, key: str) -> None:
         self.redone.add(key)

@@ -160,3 +160,18 @@ def test_ours_is_sent_though_the_same_was_refused_before(sides: TwoWay) -> None:
     settle_conflict(sides.app, conflict.id, Outcome.OURS)
     sides.push()
     assert sides.task()["title"] == "Bouton vert"
+
+
+@pytest.mark.promise("G6")
+def test_an_edit_that_the_task_before_was_given_is_sent_to_the_one_that_was_made_again(
+    sides: TwoWay,
+) -> None:
+    first = sides.task()["title"]
+    for title in ("Bouton vert", first):
+        sides.edit_here(title=title)
+        sides.sync()
+    settle_conflict(sides.app, lost(sides), Outcome.OURS)
+    sides.push()
+    sides.edit_here(title="Bouton vert")
+    sides.push()
+    assert sides.task()["title"] == "Bouton vert"

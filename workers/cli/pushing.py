@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import click
+from sqlmodel import Session
 
 from connectors.models import TargetForm
 from rules.language import Language
@@ -12,7 +13,7 @@ from sync.store import audit, by_hand, connections, held, outbox
 from sync.store.agreements import all_conflicts
 from sync.store.undone import states_of
 from sync.tables.connections import Connection
-from sync.tables.outbox import OutboxState
+from sync.tables.outbox import Outbox, OutboxState
 from sync.tables.runs import RunStatus
 from workers import rehearsing
 from workers.app import App
@@ -20,7 +21,7 @@ from workers.cli import words
 from workers.cli.context import NUMBER, json_option, opened
 from workers.cli.output import Output, Status
 from workers.cli.runs import show_runs, status_of, waits_of
-from workers.errors import NotThere
+from workers.errors import CannotRun, NotThere
 from workers.hand import this_hand
 from workers.pulling import push_now
 from workers.reports import run_report, write_report
@@ -193,11 +194,19 @@ def _retry(app: App, key: str | None) -> None:
         else:
             state = outbox.state_of(session, key)
             if state is None or not by_hand.retry(session, key):
-                raise _not_there(key)
+                raise _not_retried(session, key)
             before = {key: state}
         after = {each: outbox.state_of(session, each) for each in before}
         hand = this_hand()
         audit.note(session, hand, "outbox retry", key or "all", before=before, after=after)
+
+
+def _not_retried(session: Session, key: str) -> CannotRun:
+    row = session.get(Outbox, key)
+    by = None if row is None else by_hand.made_again_by(session, row)
+    if by is None:
+        return _not_there(key)
+    return CannotRun(f"{key} is not sent again: {by} made its record anew; see retro outbox.")
 
 
 def _drop(app: App, key: str) -> None:

@@ -74,3 +74,43 @@ def test_an_action_whose_task_was_taken_back_takes_no_edits_until_it_is_made_aga
         assert retro("action", key, "--title", "Le dernier").status == 0
         assert retro("push").status == 0
         assert [each["title"] for each in portal.records("tasks")] == ["Le dernier"]
+
+
+@pytest.mark.promise("G6")
+def test_what_was_refused_of_a_task_that_was_gone_is_written_to_the_one_that_is_made_again(
+    retro: Retro, tmp_path: Path
+) -> None:
+    """Found by the soak: the edit was taken for the one that had been refused."""
+    with sandbox(seed=7, records=20) as portal:
+        run = pushed(retro, portal, tmp_path / "file.yaml")
+        task = portal.records("tasks")[0]
+        retro("action", task["key"], "--title", "Corrigé")
+        portal.edit("tasks", task["id"], {"delete": True})
+        assert retro("push").status == 3
+        retro("undo", str(run["run"]))
+        assert retro("outbox", "retry", f"task:{task['key']}").status == 0
+        assert retro("push").status == 0
+        assert retro("pull", "portal", "--stream", "tasks").status == 0
+        assert retro("push").status == 0
+        assert [each["title"] for each in portal.records("tasks")] == ["Corrigé"]
+
+
+@pytest.mark.promise("G5")
+def test_a_create_that_was_taken_back_is_not_sent_beside_the_one_that_took_its_place(
+    retro: Retro, tmp_path: Path
+) -> None:
+    """Found by the soak: the action had two tasks then."""
+    with sandbox(seed=7, records=20) as portal:
+        run = pushed(retro, portal, tmp_path / "file.yaml")
+        task = portal.records("tasks")[0]
+        portal.edit("tasks", task["id"], {"delete": True})
+        retro("pull", "portal", "--stream", "tasks")
+        (conflict,) = retro("conflicts", "--json").document
+        assert retro("conflicts", "settle", str(conflict["id"]), "ours").status == 0
+        retro("undo", str(run["run"]))
+        refused = retro("outbox", "retry", f"task:{task['key']}")
+        assert refused.status == 1
+        again = f"task:{task['key']}:{conflict['id']}"
+        assert f"{again} made its record anew" in refused.sentence
+        retro("push")
+        assert [each["key"].partition("~")[0] for each in portal.records("tasks")] == [task["key"]]
