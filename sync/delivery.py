@@ -15,7 +15,7 @@ from connectors.models import KpiTarget, Task, TaskStatus
 from connectors.port import Connector
 from sync import images, target_days, undoing
 from sync.finding import Finding
-from sync.making import Making
+from sync.making import Found, Making
 from sync.store import in_doubt, links, outbox, runs, undone
 from sync.store.agreements import CHANGES, change_key, take_back, tied_tasks
 from sync.store.database import Database, again_after_conflict
@@ -88,6 +88,7 @@ class Delivery:
         self._connector = connector
         self._lease = lease
         self._write = claimed.intention
+        self._made = claimed.remote_id
         self._before = claimed.before
         self._now = now
         self._meter = meter
@@ -155,11 +156,16 @@ class Delivery:
     def _create_task(self) -> None:
         tool = self._tasks()
         task = self._bound()
-        remote_id = self._making.once(
-            lambda: _only(self._finding.ids(tool, self._write), "task", task.key),
-            lambda: tool.create_task(task),
-        )
-        self._linked(LinkKind.TASK, remote_id)
+
+        def find() -> Found:
+            ids, asked_at = self._finding.ids(tool, self._write)
+            return Found(_only(ids, "task", task.key), asked_at)
+
+        # One that was made is tied already, and both sides may have agreed on more since.
+        remote_id = self._made
+        if remote_id is None:
+            remote_id = self._making.once(find, lambda: tool.create_task(task))
+            self._linked(LinkKind.TASK, remote_id)
         if not isinstance(tool, StampsTasks):
             tool.stamp_task(remote_id, task)
 
@@ -215,22 +221,27 @@ class Delivery:
         remote_id = self._linked_id(LinkKind.TASK)
         marker = self._write.key
         text = self._write.payload["text"]
-        self._making.once(
-            lambda: tool.find_comment(remote_id, marker),
-            lambda: tool.comment_task(remote_id, text, marker),
-        )
+
+        def find() -> Found:
+            asked_at = self._now()
+            return Found(tool.find_comment(remote_id, marker), asked_at)
+
+        self._making.once(find, lambda: tool.comment_task(remote_id, text, marker))
 
     def _create_target(self) -> None:
+        if self._made is not None:
+            return
         tool = self._targets()
         target = msgspec.convert(self._write.payload, KpiTarget, strict=False)
         _prepare(tool)
 
-        def find() -> str | None:
+        def find() -> Found:
+            asked_at = self._now()
             there = tool.find_target(target.key, self._made_since())
             found = _only(there, "KPI target", target.key)
             if found is not None:
                 tool.check_target(found, target)
-            return found
+            return Found(found, asked_at)
 
         remote_id = self._making.once(find, lambda: tool.create_target(target))
         self._linked(LinkKind.TARGET, remote_id)

@@ -26,17 +26,21 @@ class Finding:
         self._connection_id = connection_id
         self._now = now
         self._found: dict[str, Sequence[str]] = {}
+        self._asked_at = now()
         self._one_by_one = False
 
-    def ids(self, tool: WritesTasks, create: Intention) -> Sequence[str]:
-        """Of the tasks with its key. Each answer is given once: who looks again has tried to make
-        the task meanwhile, or waited for a call that may have made it."""
+    def ids(self, tool: WritesTasks, create: Intention) -> tuple[Sequence[str], datetime]:
+        """Of the tasks with its key, and when they were asked for. Each answer is given once: who
+        looks again has tried to make the task meanwhile, or waited for a call that may have made
+        it."""
         key: str = create.payload["key"]
         if not isinstance(tool, FindsTasks):
-            return tool.find_task(key)
+            asked_at = self._now()
+            return tool.find_task(key), asked_at
         if key not in self._found:
+            self._asked_at = self._now()
             self._found = self._asked(tool, create.key)
-        return self._found.pop(key)
+        return self._found.pop(key), self._asked_at
 
     def _asked(self, tool: FindsTasks, create: str) -> dict[str, Sequence[str]]:
         keys, since = self._wanted(create, 1 if self._one_by_one else AT_ONCE)

@@ -1,6 +1,7 @@
 """Makes a record that must not be made twice, in a tool that would make it at each call (G5)."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +25,15 @@ class UnderWay(ConnectorError):
         self.until = until
 
 
+@dataclass(frozen=True)
+class Found:
+    """What a look-up that began at `asked_at` showed: the id of the record, None where it is not
+    there."""
+
+    remote_id: str | None
+    asked_at: datetime
+
+
 class Making:
     """`may_exist` is what is known of the record at any time: a look-up that found nothing makes it
     false, when no call is under way any more; a call whose outcome was not told makes it true."""
@@ -40,21 +50,17 @@ class Making:
         self._connector = connector
         self._lease = lease
         self._key = claimed.intention.key
-        self._remote_id = claimed.remote_id
         self._sent_at = claimed.sent_at
         self._now = now
         self.may_exist = claimed.may_exist
 
-    def once(self, find: Callable[[], str | None], create: Callable[[], str]) -> str:
+    def once(self, find: Callable[[], Found], create: Callable[[], str]) -> str:
         """The id of the record that is there or was made now. Raises UnderWay, LeaseLost."""
-        if self._remote_id is not None:
-            return self._remote_id
         if self.may_exist:
-            asked_at = self._now()
             found = find()
-            if found is not None:
-                return found
-            self._wait_for_the_last_call(asked_at)
+            if found.remote_id is not None:
+                return found.remote_id
+            self._wait_for_the_last_call(found.asked_at)
             self.may_exist = False
         try:
             with self._connector.api.announcing(self._note_sent):

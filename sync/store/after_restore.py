@@ -19,14 +19,16 @@ def set_right(connection: Connection, now: datetime, made_at: datetime) -> int:
     """To be done as part of the restore. Returns how many pulls were ended."""
     note = {"restored_at": now, "made_at": made_at}
     connection.execute(sa.insert(table_of(Restore)).values(note))
-    _doubt_writes(connection)
+    _doubt_writes(connection, now)
     return _end_pulls(connection, now)
 
 
-def _doubt_writes(connection: Connection) -> None:
-    """What was still to be sent may have been sent since: it is looked up first (G5)."""
+def _doubt_writes(connection: Connection, now: datetime) -> None:
+    """What was still to be sent may have been sent since, just now at the latest: it is looked up
+    first, and the tool may still be at it (G5)."""
     pending = col(Outbox.state).in_(PENDING)
-    connection.execute(sa.update(Outbox).where(pending).values(may_exist=True))
+    values = {"may_exist": True, "sent_at": now}
+    connection.execute(sa.update(Outbox).where(pending).values(**values))
 
 
 def _end_pulls(connection: Connection, now: datetime) -> int:

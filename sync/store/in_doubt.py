@@ -17,8 +17,7 @@ CLOCKS_APART = timedelta(days=1)
 def creates_of_tasks(
     session: Session, connection_id: int, now: datetime, most: int
 ) -> Sequence[Outbox]:
-    """Those whose tasks will be looked for next, in their order. Without those of which a call went
-    out that the tool may still be at: what is not there now may come."""
+    """Those whose tasks will be looked for next, in their order."""
     return session.exec(
         select(Outbox)
         .where(
@@ -27,7 +26,6 @@ def creates_of_tasks(
             col(Outbox.operation) == Operation.CREATE_TASK,
             col(Outbox.may_exist).is_(True),
             col(Outbox.remote_id).is_(None),
-            col(Outbox.sent_at).is_(None),
         )
         .order_by(col(Outbox.waits), col(Outbox.sequence))
         .limit(most)

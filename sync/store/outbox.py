@@ -43,12 +43,13 @@ def intend(session: Session, intentions: Sequence[Intention], at: datetime) -> i
     """Put writes into the outbox, in order; one whose key is known is not put in again. A push that
     waits out a failing write goes on with what is new.
 
-    After a restore what is new here may have been written before: it is looked up first (G5).
+    After a restore what is new here may have been written before, until the moment of the restore:
+    it is looked up first (G5).
 
     Returns how many are new.
     """
     one_at_a_time(session, "outbox")
-    may_exist = bool(restores_since(session, at - LOOK_FIRST))
+    restores = [each.restored_at for each in restores_since(session, at - LOOK_FIRST)]
     sequence = session.exec(select(func.max(Outbox.sequence))).one() or 0
     new, woken = 0, set()
     for intention in intentions:
@@ -56,7 +57,9 @@ def intend(session: Session, intentions: Sequence[Intention], at: datetime) -> i
             continue
         sequence, new = sequence + 1, new + 1
         there = as_there(session, intention.connection_id, intention.operation, intention.payload)
-        row = Outbox(**vars(intention), sequence=sequence, planned_at=at, may_exist=may_exist)
+        row = Outbox(**vars(intention), sequence=sequence, planned_at=at)
+        if restores:
+            row.may_exist, row.sent_at = True, max(restores)
         if there is not None:
             row.payload, row.may_exist = there, True
         session.add(row)

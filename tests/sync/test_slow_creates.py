@@ -13,8 +13,10 @@ import pytest
 from connectors.bitrix24.connector import Bitrix24
 from sync.push import Push, run_push
 from sync.store import outbox, runs
+from sync.store.backup import restore_backup, write_backup
+from sync.store.outbox import Intention
 from sync.store.runs import LEASE, LeaseLost, Worker
-from sync.tables.outbox import OutboxState
+from sync.tables.outbox import Outbox, OutboxState
 from sync.tables.runs import PUSH, Mode, RunStatus
 from tests.connectors.bitrix24.kit import sandbox
 from tests.faults.fuse import Killed
@@ -41,12 +43,13 @@ def pushing(folder: Path, scopes: tuple[str, ...]) -> Iterator[tuple[Mirrored, i
 
 
 class Late(httpx.BaseTransport):
-    """The first create reaches the portal only when `arrive` is called; until then whoever sent it
-    meets `lost`."""
+    """The first create that the portal would take reaches it only when `arrive` is called; until
+    then whoever sent it meets `lost`. A portal without REST 3 refuses that one first."""
 
-    def __init__(self, lost: BaseException) -> None:
+    def __init__(self, lost: BaseException, scopes: tuple[str, ...]) -> None:
         self._inner = httpx.HTTPTransport()
         self._lost = lost
+        self._is_rest3 = scopes == V3
         self._under_way: list[httpx.Request] = []
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -58,7 +61,9 @@ class Late(httpx.BaseTransport):
         raise self._lost
 
     def _is_create(self, request: httpx.Request) -> bool:
-        return request.url.path.endswith(ADDS) and not self._under_way
+        path = request.url.path
+        is_taken = path.endswith(ADDS) and ("/api/" in path) == self._is_rest3
+        return is_taken and not self._under_way
 
     def arrive(self) -> None:
         (request,) = self._under_way
@@ -85,7 +90,7 @@ def test_a_create_that_ends_after_its_worker_or_its_time_out_is_found_and_not_re
     tmp_path: Path, scopes: tuple[str, ...], lost: BaseException
 ) -> None:
     with pushing(tmp_path, scopes) as (mirrored, run):
-        wire = Late(lost)
+        wire = Late(lost, scopes)
         with suppress(Killed):
             mirrored.work(run, mirrored.connector(wire))
         mirrored.clock.advance(SOON)
@@ -104,9 +109,40 @@ def test_a_create_that_never_arrived_is_made_when_its_call_must_have_ended(
     tmp_path: Path, scopes: tuple[str, ...]
 ) -> None:
     with pushing(tmp_path, scopes) as (mirrored, run):
-        mirrored.work(run, mirrored.connector(Late(httpx.ReadTimeout("70 s"))))
+        mirrored.work(run, mirrored.connector(Late(httpx.ReadTimeout("70 s"), scopes)))
         mirrored.clock.advance(Bitrix24.longest_call + timedelta(seconds=1))
         assert mirrored.work(run, mirrored.connector()) is RunStatus.SUCCEEDED
+        assert keys_in(mirrored) == [DESIGNER]
+
+
+@pytest.mark.promise("G5")
+@SOURCES
+@pytest.mark.parametrize("planned", [True, False], ids=["in the backup", "since"])
+def test_a_create_that_was_under_way_at_a_restore_is_found_and_not_repeated(
+    tmp_path: Path, scopes: tuple[str, ...], planned: bool
+) -> None:
+    with pushing(tmp_path, scopes) as (mirrored, run):
+        with mirrored.database.reading() as session:
+            row = session.get_one(Outbox, DESIGNER)
+        write = Intention(DESIGNER, row.connection_id, row.operation, row.subject, row.payload, [])
+        backup, wire = tmp_path / "backup.zip", Late(httpx.ReadTimeout("70 s"), scopes)
+        with mirrored.database.writing() as session:
+            if not planned:
+                session.delete(session.get_one(Outbox, DESIGNER))
+        with backup.open("wb") as file:
+            write_backup(mirrored.database, file, NOW)
+        with mirrored.database.writing() as session:
+            outbox.intend(session, [write], NOW)
+        mirrored.work(run, mirrored.connector(wire))
+        mirrored.clock.advance(SOON)
+        restore_backup(mirrored.database, backup, mirrored.now())
+        with mirrored.database.writing() as session:
+            assert outbox.intend(session, [write], mirrored.now()) == (not planned)
+        again = mirrored.queue(PUSH, Mode.PUSH)
+        assert mirrored.work(again) is RunStatus.WAITING
+        wire.arrive()
+        mirrored.clock.advance(Bitrix24.longest_call)
+        assert mirrored.work(again) is RunStatus.SUCCEEDED
         assert keys_in(mirrored) == [DESIGNER]
 
 
@@ -115,7 +151,7 @@ def test_a_clock_that_was_set_back_after_a_lost_create_costs_no_more_than_its_ca
     tmp_path: Path,
 ) -> None:
     with pushing(tmp_path, V3) as (mirrored, run):
-        mirrored.work(run, mirrored.connector(Late(httpx.ReadTimeout("70 s"))))
+        mirrored.work(run, mirrored.connector(Late(httpx.ReadTimeout("70 s"), V3)))
         mirrored.clock.advance(-timedelta(minutes=9))
         assert mirrored.work(run, mirrored.connector()) is RunStatus.WAITING
         mirrored.clock.advance(Bitrix24.longest_call + timedelta(seconds=1))

@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from connectors.models import Task
-from sync.store import by_hand, outbox
+from sync import delivery, push
+from sync.store import by_hand, links, outbox
 from sync.store.outbox import Intention
-from sync.tables.outbox import Operation, Outbox, OutboxState
+from sync.tables.outbox import Link, LinkKind, Operation, Outbox, OutboxState
 from sync.tables.runs import PUSH, Mode, RunStatus
 from tests.connectors.bitrix24.kit import Sandbox
 from tests.portal import NOW, Mirrored
@@ -112,3 +113,27 @@ def test_reads_that_used_up_the_time_for_batches_do_not_hold_up_stamps(mirrored:
     run_id = queue(mirrored, 3)
     assert mirrored.work(run_id) is RunStatus.SUCCEEDED
     assert stamped(mirrored) == Counter(f"k{number}" for number in range(3))
+
+
+class Never:
+    """No connector is one of these."""
+
+
+@pytest.mark.promise("G6")
+def test_a_worker_that_dies_before_a_single_stamp_costs_nothing_that_was_agreed_since(
+    mirrored: Mirrored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a tool that stamps one by one, as most do."""
+    for module in (push, delivery):
+        monkeypatch.setattr(module, "StampsTasks", Never)
+    assert mirrored.finish(queue(mirrored, 1)).status is RunStatus.SUCCEEDED
+    with mirrored.database.writing() as session:
+        session.get_one(Outbox, "task:k0").state = OutboxState.STAMPING
+        tie = session.get_one(Link, (mirrored.connection_id, LinkKind.TASK, "k0"))
+        tie.base = {**tie.base, "title": "Agreed since", "status": "done"}
+        agreed = tie.base
+    run = mirrored.finish(mirrored.queue(PUSH, Mode.PUSH))
+    assert (run.status, run.created) == (RunStatus.SUCCEEDED, 0)
+    assert stamped(mirrored) == {"k0": 1}
+    with mirrored.database.reading() as session:
+        assert links.base(session, mirrored.connection_id, LinkKind.TASK, "k0") == agreed
