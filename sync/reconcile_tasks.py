@@ -13,14 +13,13 @@ from sqlmodel import Session
 from connectors.models import ActionStatus, Stream
 from sync.merge import Clash, Contract, Merged, Side, TaskField, differ, merge
 from sync.store import agreements
-from sync.store.agreements import Tied
+from sync.store.agreements import Tied, close
 from sync.store.links import forget_attempts, is_attempt
 from sync.store.people import accounts_of_people
 from sync.store.rules_due import ask_for_rules
 from sync.tables.agreements import (
     WHOLE_TASK,
     Conflict,
-    ConflictState,
     Outcome,
     Reason,
 )
@@ -297,10 +296,13 @@ class Reconciler:
     def _found_again(
         self, action: Action, task: RemoteTaskRow | None, conflicts: Mapping[str, Conflict]
     ) -> list[Taken]:
-        if action.status != ActionStatus.LOST or task is None:
+        if task is None:
             return []
         if WHOLE_TASK in conflicts:
             close(conflicts[WHOLE_TASK], Outcome.AGREED, "merge", self.now.machine)
+            self.session.add(conflicts[WHOLE_TASK])
+        if action.status != ActionStatus.LOST:
+            return []
         at = task.updated_at or self.now.business
         status = theirs_of(task, self.meaning)[TaskField.STATUS]
         action.status = status
@@ -317,8 +319,3 @@ def _is_older(link: Link, name: TaskField, value: str, at: datetime | None) -> b
     # A value that was not known then may have been this one.
     found = (old is None or not differ(name, value, old) for old in over["values"])
     return at < moment or (at == moment and any(found))
-
-
-def close(row: Conflict, outcome: Outcome, by: str, at: datetime) -> None:
-    row.state, row.outcome = ConflictState.SETTLED, outcome.value
-    row.settled_by, row.settled_at = by, at

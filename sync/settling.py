@@ -4,7 +4,7 @@ from sqlmodel import Session
 
 from connectors.models import ActionStatus
 from sync.merge import TaskField
-from sync.reconcile_tasks import Now, close, reconcile_tasks
+from sync.reconcile_tasks import Now, reconcile_tasks
 from sync.store import agreements, by_hand, links, outbox
 from sync.store.elsewhere import AGAIN
 from sync.store.outbox import Intention
@@ -42,7 +42,7 @@ def settle(
             by_hand.drop_all_of(session, row.connection_id, row.action_key)
     else:
         _choose(session, row, outcome)
-    close(row, outcome, PERSON, now.machine)
+    agreements.close(row, outcome, PERSON, now.machine)
     session.add(row)
     session.flush()
     reconcile_tasks(session, row.connection_id, meaning, now, row.action_key)

@@ -28,6 +28,8 @@ from sync.task_values import in_columns, ours_of, set_field, written_by
 
 LEAVE = "Settle it in the tool, or leave it as it is: it was not touched."
 AGAIN = "Settle it in the tool, then undo again; or leave it as it is: it was not touched."
+# Who closes what was asked about a task that was taken back.
+UNDO = "undo"
 NOT_UNDONE = {
     Operation.COMPLETE_TASK: "the end of a task is news for people; open it again in the tool",
     Operation.REOPEN_TASK: "that a task goes on is news for people; end it again in the tool",
@@ -151,7 +153,7 @@ def remember(session: Session, write: Intention, over: datetime | None, now: dat
     back = TakenBack.of_payload(write.payload)
     undone.note_undone(session, back.of)
     if back.before is None:
-        _leave_without_task(session, write, back.remote_id)
+        _leave_without_task(session, write, back.remote_id, now)
         return
     before, pushed = _fields(back.before), _fields(back.expected)
     action = session.get(Action, write.subject, with_for_update=True)
@@ -168,11 +170,12 @@ def remember(session: Session, write: Intention, over: datetime | None, now: dat
     links.note_written(session, write.connection_id, write.subject, in_columns(before), over)
 
 
-def _leave_without_task(session: Session, write: Intention, remote_id: str) -> None:
+def _leave_without_task(session: Session, write: Intention, remote_id: str, now: datetime) -> None:
     """The action takes no edits until its task is made again: they would go nowhere."""
     place, key = write.connection_id, write.subject
     if not links.unlink(session, place, LinkKind.TASK, key, remote_id):
         return
+    agreements.close_all_of(session, place, key, UNDO, now)
     unsent = agreements.unsent_changes(session, place)
     agreements.withdraw(session, unsent.get(key, ()))
     action = session.get(Action, key, with_for_update=True)

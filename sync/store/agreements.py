@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from connectors.models import Stream, TaskStatus
 from sync.merge import DEFAULTS, Contract, TaskField
-from sync.tables.agreements import Conflict, ConflictState, FieldContract
+from sync.tables.agreements import Conflict, ConflictState, FieldContract, Outcome
 from sync.tables.mirror import Change, RemoteTaskRow
 from sync.tables.outbox import Link, LinkKind, Operation, Outbox, OutboxState
 from sync.tables.retros import Action
@@ -126,6 +126,18 @@ def open_conflicts(session: Session, connection_id: int) -> dict[str, dict[str, 
     for row in all_conflicts(session, connection_id):
         found[row.action_key][row.field] = row
     return found
+
+
+def close(row: Conflict, outcome: Outcome, by: str, at: datetime) -> None:
+    row.state, row.outcome = ConflictState.SETTLED, outcome.value
+    row.settled_by, row.settled_at = by, at
+
+
+def close_all_of(session: Session, connection_id: int, key: str, by: str, at: datetime) -> None:
+    """What was asked about an action whose task is none of its any more."""
+    for row in open_conflicts(session, connection_id).get(key, {}).values():
+        close(row, Outcome.AGREED, by, at)
+        session.add(row)
 
 
 def last_changes(session: Session, connection_id: int, task_id: str) -> dict[str, datetime]:

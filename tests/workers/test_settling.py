@@ -1,16 +1,19 @@
 """What becomes of what was planned when a person settles a conflict."""
 
 import pytest
+from sqlmodel import select
 
 from connectors.models import ActionStatus
-from sync.store import links, outbox
+from sync.store import by_hand, links, outbox
 from sync.store.outbox import Intention
-from sync.tables.agreements import Conflict, Outcome, Reason
+from sync.tables.agreements import WHOLE_TASK, Conflict, Outcome, Reason
 from sync.tables.outbox import LinkKind, Operation, Outbox, OutboxState
+from sync.tables.runs import PUSH, Run
 from tests.faults.push_case import DESIGNER
 from tests.workers.two_way import START, TwoWay
 from workers.actions import settle_conflict
 from workers.errors import CannotRun
+from workers.undoing import undo_now
 
 REFUSED = {"do": "error", "code": "ACCESSDENIEDEXCEPTION", "description": "no"}
 
@@ -175,3 +178,32 @@ def test_an_edit_that_the_task_before_was_given_is_sent_to_the_one_that_was_made
     sides.edit_here(title="Bouton vert")
     sides.push()
     assert sides.task()["title"] == "Bouton vert"
+
+
+@pytest.mark.promise("G5")
+def test_nobody_is_asked_any_more_about_a_task_that_was_taken_back(sides: TwoWay) -> None:
+    """Who answered once it was made again would make it twice."""
+    with sides.app.database.reading() as session:
+        pushed = session.exec(select(Run.id).where(Run.stream == PUSH)).one()
+    assert pushed is not None
+    lost(sides)
+    undo_now(sides.app, pushed)
+    assert sides.conflicts() == []
+    with sides.app.database.writing() as session:
+        assert by_hand.retry(session, DESIGNER)
+    sides.sync()
+    assert (sides.conflicts(), sides.action().status) == ([], ActionStatus.OPEN)
+
+
+def test_a_question_about_a_task_that_is_there_is_closed(sides: TwoWay) -> None:
+    with sides.app.database.writing() as session:
+        row = Conflict(
+            connection_id=sides.connection_id,
+            action_key=DESIGNER,
+            field=WHOLE_TASK,
+            reason=Reason.DELETED,
+            detected_at=START,
+        )
+        session.add(row)
+    sides.pull()
+    assert sides.conflicts() == []
