@@ -201,7 +201,13 @@ class Delivery:
 
     def _restore_task(self) -> None:
         back = undoing.TakenBack.of_payload(self._write.payload)
-        self._written_over = undoing.restore(self._connector, back)
+        self._written_over = undoing.restore(self._connector, back, self._note_restoring)
+
+    def _note_restoring(self, written: Mapping[str, str]) -> None:
+        write, now = self._write, self._now()
+        with self._database.writing(outlasts_power=True) as session:
+            runs.advance(session, self._lease, Progress(), now)
+            links.note_attempt(session, write.connection_id, write.subject, written, now)
 
     def _note_attempt(self, seen: Look, ours: Mapping[str, Any]) -> None:
         """Commit what is about to be written, and what the record is like before. One that is as we

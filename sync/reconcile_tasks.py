@@ -24,7 +24,7 @@ from sync.tables.agreements import (
     Reason,
 )
 from sync.tables.mirror import RemoteTaskRow
-from sync.tables.outbox import Link, Outbox
+from sync.tables.outbox import Link, Outbox, OutboxState
 from sync.tables.retros import Action
 from sync.task_values import (
     COLUMNS,
@@ -89,13 +89,24 @@ def reconcile_tasks(
     all_tied = agreements.tied_tasks(session, connection_id, key)
     conflicts = agreements.open_conflicts(session, connection_id)
     unsent = agreements.unsent_changes(session, connection_id)
+    unstamped = agreements.unstamped(session, connection_id)
     taken = []
     for tied in all_tied:
         name = tied[0].key
+        if is_gone(tied) and (row := unstamped.get(tied[1].remote_id)) is not None:
+            # Nobody can stamp it any more, and what waits behind that would wait for good.
+            row.state = OutboxState.DROPPED
+            session.add(row)
         taken += reconciler.one(tied, conflicts.get(name, {}), unsent.get(name, []))
     if taken:
         ask_for_rules(session, connection_id, Stream.TASKS)
     return taken
+
+
+def is_gone(tied: Tied) -> bool:
+    """Whether its task was seen to be deleted in the tool."""
+    _, _, task = tied
+    return task is not None and task.deleted_at is not None
 
 
 @dataclass(frozen=True)
@@ -112,7 +123,7 @@ class Reconciler:
         self, tied: Tied, conflicts: Mapping[str, Conflict], unsent: Sequence[Outbox]
     ) -> list[Taken]:
         action, link, task = tied
-        if task is not None and task.deleted_at is not None:
+        if task is not None and is_gone(tied):
             return self._lost(action, link, task, conflicts, unsent)
         if action.status == ActionStatus.LOST and task is None:
             return []

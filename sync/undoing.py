@@ -5,7 +5,7 @@ write it undoes. So it is planned once, and done once wherever a worker dies: a 
 already as it was before needs no call.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -125,9 +125,11 @@ def delete(connector: Connector[Any], back: TakenBack) -> None:
     connector.delete_task(back.remote_id)
 
 
-def restore(connector: Connector[Any], back: TakenBack) -> datetime | None:
-    """The tool's moment of the record that was written over. Raises Rejected when somebody changed
-    it."""
+def restore(
+    connector: Connector[Any], back: TakenBack, announce: Callable[[Mapping[str, str]], None]
+) -> datetime | None:
+    """The tool's moment of the record that was written over. `announce` gets what is about to be
+    written, right before the call. Raises Rejected when somebody changed it."""
     assert back.before is not None
     if not isinstance(connector, WritesTasks):
         raise Rejected(f"{connector.label} cannot take tasks.", next_step=LEAVE)
@@ -143,6 +145,7 @@ def restore(connector: Connector[Any], back: TakenBack) -> datetime | None:
     if fields["owner"] is None or fields["due_at"] is None:
         raise Rejected("The task had no owner or no due date before.", next_step=LEAVE)
     fields["description"] = fields["description"] or ""
+    announce(in_columns(_fields(back.before)))
     connector.update_task(back.remote_id, msgspec.convert(fields, Task, strict=False))
     return at
 
@@ -156,6 +159,7 @@ def remember(session: Session, write: Intention, over: datetime | None, now: dat
         _leave_without_task(session, write, back.remote_id, now)
         return
     before, pushed = _fields(back.before), _fields(back.expected)
+    _withdraw_again(session, write, in_columns(pushed))
     action = session.get(Action, write.subject, with_for_update=True)
     if action is not None:
         accounts = accounts_of_people(session, write.connection_id)
@@ -168,6 +172,18 @@ def remember(session: Session, write: Intention, over: datetime | None, now: dat
                 set_field(action, name, was, now, people)
         session.add(action)
     links.note_written(session, write.connection_id, write.subject, in_columns(before), over)
+
+
+def _withdraw_again(session: Session, write: Intention, pushed: Mapping[str, str]) -> None:
+    """What a merge planned when a worker had died amid the undo: to write once more what was pushed
+    and is taken back now."""
+    unsent = agreements.unsent_changes(session, write.connection_id).get(write.subject, ())
+    again = [
+        row
+        for row in unsent
+        if all(row.payload.get(name) == pushed.get(name) for name in row.payload.get("only", ()))
+    ]
+    agreements.withdraw(session, again)
 
 
 def _leave_without_task(session: Session, write: Intention, remote_id: str, now: datetime) -> None:

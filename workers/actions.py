@@ -3,6 +3,7 @@
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 
 from sqlmodel import Session
 
@@ -11,6 +12,7 @@ from sync.merge import TaskField
 from sync.reconcile_tasks import Now, reconcile_tasks
 from sync.settling import CannotSettle, settle
 from sync.store import agreements, audit, connections, people, undone
+from sync.store.database import again_after_conflict
 from sync.tables.agreements import Conflict, Outcome
 from sync.tables.people import Person
 from sync.tables.retros import Action
@@ -47,10 +49,15 @@ def edit_action(app: App, key: str, edit: Edit) -> Action:
     if known is None:
         raise NotThere(f"There is no action {key!r}; retro decisions --json lists them.")
     meaning = meaning_of(app, known.connection_id)
-    now = this_moment(app)
+    return again_after_conflict(partial(_edit, app, known, edit, meaning))
+
+
+def _edit(app: App, known: Action, edit: Edit, meaning: Meaning) -> Action:
+    key, now = known.key, this_moment(app)
     with app.database.writing() as session:
         agreements.tied_tasks(session, known.connection_id, key)
-        action = session.get_one(Action, key)
+        # Not tied to a task yet it is to be locked as well.
+        action = session.get_one(Action, key, with_for_update=True)
         _check_task(session, action)
         if edit.owner is not None:
             _check_owner(session, action, edit.owner)
@@ -100,15 +107,30 @@ def settle_conflict(app: App, conflict_id: int, outcome: Outcome) -> Conflict:
         raise NotThere(f"There is no conflict {conflict_id}; retro conflicts lists them.")
     meaning = meaning_of(app, row.connection_id)
     try:
-        with app.database.writing() as session:
-            settled = settle(session, conflict_id, outcome, meaning, this_moment(app))
-            values = {"ours": row.ours, "theirs": row.theirs}
-            after = {"outcome": outcome.value, "field": row.field}
-            subject = f"{conflict_id}: {row.action_key}"
-            audit.note(session, this_hand(), "settle", subject, before=values, after=after)
-            return settled
+        return again_after_conflict(partial(_settle, app, row, outcome, meaning))
     except CannotSettle as error:
         raise CannotRun(str(error)) from error
+
+
+def _settle(app: App, row: Conflict, outcome: Outcome, meaning: Meaning) -> Conflict:
+    assert row.id is not None
+    with app.database.writing() as session:
+        settled = settle(session, row.id, outcome, meaning, this_moment(app))
+        values = {"ours": row.ours, "theirs": row.theirs}
+        after = {"outcome": outcome.value, "field": row.field}
+        subject = f"{row.id}: {row.action_key}"
+        audit.note(session, this_hand(), "settle", subject, before=values, after=after)
+        return settled
+
+
+def merge_now(app: App, connection_id: int, meaning: Meaning) -> None:
+    """Bring actions and tasks together as they were last read."""
+
+    def merge() -> None:
+        with app.database.writing() as session:
+            reconcile_tasks(session, connection_id, meaning, this_moment(app))
+
+    again_after_conflict(merge)
 
 
 def told_of_action(action: Action) -> dict[str, str]:

@@ -6,11 +6,10 @@ from typing import Any
 from sqlmodel import Session
 
 from sync.merge import Contract, TaskField
-from sync.reconcile_tasks import reconcile_tasks
 from sync.store import agreements, audit, connections, people
 from sync.tables.agreements import Conflict, Reason
 from sync.tables.retros import Action
-from workers.actions import meaning_of, this_moment
+from workers.actions import meaning_of, merge_now
 from workers.app import App
 from workers.hand import this_hand
 
@@ -41,9 +40,7 @@ def set_contracts(app: App, name: str, wanted: Mapping[TaskField, Contract]) -> 
             before={field.value: before[field].value for field in wanted},
             after={field.value: contract.value for field, contract in wanted.items()},
         )
-    meaning = meaning_of(app, row.id)
-    with app.database.writing() as session:
-        reconcile_tasks(session, row.id, meaning, this_moment(app))
+    merge_now(app, row.id, meaning_of(app, row.id))
 
 
 def conflict_reports(session: Session, *, only_open: bool) -> list[dict[str, Any]]:

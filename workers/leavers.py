@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from sqlmodel import Session
 
@@ -11,11 +12,11 @@ from rules.owners import Choice, NoOwner, keep, with_work
 from rules.people import Staff
 from rules.plan import Because, Plan
 from rules.workspace import Workspace
-from sync.reconcile_tasks import reconcile_tasks
-from sync.store import outbox, people, retros
+from sync.store import agreements, connections, outbox, people, retros
+from sync.store.database import again_after_conflict
 from sync.tables.retros import UNFINISHED, Action, Problem
 from sync.vault import SecretsUnreadable
-from workers.actions import Edit, apply_edit, meaning_of, this_moment
+from workers.actions import Edit, apply_edit, meaning_of, merge_now
 from workers.app import App
 from workers.intentions import intentions
 from workers.places import places_for_rules
@@ -38,8 +39,24 @@ def hand_over(app: App, now: datetime) -> list[Problem]:
         space = workspace(app, session, now) if _is_needed(session) else None
     if space is None:
         return []
+    places, problems = again_after_conflict(partial(_hand_over, app, space, now))
+    for connection_id in places:
+        try:
+            meaning = meaning_of(app, connection_id)
+        except (SecretsUnreadable, ValueError):
+            continue  # what is stored of it cannot be used; the first pull that can does the rest
+        merge_now(app, connection_id, meaning)
+    return problems
+
+
+def _hand_over(app: App, space: Workspace, now: datetime) -> tuple[set[int], list[Problem]]:
+    """The connections whose tasks have to follow, and what nobody can take."""
     problems: list[Problem] = []
     with app.database.writing() as session:
+        # As who edits an action locks it: an edit that was made meanwhile is seen here.
+        for row in connections.all_connections(session):
+            assert row.id is not None
+            agreements.tied_tasks(session, row.id)
         found = list(_hand_overs(session, space, now, problems))
         for each in found:
             apply_edit(app, each.action, Edit(owner=each.choice.person.id), now)
@@ -53,14 +70,7 @@ def hand_over(app: App, now: datetime) -> list[Problem]:
             notices = owner_left(each.action.key, each.choice, because, space, now)
             told = intentions(session, Plan(notices=tuple(notices)), space, there)
             outbox.intend(session, told, now)
-    for connection_id in {each.action.connection_id for each in found}:
-        try:
-            meaning = meaning_of(app, connection_id)
-        except (SecretsUnreadable, ValueError):
-            continue  # what is stored of it cannot be used; the first pull that can does the rest
-        with app.database.writing() as session:
-            reconcile_tasks(session, connection_id, meaning, this_moment(app))
-    return problems
+        return {each.action.connection_id for each in found}, problems
 
 
 def _is_needed(session: Session) -> bool:
@@ -75,7 +85,7 @@ def _hand_overs(
 ) -> Iterator[HandOver]:
     staff: Staff = space.staff
     accountable = {row.id: row.accountable for row in retros.decisions(session)}
-    for action in retros.actions(session):
+    for action in retros.locked_actions(session):
         person = staff.people.get(action.owner)
         if person is None or person.active or action.status not in UNFINISHED:
             continue

@@ -10,6 +10,7 @@ from connectors.models import Stream
 from connectors.port import readable_streams
 from connectors.registry import tool
 from sync.store import audit, by_hand, cancelling, connections, cursors, freshness, past_runs, runs
+from sync.store.database import again_after_conflict
 from sync.store.mirror import Feed
 from sync.store.past_runs import found_it_away
 from sync.tables.runs import ACTIVE_STATUSES, PUSH, Mode, Run, RunStatus, Trigger
@@ -140,8 +141,12 @@ def push_now(app: App, connection_id: int, on_wait: OnWait = lambda _run: None) 
 
     A run that is returned while it waits found the tool away: what it was to send goes out later.
     """
-    with app.database.writing() as session:
-        by_hand.hurry(session, connection_id)
+
+    def hurry() -> None:
+        with app.database.writing() as session:
+            by_hand.hurry(session, connection_id)
+
+    again_after_conflict(hurry)
     return finish_now(app, connection_id, PUSH, Mode.PUSH, on_wait=on_wait)
 
 

@@ -1,7 +1,7 @@
 """Single records read again now: what a webhook named, and what was set aside."""
 
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 
 from sqlmodel import Session
 
@@ -52,7 +52,8 @@ def reread(app: App, feed: Feed, ids: Sequence[str], trigger: Trigger) -> bool:
     except LeaseLost:
         return False
     except ConnectorError as error:
-        with app.database.writing() as session:
+        # Who has the run now tells what became of it.
+        with suppress(LeaseLost), app.database.writing() as session:
             told = health.describe(session, feed.connection_id, error)
             health.note_failure(session, feed.connection_id, error)
             runs.finish(

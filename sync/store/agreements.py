@@ -199,6 +199,22 @@ def unsent_changes(session: Session, connection_id: int) -> dict[str, list[Outbo
     return found
 
 
+def unstamped(session: Session, connection_id: int) -> dict[str, Outbox]:
+    """Creates whose task is there and has no stamp yet, by the id of the task; locked."""
+    rows = session.exec(
+        select(Outbox)
+        .where(
+            Outbox.connection_id == connection_id,
+            Outbox.operation == Operation.CREATE_TASK,
+            col(Outbox.state).in_((OutboxState.STAMPING, OutboxState.REFUSED, OutboxState.DEAD)),
+            col(Outbox.remote_id).is_not(None),
+        )
+        .order_by(col(Outbox.sequence))
+        .with_for_update()
+    ).all()
+    return {str(row.remote_id): row for row in rows}
+
+
 def change_key(operation: Operation, subject: str) -> str:
     """How the keys of the changes begin that a merge plans for an action."""
     return f"{operation.value}:{subject}:"
@@ -209,11 +225,32 @@ def take_back(session: Session, key: str) -> None:
     session.delete(session.get_one(Outbox, key))
 
 
+def let_go(session: Session, link: Link, but: Collection[str]) -> None:
+    """What was refused of the changes that merges planned for a task, and is not wanted as it was
+    any more: what is wanted now holds what is left of it."""
+    rows = session.exec(
+        select(Outbox).where(
+            Outbox.connection_id == link.connection_id,
+            Outbox.subject == link.key,
+            col(Outbox.operation).in_(CHANGES),
+            col(Outbox.state).in_((OutboxState.REFUSED, OutboxState.DEAD)),
+            col(Outbox.key).not_in(but),
+        )
+    ).all()
+    for row in rows:
+        if _is_merged(row):
+            row.state = OutboxState.DROPPED
+            session.add(row)
+
+
+def _is_merged(row: Outbox) -> bool:
+    return row.key.startswith(change_key(row.operation, row.subject))
+
+
 def withdraw(session: Session, rows: Sequence[Outbox]) -> None:
     """What a merge planned, did not go out and is not wanted any more. One that is being sent is
     left, and so is what was not planned by a merge."""
     for row in rows:
-        is_merged = row.key.startswith(change_key(row.operation, row.subject))
-        if is_merged and row.state is OutboxState.PLANNED:
+        if _is_merged(row) and row.state is OutboxState.PLANNED:
             session.delete(row)
     session.flush()

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from connectors.models import ActionStatus
@@ -41,7 +40,8 @@ def retry(session: Session, key: str) -> bool:
 
 
 def made_again_by(session: Session, row: Outbox) -> str | None:
-    """The key of a later create of the same object: to send this one as well would make two."""
+    """The key of the last create of the same object: to send this one as well would make two. One
+    that was taken back is what to send again then."""
     if row.operation not in outbox.CREATES:
         return None
     later = select(Outbox.key).where(
@@ -49,7 +49,7 @@ def made_again_by(session: Session, row: Outbox) -> str | None:
         Outbox.subject == row.subject,
         Outbox.operation == row.operation,
         col(Outbox.sequence) > row.sequence,
-        col(Outbox.state).not_in((OutboxState.DROPPED, OutboxState.UNDONE)),
+        col(Outbox.state) != OutboxState.DROPPED,
     )
     return session.exec(later.order_by(col(Outbox.sequence).desc()).limit(1)).first()
 
@@ -116,9 +116,14 @@ def drop_all_of(
 
 def hurry(session: Session, connection_id: int) -> None:
     """Somebody asks for a push: what was put off may go out now."""
-    session.connection().execute(
-        update(Outbox)
-        .where(col(Outbox.connection_id) == connection_id, col(Outbox.not_before).is_not(None))
-        .values(not_before=None)
-    )
+    put_off = session.exec(
+        select(Outbox)
+        .where(Outbox.connection_id == connection_id, col(Outbox.not_before).is_not(None))
+        # In the order in which a merge locks them.
+        .order_by(col(Outbox.sequence))
+        .with_for_update()
+    ).all()
+    for row in put_off:
+        row.not_before = None
+        session.add(row)
     runs.wake_push(session, connection_id)

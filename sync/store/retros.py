@@ -71,6 +71,11 @@ def actions(session: Session, decision_id: str | None = None) -> Sequence[Action
     return session.exec(statement).all()
 
 
+def locked_actions(session: Session) -> Sequence[Action]:
+    """All of them as they are now, until the unit of work ends."""
+    return session.exec(select(Action).order_by(col(Action.key)).with_for_update()).all()
+
+
 def open_actions_before(session: Session, moment: datetime) -> Sequence[tuple[Action, Retro]]:
     """Unfinished actions of earlier retros, oldest first: they open the next one (F46)."""
     return session.exec(

@@ -1,8 +1,8 @@
 """The world of one process: a portal without sockets, and workers that die by an exception."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -176,7 +176,9 @@ class WorldInProcess(World):
             lease = mirrored.take_if_free(mirrored.queue(stream, mode))
             if lease is None:
                 return None
-            merge = self._merge_of(stream)
+            begun = mirrored.run(lease.run_id).started_at
+            settled = begun and begun - connector.lag - connector.longest_call
+            merge = self._merge_of(stream, settled)
             return mirrored.work(lease.run_id, connector, lease, **merge)
         return None
 
@@ -250,12 +252,14 @@ class WorldInProcess(World):
             connector.close()
             plain.close()
 
-    def _merge_of(self, stream: str) -> dict[str, Callable[[Session], None]]:
+    def _merge_of(
+        self, stream: str, settled: datetime | None = None
+    ) -> dict[str, Callable[[Session], None]]:
         """As the product ends a run of tasks."""
 
         def merge(session: Session) -> None:
-            now = Now(self.clock.now(), self.clock.now())
-            reconcile_tasks(session, self.connection_id, self.sides.meaning, now)
+            now, meaning = Now(self.clock.now(), self.clock.now()), self.sides.meaning
+            reconcile_tasks(session, self.connection_id, meaning, now, settled=settled)
 
         return {"at_end": merge} if stream == Stream.TASKS else {}
 
@@ -263,19 +267,22 @@ class WorldInProcess(World):
         """Workers go on until nothing is left to do."""
         self._finish(Stream.DEALS, Mode.FULL)
         for _ in range(MOST_ROUNDS):
-            self._finish(PUSH, Mode.PUSH)
+            # What a person has to see to stays; the pull may tell why.
+            self._finish(PUSH, Mode.PUSH, (RunStatus.SUCCEEDED, RunStatus.INCOMPLETE))
             self._finish(Stream.TASKS, Mode.FULL)
             with self.database.reading() as session:
                 if not outbox.has_unsent(session, self.connection_id):
                     return
         raise AssertionError("there is always something left to send")
 
-    def _finish(self, stream: str, mode: Mode) -> None:
+    def _finish(
+        self, stream: str, mode: Mode, ends: Collection[RunStatus] = (RunStatus.SUCCEEDED,)
+    ) -> None:
         before = self._last(stream)
         for _ in range(MOST_ROUNDS):
             self.wait(LEASE * 4 + timedelta(minutes=11))
             status = self.work(stream, mode, None)
-            if status is RunStatus.SUCCEEDED and self._last(stream) != before:
+            if status in ends and self._last(stream) != before:
                 return
         raise AssertionError(f"{stream} does not come to an end")
 

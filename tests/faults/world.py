@@ -210,9 +210,10 @@ def _subject(task: Any) -> str:
 
 def _taken_back(rows: Sequence[Outbox]) -> set[str]:
     """Objects whose record was undone, and not made again since."""
-    made = [row for row in rows if row.operation is Operation.CREATE_TASK]
-    left = {row.subject for row in made if row.state is not OutboxState.UNDONE}
-    return {row.subject for row in made} - left
+    creates = [row for row in rows if row.operation is Operation.CREATE_TASK]
+    kept = [row for row in creates if row.state is not OutboxState.DROPPED]
+    last = {row.subject: row.state for row in sorted(kept, key=lambda row: row.sequence)}
+    return {subject for subject, state in last.items() if state is OutboxState.UNDONE}
 
 
 def _told(rows: Any) -> list[tuple[str, str, Any]]:

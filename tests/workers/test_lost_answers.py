@@ -165,6 +165,33 @@ def test_what_is_edited_here_before_an_undo_goes_out_is_not_taken_back_with_it(
     assert titles(sides) == ("C", "C")
 
 
+@pytest.mark.promise("G7")
+@pytest.mark.promise("G13")
+@pytest.mark.parametrize("edited", [True, False])
+@pytest.mark.parametrize("contract", [Contract.ASK, Contract.THEIRS])
+def test_an_undo_whose_answer_was_lost_is_no_edit_of_somebody_there(
+    sides: TwoWay, contract: Contract, edited: bool
+) -> None:
+    sides.contract(TaskField.TITLE, contract)
+    before = sides.action().title
+    sides.edit_here(title="B")
+    run = sides.push()
+    sides.pull()
+    assert run.id is not None
+    with sides.app.database.writing() as session:
+        wanted, _ = plan_undo(undone.done_in(session, run.id), run.id)
+        outbox.intend(session, wanted, sides.now)
+    push_in_vain(sides, "timeout_after")
+    assert sides.task()["title"] == before
+    if edited:
+        sides.edit_here(title="C")
+    sides.pull()
+    assert undo_now(sides.app, run.id).left == []
+    sides.sync()
+    assert titles(sides) == (("C", "C") if edited else (before, before))
+    assert sides.conflicts(only_open=False) == []
+
+
 @pytest.mark.promise("G13")
 def test_a_task_goes_back_to_an_owner_whom_nobody_here_knows(sides: TwoWay) -> None:
     """Our action keeps its own: there is nobody to give it to."""

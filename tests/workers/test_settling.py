@@ -80,6 +80,24 @@ def test_a_task_that_is_deleted_before_its_stamp_holds_up_nothing(
     assert again is (OutboxState.DONE if outcome is Outcome.OURS else None)
 
 
+@pytest.mark.promise("G12")
+@pytest.mark.parametrize("as_it_was", [OutboxState.STAMPING, OutboxState.REFUSED])
+def test_what_waits_behind_the_stamp_of_a_deleted_task_goes_on_without_a_person(
+    sides: TwoWay, as_it_was: OutboxState
+) -> None:
+    """Found by the soak."""
+    comment = Intention("c", sides.connection_id, Operation.COMMENT, DESIGNER, {"text": "x"}, [])
+    with sides.app.database.writing() as session:
+        session.get_one(Outbox, DESIGNER).state = as_it_was
+        outbox.intend(session, [comment], START)
+    lost(sides)
+    assert state(sides, DESIGNER) is OutboxState.DROPPED
+    sides.push()
+    # Nobody can comment on a task that is gone.
+    assert state(sides, "c") is OutboxState.REFUSED
+    assert sides.push().status == "succeeded"
+
+
 def test_a_stamp_that_is_refused_after_its_task_was_given_up_stays_let_go(sides: TwoWay) -> None:
     with sides.app.database.writing() as session:
         session.get_one(Outbox, DESIGNER).state = OutboxState.STAMPING

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import click
 from sqlmodel import Session
@@ -11,6 +12,7 @@ from rules.language import Language
 from sync.rehearsal import Promise
 from sync.store import audit, by_hand, connections, held, outbox
 from sync.store.agreements import all_conflicts
+from sync.store.database import again_after_conflict
 from sync.store.undone import states_of
 from sync.tables.connections import Connection
 from sync.tables.outbox import Outbox, OutboxState
@@ -166,9 +168,9 @@ def outbox_command(action: str | None, key: str | None, every: bool, as_json: bo
         raise click.UsageError("retry takes the key of a write, or --all; drop takes a key")
     with opened() as app:
         if action == "retry":
-            _retry(app, key)
+            again_after_conflict(partial(_retry, app, key))
         if action == "drop" and key is not None:
-            _drop(app, key)
+            again_after_conflict(partial(_drop, app, key))
         with app.database.reading() as session:
             names = {row.id: row.name for row in connections.all_connections(session)}
             rows = outbox.outbox_rows(session)
@@ -206,7 +208,7 @@ def _not_retried(session: Session, key: str) -> CannotRun:
     by = None if row is None else by_hand.made_again_by(session, row)
     if by is None:
         return _not_there(key)
-    return CannotRun(f"{key} is not sent again: {by} made its record anew; see retro outbox.")
+    return CannotRun(f"{key} is not sent again: {by} took its place; see retro outbox.")
 
 
 def _drop(app: App, key: str) -> None:

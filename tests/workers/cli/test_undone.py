@@ -111,6 +111,6 @@ def test_a_create_that_was_taken_back_is_not_sent_beside_the_one_that_took_its_p
         refused = retro("outbox", "retry", f"task:{task['key']}")
         assert refused.status == 1
         again = f"task:{task['key']}:{conflict['id']}"
-        assert f"{again} made its record anew" in refused.sentence
+        assert f"{again} took its place" in refused.sentence
         retro("push")
         assert [each["key"].partition("~")[0] for each in portal.records("tasks")] == [task["key"]]
