@@ -17,12 +17,21 @@ MOST_SHOWN = 3
 def describe(session: Session, connection_id: int, error: ConnectorError) -> dict[str, Any]:
     """`{"kind","message","who","next_step","blocks"}`: `blocks` names the decisions and KPIs
     that wait for this connection."""
+    return _told(error, blocks(session, connection_id))
+
+
+def describe_write(session: Session, subject: str, error: ConnectorError) -> dict[str, Any]:
+    """The same of one write: `blocks` names what waits for it alone."""
+    return _told(error, _blocks_of(session, [subject]))
+
+
+def _told(error: ConnectorError, blocks: Sequence[str]) -> dict[str, Any]:
     return {
         "kind": error.kind,
         "message": error.message,
         "who": error.who,
         "next_step": error.next_step,
-        "blocks": blocks(session, connection_id),
+        "blocks": blocks,
     }
 
 

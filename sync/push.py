@@ -173,7 +173,7 @@ def _give_up(push: Push, meter: Meter, claimed: Claimed, failure: Failure) -> No
         gone = Progress(read=1, set_aside=1, requests=meter.spent())
         runs.advance(session, push.lease, gone, now)
         why = GivenUp(
-            told=health.describe(session, push.connection_id, failure.error),
+            told=health.describe_write(session, claimed.intention.subject, failure.error),
             may_exist=failure.may_exist,
             state=OutboxState.REFUSED if refused else OutboxState.DEAD,
             run_id=push.lease.run_id,
@@ -192,7 +192,7 @@ def _put_off(push: Push, meter: Meter, claimed: Claimed, failure: Failure) -> da
     with push.database.writing() as session:
         runs.advance(session, push.lease, Progress(requests=meter.spent()), now)
         why = PutOff(
-            told=health.describe(session, push.connection_id, error),
+            told=health.describe_write(session, claimed.intention.subject, error),
             may_exist=failure.may_exist,
             not_before=None if for_all else again,
             attempts=claimed.attempts + isinstance(error, BadResponse),

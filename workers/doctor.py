@@ -33,6 +33,7 @@ from workers.app import App, open_app
 from workers.clock import ClockUnreachable, business_clock
 from workers.embedded import redis_url, server_binary
 from workers.errors import CannotRun
+from workers.instance import may_be_running
 from workers.redis_trouble import redis_trouble
 from workers.reports import not_reached
 
@@ -95,7 +96,7 @@ def _redis(settings: Settings) -> Iterator[Finding]:
         except CannotRun as error:
             yield Finding(False, "Redis", str(error))
             return
-        if not settings.redis_socket.exists():
+        if not (settings.redis_socket.exists() and may_be_running(settings.home)):
             yield Finding(True, "service", "not running")
             return
     redis = Redis.from_url(settings.redis_url or redis_url(settings.home))

@@ -35,6 +35,19 @@ def hold(home: Path, command: str) -> Iterator[None]:
         yield
 
 
+def may_be_running(home: Path) -> bool:
+    """Whether the process that had the home last is there. Without a look at the lock, which would
+    keep one that begins now from it."""
+    try:
+        holder = json.loads((home / LOCK).read_text())
+        os.kill(int(holder["pid"]), 0)
+    except PermissionError:
+        return True
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return True
+
+
 def _write(file: IO[str], holder: dict[str, str | int]) -> None:
     file.truncate(0)
     json.dump(holder, file)

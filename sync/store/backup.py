@@ -9,6 +9,7 @@ import json
 import os
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -28,6 +29,16 @@ from sync.tables.columns import UtcDateTime
 from sync.tables.runs import RunStatus
 
 FORMAT = 1
+# What reading a file raises in which some bytes are not as they were written.
+DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    KeyError,
+    ValueError,
+    NotImplementedError,  # a method of compression that nobody has
+    msgspec.MsgspecError,
+)
 HEADER = "backup.json"
 AT_ONCE = 1000
 VERSIONS = "alembic_version"
@@ -136,7 +147,7 @@ def read_header(path: Path) -> Header:
     try:
         with zipfile.ZipFile(path) as archive:
             header = msgspec.json.decode(archive.read(HEADER), type=Header)
-    except (OSError, zipfile.BadZipFile, KeyError, msgspec.MsgspecError) as error:
+    except (OSError, *DAMAGED) as error:
         raise NotABackup(f"{path} is no backup of Retro ROI, or is damaged.") from error
     if header.format != FORMAT or not knows_revision(header.revision):
         raise NotABackup(
@@ -267,7 +278,7 @@ def _fill(connection: Connection, given: TableOfFile, archive: zipfile.ZipFile) 
                 rows = [_row(names, decoders, json.loads(line)) for line in some]
                 connection.execute(sa.insert(table), rows)
                 count += len(rows)
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+    except DAMAGED as error:
         raise NotABackup(f"The backup is damaged at its table {given.name}.") from error
     if count != given.rows:
         raise NotABackup(f"The backup lacks rows of its table {given.name}.")

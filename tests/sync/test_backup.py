@@ -177,6 +177,25 @@ def test_what_is_no_whole_backup_is_refused_and_changes_nothing(
     assert content(database) == before
 
 
+def test_a_backup_with_a_byte_that_is_another_is_refused_or_whole(
+    database: Database, tmp_path: Path
+) -> None:
+    fill(database)
+    path = backed_up(database, tmp_path / "b.zip")
+    good, before, refused = path.read_bytes(), content(database), 0
+    for position in range(0, len(good), len(good) // 50):
+        path.write_bytes(good[:position] + bytes([good[position] ^ 0xFF]) + good[position + 1 :])
+        try:
+            restore_backup(database, path, NOW)
+            # Of a byte that nothing is read from.
+            assert content(database)["deal"] == before["deal"]
+            before = content(database)
+        except NotABackup:
+            refused += 1
+            assert content(database) == before
+    assert refused > 25
+
+
 @pytest.mark.promise("G9")
 def test_nothing_is_put_in_place_beside_a_worker_until_its_lease_has_run_out(
     database: Database, tmp_path: Path

@@ -69,6 +69,9 @@ def test_an_error_names_the_decisions_and_the_kpis_that_wait_for_its_connection(
         session.add(target(None, "form_completion", "open"))
         told = health.describe(session, connection_id, AuthFailed("no"))
         assert told["blocks"] == ["KPI click_rate", f"decision {DECISION}"]
+        assert health.describe_write(session, "D-2:designer", AuthFailed("no"))["blocks"] == []
+        told = health.describe_write(session, DESIGNER, AuthFailed("no"))
+        assert told["blocks"] == [f"decision {DECISION}"]
         for key in (DESIGNER, COPYWRITER):
             session.get_one(Action, key).status = ActionStatus.DONE.value
         assert health.blocks(session, connection_id) == ["KPI click_rate"]

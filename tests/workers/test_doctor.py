@@ -1,6 +1,7 @@
-"""What the doctor says of the disk."""
+"""What the doctor says of the disk, and of a service that is gone."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,17 @@ def test_where_nothing_grows_here_nothing_is_asked(tmp_path: Path, redis: str | 
     settings = load_settings(given if redis is None else {**given, "RETRO_REDIS_URL": redis})
     # The embedded Redis keeps its log in the home.
     assert len(disk(settings, 0)) == (redis is None)
+
+
+def test_a_service_that_was_killed_is_not_running(home: Path) -> None:
+    settings = load_settings({"RETRO_HOME": str(home)})
+    settings.redis_socket.parent.mkdir(parents=True, exist_ok=True)
+    settings.redis_socket.touch()
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    stands = Finding(True, "service", "not running")
+    for holder in (f'{{"pid": {ended.pid}}}', "{", ""):
+        (home / "instance.lock").write_text(holder)
+        assert stands in examine(settings)
+    (home / "instance.lock").write_text(f'{{"pid": {os.getpid()}}}')
+    assert stands not in examine(settings)

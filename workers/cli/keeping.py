@@ -43,7 +43,9 @@ def keys_command(action: str, drop_old: bool, yes: bool, as_json: bool) -> None:
     before you drop any."""
     output = Output(as_json)
     with opened() as app:
-        if drop_old and not yes and sys.stdin.isatty():
+        if drop_old and not yes:
+            if not sys.stdin.isatty():
+                raise CannotRun(f"{OLD_BACKUPS} To drop the older keys all the same: add --yes.")
             click.confirm(f"{OLD_BACKUPS} Drop the older keys?", abort=True, err=True)
         change = drop_old_keys if drop_old else rotate_keys
         count = change(app.settings, app.database, this_hand())

@@ -13,6 +13,7 @@ import msgspec
 from redis.exceptions import RedisError
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from sqlalchemy.exc import OperationalError
 
 from connectors.errors import ConnectorError
@@ -85,6 +86,7 @@ def _text(error: Exception) -> str:
     return str(error.args[0]) if error.args else ""
 
 
+UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
 # What people copy into the next command, as they do with the first column, which names the row.
 KEYS = ("action", "subject", "remote_id")
 # What is longer, such as an address, may be cut in a table elsewhere.
@@ -122,7 +124,7 @@ class Output:
         sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
 
     def text(self, text: str) -> None:
-        self._console.print(text, markup=False)
+        self._console.print(printable(text), markup=False)
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         cells = [[_cell(cell) for cell in row] for row in rows]
@@ -135,7 +137,8 @@ class Output:
         for column, width in zip(columns, least, strict=True):
             table.add_column(column, overflow="fold", min_width=width)
         for row in cells:
-            table.add_row(*row)
+            # What people wrote may look like markup of the table's.
+            table.add_row(*map(Text, row))
         # Rather wider than the screen than with words that are cut.
         width = max(self._console.width, sum(least) + 2 * len(least))
         Console(highlight=False, soft_wrap=True, width=width).print(table)
@@ -143,7 +146,8 @@ class Output:
     def fail(self, failure: Failure) -> None:
         if self.json:
             self.document({"error": asdict(failure)})
-        sys.stderr.write(f"retro: {failure.message} {failure.next_step}".rstrip() + "\n")
+        told = printable(f"{failure.message} {failure.next_step}".rstrip())
+        sys.stderr.write(f"retro: {told}\n")
 
 
 def _longest_word(texts: Iterable[str], *, whole: bool) -> int:
@@ -154,7 +158,12 @@ def _longest_word(texts: Iterable[str], *, whole: bool) -> int:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    return f"{value:%Y-%m-%d %H:%M} UTC" if isinstance(value, datetime) else str(value)
+    return f"{value:%Y-%m-%d %H:%M} UTC" if isinstance(value, datetime) else printable(str(value))
+
+
+def printable(text: str) -> str:
+    """Without what a terminal would obey: it comes from tools and files too."""
+    return "".join(one if one.isprintable() or one in "\n\t" else UNPRINTABLE for one in text)
 
 
 def tell_started(as_json: bool, command: str, **more: str) -> None:

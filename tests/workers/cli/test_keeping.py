@@ -52,7 +52,10 @@ def test_rotated_keys_encrypt_everything_again_and_the_old_ones_stay_until_dropp
         assert running.vault.open(sealed(retro)) == Vault([old]).open(before)
         # What a running process writes now is under the newest key too.
         assert Vault([new]).open(running.vault.seal({"a": "b"})) == {"a": "b"}
-    dropped = retro("keys", "rotate", "--drop-old")
+    refused = retro("keys", "rotate", "--drop-old")
+    assert (refused.status, keys(retro)) == (1, [new, old])
+    assert "add --yes" in refused.sentence
+    dropped = retro("keys", "rotate", "--drop-old", "--yes")
     assert dropped.status == 0
     assert "backups that were made before open only with the older keys" in dropped.sentence
     assert "retro backup FILE" in dropped.sentence
@@ -69,7 +72,7 @@ def test_a_crash_between_the_new_key_and_the_encrypting_loses_nothing(
     write_keys(retro.home / "secret.keys", [new_key(), old])
     assert retro("check", "portal").status == 0
     assert retro("keys", "rotate").status == 0
-    assert retro("keys", "rotate", "--drop-old").status == 0
+    assert retro("keys", "rotate", "--drop-old", "--yes").status == 0
     assert len(keys(retro)) == 1
     assert retro("check", "portal").status == 0
 
@@ -88,7 +91,7 @@ def test_a_ring_in_the_environment_is_lengthened_by_hand(
     assert retro("keys", "rotate").status == 0
     monkeypatch.setenv("RETRO_SECRET_KEYS", new)
     assert retro("check", "portal").status == 0
-    assert retro("keys", "rotate", "--drop-old").status == 1
+    assert retro("keys", "rotate", "--drop-old", "--yes").status == 1
 
 
 @pytest.mark.parametrize("given", [True, False])
