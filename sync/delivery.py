@@ -89,6 +89,8 @@ class Delivery:
         self._lease = lease
         self._write = claimed.intention
         self._made = claimed.remote_id
+        self._is_first_try = claimed.sent_at is None
+        self._created = 1
         self._before = claimed.before
         self._now = now
         self._meter = meter
@@ -159,7 +161,10 @@ class Delivery:
 
         def find() -> Found:
             ids, asked_at = self._finding.ids(tool, self._write)
-            return Found(_only(ids, "task", task.key), asked_at)
+            found = _only(ids, "task", task.key)
+            if found is not None and self._is_first_try:
+                self._take_up(found, task)
+            return Found(found, asked_at)
 
         # One that was made is tied already, and both sides may have agreed on more since.
         remote_id = self._made
@@ -168,6 +173,21 @@ class Delivery:
             self._linked(LinkKind.TASK, remote_id)
         if not isinstance(tool, StampsTasks):
             tool.stamp_task(remote_id, task)
+
+    def _take_up(self, remote_id: str, task: Task) -> None:
+        """Another installation made it. What it is in the tool is kept, and no undo deletes it."""
+        found = images.read(self._connector, remote_id) or {"id": remote_id}
+        if "title" in found and images.changed({"title": task.title}, found):
+            raise Rejected(
+                f"The tool holds a task {task.key} of another installation, and it is about "
+                f"something else: {found['title']}",
+                next_step=f"Give the decision another id; or, where both are the same work, give "
+                f"the task there the title {task.title!r}, then retry this write.",
+            )
+        with self._database.writing() as session:
+            runs.advance(session, self._lease, Progress(), self._now())
+            outbox.note_before(session, self._write.key, found)
+        self._created = 0
 
     def _update_task(self) -> None:
         tool, seen = self._tasks(), self._look()
@@ -271,7 +291,7 @@ class Delivery:
 
     def _linked(self, kind: LinkKind, remote_id: str) -> None:
         """The record is there: from this commit on nothing looks it up or makes it again."""
-        made = Progress(created=1, requests=self._meter.spent())
+        made = Progress(created=self._created, requests=self._meter.spent())
         again_after_conflict(partial(self._link, kind, remote_id, made))
 
     def _link(self, kind: LinkKind, remote_id: str, made: Progress) -> None:

@@ -175,6 +175,9 @@ def _sides(row: Outbox, base: Mapping[str, Any]) -> tuple[Mapping[str, Any], Map
             before, after = row.before or base, images.written(payload)
             names = images.changed(after, before)
             return {name: before.get(name) for name in names}, {name: after[name] for name in names}
+        case Operation.CREATE_TASK if row.before is not None:
+            # It is there, and stays as it is.
+            return {}, {}
         case Operation.UPDATE_TARGET if target_days.is_move(payload):
             return target_days.sides(row)
         case Operation.UPDATE_TARGET:

@@ -71,7 +71,7 @@ def plan_undo(writes: Sequence[Outbox], run_id: int) -> tuple[list[Intention], l
     for row in reversed(writes):
         back = _taken_back(row)
         if back is None:
-            left.append(Left(row.key, NOT_UNDONE.get(row.operation, "what was there is not known")))
+            left.append(Left(row.key, _why_not(row)))
             continue
         operation = Operation.DELETE_TASK if back.before is None else Operation.RESTORE_TASK
         key = undo_key(run_id, row.key)
@@ -97,13 +97,19 @@ def withhold_edits(session: Session, wanted: Sequence[Intention]) -> None:
             agreements.withdraw(session, unsent.pop(each.subject, ()))
 
 
+def _why_not(row: Outbox) -> str:
+    if row.operation is Operation.CREATE_TASK:
+        return "its task was there before: another installation made it"
+    return NOT_UNDONE.get(row.operation, "what was there is not known")
+
+
 def undo_key(run_id: int, key: str) -> str:
     return f"undo:{run_id}:{key}"
 
 
 def _taken_back(row: Outbox) -> TakenBack | None:
     ours = images.written(row.payload)
-    if row.operation is Operation.CREATE_TASK and row.remote_id is not None:
+    if row.operation is Operation.CREATE_TASK and row.remote_id is not None and row.before is None:
         return TakenBack(row.key, row.remote_id, {**ours, "status": TaskStatus.OPEN.value}, None)
     if row.operation is Operation.UPDATE_TASK and row.before is not None:
         before = {name: row.before.get(name) for name in images.COMPARED}

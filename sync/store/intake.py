@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+from sqlalchemy import BigInteger, Integer
 from sqlalchemy.exc import DataError, DBAPIError, StatementError
 from sqlmodel import Session
 
@@ -22,6 +23,9 @@ from sync.store.mirror import Feed, Saved
 from sync.store.rules_due import ask_for_rules
 from sync.store.runs import Progress
 from sync.tables.columns import LARGEST
+
+# Of a column of four bytes; SQLite has none.
+LARGEST_SHORT = 2**31 - 1
 
 
 def take_in(
@@ -95,12 +99,16 @@ def _why_unfit(session: Session, feed: Feed, record: Record) -> str | None:
 
 
 def _check_fits(session: Session, feed: Feed, name: str, value: Any) -> None:
+    is_postgresql = session.connection().dialect.name == "postgresql"
+    type_ = feed.table.c[name].type
+    is_short = is_postgresql and isinstance(type_, Integer) and not isinstance(type_, BigInteger)
+    largest = LARGEST_SHORT if is_short else LARGEST
     for bound in bound_values(session, feed.table, name, [value]):
-        if isinstance(bound, int) and not -LARGEST - 1 <= bound <= LARGEST:
+        if isinstance(bound, int) and not -largest - 1 <= bound <= largest:
             raise ValueError(f"{value} is too large")
         if isinstance(bound, str):
             bound.encode()
-            if "\0" in bound and session.connection().dialect.name == "postgresql":
+            if "\0" in bound and is_postgresql:
                 raise ValueError("it holds a NUL character")
 
 

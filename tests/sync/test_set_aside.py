@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,15 @@ import pytest
 from sqlmodel import select
 
 from connectors.bitrix24.connector import Bitrix24
-from connectors.models import Stream
+from connectors.models import CampaignStats, Stream
 from sync.hints import read_again
+from sync.store import runs
 from sync.store.database import Database
-from sync.tables.runs import Mode, Run, RunStatus, SetAside
+from sync.store.intake import take_in
+from sync.store.mirror import Feed
+from sync.tables.runs import Mode, Run, RunStatus, SetAside, Trigger
 from tests.connectors.bitrix24.kit import Sandbox, sandbox
-from tests.portal import Mirrored, new_database, store_connection
+from tests.portal import NOW, Mirrored, new_database, store_connection
 
 DEALS = 120
 
@@ -168,3 +171,23 @@ def test_a_bad_record_that_a_webhook_names_is_set_aside_until_it_can_be_read(
     mirrored.clock.advance(timedelta(minutes=1))
     assert hinted(mirrored.connector()).set_aside == 0
     assert aside(mirrored.database) == []
+
+
+@pytest.mark.promise("G12")
+@pytest.mark.parametrize("large", [2**31, 2**63])
+def test_a_count_that_its_column_cannot_hold_is_set_aside_alone(
+    database: Database, connection_id: int, large: int
+) -> None:
+    feed, day = Feed(connection_id, Stream.CAMPAIGN_STATS), date(2026, 11, 1)
+    records = [
+        CampaignStats(id=str(shown), campaign="c", day=day, impressions=shown)
+        for shown in (1, large, 3)
+    ]
+    with database.writing() as session:
+        run = runs.queue_run(
+            session, connection_id, feed.stream, mode=Mode.FULL, trigger=Trigger.MANUAL, at=NOW
+        )
+        assert run.id is not None
+        taken = take_in(session, feed, records, (), run_id=run.id, at=NOW)
+    fits = large < 2**63 and database.engine.dialect.name == "sqlite"
+    assert (taken.set_aside, taken.created) == ((0, 3) if fits else (1, 2))

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from connectors.errors import AuthFailed
+from connectors.errors import AuthFailed, Unavailable
 from connectors.port import HookEvent
-from sync.store import connections, hooks, past_runs
+from sync.store import cancelling, connections, hooks, past_runs
 from sync.store.mirror import Feed
 from sync.tables.runs import HookState, Run, RunStatus, Trigger
 from tests.workers.figures import figures_app, figures_feed
+from workers import rereading
 from workers.app import App
 from workers.clock import machine_now
 from workers.hooks import apply_hint
@@ -65,3 +66,22 @@ def test_a_hint_that_meets_a_defect_is_not_applied_for_ever(app: App, feed: Feed
         assert hooks.hint_with(session, stored).state is HookState.FAILED
     apply_hint(app, stored)
     assert the_run(app).status is RunStatus.FAILED
+
+
+def test_a_hint_whose_lease_is_lost_while_the_tool_is_away_is_read_later(
+    app: App, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(app: App, *_: object) -> None:
+        # As a change of what the records look like does.
+        with app.database.writing() as session:
+            cancelling.cancel_pulls(session, feed.connection_id, app.database.now())
+        raise Unavailable("The tool is away.")
+
+    monkeypatch.setattr(rereading, "_read", away)
+    hint = HookEvent(feed.stream, ["1"], dedupe="once")
+    with app.database.writing() as session:
+        stored = hooks.store_hint(session, feed.connection_id, hint, machine_now())
+    assert stored is not None
+    apply_hint(app, stored)
+    with app.database.reading() as session:
+        assert hooks.hint_with(session, stored).state is HookState.STORED

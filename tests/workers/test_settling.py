@@ -225,3 +225,16 @@ def test_a_question_about_a_task_that_is_there_is_closed(sides: TwoWay) -> None:
         session.add(row)
     sides.pull()
     assert sides.conflicts() == []
+
+
+@pytest.mark.promise("G6")
+def test_a_refused_edit_is_let_go_when_a_newer_one_takes_its_place(sides: TwoWay) -> None:
+    """Who retried all that was refused would write the older one over it."""
+    sides.portal.faults({"on": {"method": "tasks.task.update"}, **REFUSED})
+    sides.edit_here(title="A")
+    assert sides.push().status == "incomplete"
+    sides.portal.faults()
+    sides.edit_here(title="B")
+    sides.push()
+    assert [row.state for row in sides.changes()] == [OutboxState.DROPPED, OutboxState.DONE]
+    assert sides.task()["title"] == "B"

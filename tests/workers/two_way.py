@@ -138,9 +138,9 @@ class PortalClock:
 
 
 @contextmanager
-def two_way(home: Path, *, read_back: bool = True) -> Iterator[TwoWay]:
-    """Both tasks are in the portal, and read back unless that is left out."""
-    settings = {"RETRO_HOME": str(home), "RETRO_ALLOW_PRIVATE_HOSTS": "1"}
+def two_way(home: Path, *, read_back: bool = True, **more: str) -> Iterator[TwoWay]:
+    """Both tasks are in the portal, and read back unless that is left out. `more` are settings."""
+    settings = {"RETRO_HOME": str(home), "RETRO_ALLOW_PRIVATE_HOSTS": "1", **more}
     clock = PortalClock()
     with sandbox(seed=5, records=20) as portal:
         app = replace(open_app(load_settings(settings)), clock=clock)
