@@ -89,7 +89,7 @@ class Delivery:
         self._lease = lease
         self._write = claimed.intention
         self._made = claimed.remote_id
-        self._is_first_try = claimed.sent_at is None
+        self._was_sent = claimed.sent_at is not None
         self._created = 1
         self._before = claimed.before
         self._now = now
@@ -162,7 +162,7 @@ class Delivery:
         def find() -> Found:
             ids, asked_at = self._finding.ids(tool, self._write)
             found = _only(ids, "task", task.key)
-            if found is not None and self._is_first_try:
+            if found is not None and not self._was_sent:
                 self._take_up(found, task)
             return Found(found, asked_at)
 
@@ -175,7 +175,8 @@ class Delivery:
             tool.stamp_task(remote_id, task)
 
     def _take_up(self, remote_id: str, task: Task) -> None:
-        """Another installation made it. What it is in the tool is kept, and no undo deletes it."""
+        """No call of ours made it: another installation did. What it is in the tool is kept, and no
+        undo deletes it."""
         found = images.read(self._connector, remote_id) or {"id": remote_id}
         if "title" in found and images.changed({"title": task.title}, found):
             raise Rejected(

@@ -8,6 +8,7 @@ sent, so that no task is made twice and none is lost, wherever a worker dies (G5
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -31,7 +32,7 @@ from sync.heartbeat import heartbeat
 from sync.making import UnderWay
 from sync.stamping import stamp
 from sync.store import held, outbox, runs
-from sync.store.database import Database
+from sync.store.database import Database, again_after_conflict
 from sync.store.outbox import Claimed, GivenUp, PutOff
 from sync.store.runs import Lease, Progress
 from sync.tables.outbox import Operation, OutboxState
@@ -109,10 +110,20 @@ def _is_made(claimed: Claimed) -> bool:
 
 
 def _claim(push: Push) -> Claimed | None:
+    return again_after_conflict(partial(_claim_next, push))
+
+
+def _claim_next(push: Push) -> Claimed | None:
     apart = isinstance(push.connector, StampsTasks)
     with push.database.writing(outlasts_power=True) as session:
         runs.advance(session, push.lease, Progress(), push.now())
         return outbox.claim(session, push.connection_id, push.now(), stamps_apart=apart)
+
+
+def _claim_stamps(push: Push) -> Sequence[Claimed]:
+    with push.database.writing() as session:
+        runs.advance(session, push.lease, Progress(), push.now())
+        return outbox.claim_stamps(session, push.connection_id, push.now(), MOST_STAMPS)
 
 
 def _stamp(push: Push, meter: Meter) -> list[tuple[Claimed, Failure | None]]:
@@ -120,9 +131,7 @@ def _stamp(push: Push, meter: Meter) -> list[tuple[Claimed, Failure | None]]:
     committed together: doing it again would change nothing."""
     if not isinstance(push.connector, StampsTasks):
         return []
-    with push.database.writing() as session:
-        runs.advance(session, push.lease, Progress(), push.now())
-        claimed = outbox.claim_stamps(session, push.connection_id, push.now(), MOST_STAMPS)
+    claimed = again_after_conflict(partial(_claim_stamps, push))
     if not claimed:
         return []
     told: dict[str, ConnectorError | None] = {

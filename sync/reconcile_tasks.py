@@ -24,7 +24,7 @@ from sync.tables.agreements import (
     Reason,
 )
 from sync.tables.mirror import RemoteTaskRow
-from sync.tables.outbox import Link, Outbox, OutboxState
+from sync.tables.outbox import Link, Outbox
 from sync.tables.retros import Action
 from sync.task_values import (
     COLUMNS,
@@ -93,10 +93,8 @@ def reconcile_tasks(
     taken = []
     for tied in all_tied:
         name = tied[0].key
-        if is_gone(tied) and (row := unstamped.get(tied[1].remote_id)) is not None:
-            # Nobody can stamp it any more, and what waits behind that would wait for good.
-            row.state = OutboxState.DROPPED
-            session.add(row)
+        if is_gone(tied) and (create := unstamped.get(tied[1].remote_id)) is not None:
+            agreements.let_stamp_go(session, create)
         taken += reconciler.one(tied, conflicts.get(name, {}), unsent.get(name, []))
     if taken:
         ask_for_rules(session, connection_id, Stream.TASKS)

@@ -16,6 +16,8 @@ from sync.tables.retros import Action
 
 TASKS = Stream.TASKS.value
 CHANGES = (Operation.UPDATE_TASK, Operation.COMPLETE_TASK, Operation.REOPEN_TASK)
+# Of a create whose task is there: its stamp is still to be set, or was not taken.
+UNSTAMPED = (OutboxState.STAMPING, OutboxState.REFUSED, OutboxState.DEAD)
 
 Tied = tuple[Action, Link, RemoteTaskRow | None]
 
@@ -199,20 +201,25 @@ def unsent_changes(session: Session, connection_id: int) -> dict[str, list[Outbo
     return found
 
 
-def unstamped(session: Session, connection_id: int) -> dict[str, Outbox]:
-    """Creates whose task is there and has no stamp yet, by the id of the task; locked."""
+def unstamped(session: Session, connection_id: int) -> dict[str, str]:
+    """Keys of creates whose task is there and has no stamp yet, by the id of the task."""
     rows = session.exec(
-        select(Outbox)
-        .where(
+        select(Outbox.remote_id, Outbox.key).where(
             Outbox.connection_id == connection_id,
             Outbox.operation == Operation.CREATE_TASK,
-            col(Outbox.state).in_((OutboxState.STAMPING, OutboxState.REFUSED, OutboxState.DEAD)),
+            col(Outbox.state).in_(UNSTAMPED),
             col(Outbox.remote_id).is_not(None),
         )
-        .order_by(col(Outbox.sequence))
-        .with_for_update()
     ).all()
-    return {str(row.remote_id): row for row in rows}
+    return {str(remote_id): key for remote_id, key in rows}
+
+
+def let_stamp_go(session: Session, key: str) -> None:
+    """Nobody can stamp a task that is gone, and what waits behind its stamp would wait for good."""
+    row = session.get_one(Outbox, key, with_for_update=True)
+    if row.state in UNSTAMPED:
+        row.state = OutboxState.DROPPED
+        session.add(row)
 
 
 def change_key(operation: Operation, subject: str) -> str:

@@ -35,11 +35,13 @@ def creates_of_tasks(
 def made_since(session: Session, rows: Sequence[Outbox]) -> datetime | None:
     """No record of these creates is older, by the clock of its tool; None where nobody can tell.
 
-    Each was planned before it was sent. After a restore it may have been sent before it was planned
-    again, but not before the backup was made; what another installation made is of any time.
+    Each was planned before it was sent, unless the clock of the rules is ahead of ours. After a
+    restore it may have been sent before it was planned again, but not before the backup was made;
+    what another installation made is of any time.
     """
     if any(as_there(session, row.connection_id, row.operation, row.payload) for row in rows):
         return None
-    planned = min(row.planned_at for row in rows)
-    restores = restores_since(session, planned - LOOK_FIRST)
-    return min([planned, *(restore.made_at for restore in restores)]) - CLOCKS_APART
+    begun = [row.planned_at for row in rows]
+    begun += [row.sent_at for row in rows if row.sent_at is not None]
+    restores = restores_since(session, min(begun) - LOOK_FIRST)
+    return min([*begun, *(restore.made_at for restore in restores)]) - CLOCKS_APART

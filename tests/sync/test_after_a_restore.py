@@ -13,9 +13,10 @@ from connectors.models import RemoteTask, Stream, Task, TaskStatus
 from sync.finding import AT_ONCE, Finding
 from sync.store import outbox
 from sync.store.backup import restore_backup, write_backup
+from sync.store.in_doubt import made_since
 from sync.store.mirror import Feed, save_records
 from sync.store.outbox import LOOK_FIRST, Intention
-from sync.tables.outbox import Operation, OutboxState
+from sync.tables.outbox import Operation, Outbox, OutboxState
 from sync.tables.runs import RunStatus
 from tests.connectors.bitrix24.kit import sandbox
 from tests.faults.push_case import DESIGNER, V2, assert_delivered_once, intentions, queue_push
@@ -245,6 +246,17 @@ def test_who_lists_tasks_is_told_since_when_one_may_have_been_made(
         feed = Feed(mirrored.connection_id, Stream.TASKS)
         save_records(session, feed, [read], run_id=0, seen_at=clock.now())
     assert since_when(mirrored, wanted[2]) is None
+
+
+@pytest.mark.promise("G5")
+def test_a_clock_of_the_rules_that_is_ahead_hides_no_task(mirrored: Mirrored) -> None:
+    """RETRO_CLOCK may be any moment; calls go out in ours."""
+    (create,) = tasks(mirrored, 1)
+    with mirrored.database.writing() as session:
+        outbox.intend(session, [create], NOW + 90 * timedelta(days=1))
+        outbox.note_sent(session, create.key, NOW)
+        row = session.get_one(Outbox, create.key)
+        assert made_since(session, [row]) == NOW - timedelta(days=1)
 
 
 def since_when(mirrored: Mirrored, create: Intention) -> datetime | None:
