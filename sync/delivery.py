@@ -1,6 +1,6 @@
 """Delivers one claimed write: the calls it takes, and what is committed between them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -9,12 +9,13 @@ from typing import Any
 import msgspec
 from sqlmodel import Session
 
-from connectors.capabilities import CommentsOnTasks, StampsTasks, WritesTargets, WritesTasks
-from connectors.errors import ConnectorError, NotPermitted, Rejected
+from connectors.capabilities import StampsTasks
+from connectors.errors import ConnectorError, Rejected
 from connectors.models import KpiTarget, Task, TaskStatus
 from connectors.port import Connector
 from sync import images, target_days, undoing
-from sync.finding import Finding
+from sync.abilities import comments_of, prepare, targets_of, tasks_of
+from sync.finding import Finding, only, the_same
 from sync.making import Found, Making
 from sync.store import in_doubt, links, outbox, runs, undone
 from sync.store.agreements import CHANGES, change_key, take_back, tied_tasks
@@ -156,12 +157,12 @@ class Delivery:
         tied_tasks(session, self._write.connection_id, self._write.subject)
 
     def _create_task(self) -> None:
-        tool = self._tasks()
+        tool = tasks_of(self._connector)
         task = self._bound()
 
         def find() -> Found:
             ids, asked_at = self._finding.ids(tool, self._write)
-            found = _only(ids, "task", task.key)
+            found = only(ids, "task", task.key)
             if found is not None and not self._was_sent:
                 self._take_up(found, task)
             return Found(found, asked_at)
@@ -177,21 +178,14 @@ class Delivery:
     def _take_up(self, remote_id: str, task: Task) -> None:
         """No call of ours made it: another installation did. What it is in the tool is kept, and no
         undo deletes it."""
-        found = images.read(self._connector, remote_id) or {"id": remote_id}
-        if "title" in found and images.changed({"title": task.title}, found):
-            raise Rejected(
-                f"The tool holds a task {task.key} of another installation, and it is about "
-                f"something else: {found['title']}",
-                next_step=f"Give the decision another id; or, where both are the same work, give "
-                f"the task there the title {task.title!r}, then retry this write.",
-            )
+        found = the_same(self._connector, remote_id, task)
         with self._database.writing() as session:
             runs.advance(session, self._lease, Progress(), self._now())
             outbox.note_before(session, self._write.key, found)
         self._created = 0
 
     def _update_task(self) -> None:
-        tool, seen = self._tasks(), self._look()
+        tool, seen = tasks_of(self._connector), self._look()
         if seen.missing:
             task = msgspec.convert(self._write.payload, Task, strict=False)
             only = [COLUMNS[name] for name in seen.missing]
@@ -199,7 +193,7 @@ class Delivery:
             tool.update_task(self._linked_id(LinkKind.TASK), task, only)
 
     def _move_task(self) -> None:
-        tool, seen = self._tasks(), self._look()
+        tool, seen = tasks_of(self._connector), self._look()
         if seen.missing:
             done = self._write.operation is Operation.COMPLETE_TASK
             becomes = TaskStatus.DONE if done else TaskStatus.OPEN
@@ -244,7 +238,7 @@ class Delivery:
                 outbox.note_before(session, write.key, found)
 
     def _comment(self) -> None:
-        tool = self._comments()
+        tool = comments_of(self._connector)
         remote_id = self._linked_id(LinkKind.TASK)
         marker = self._write.key
         text = self._write.payload["text"]
@@ -258,14 +252,14 @@ class Delivery:
     def _create_target(self) -> None:
         if self._made is not None:
             return
-        tool = self._targets()
+        tool = targets_of(self._connector)
         target = msgspec.convert(self._write.payload, KpiTarget, strict=False)
-        _prepare(tool)
+        prepare(tool)
 
         def find() -> Found:
             asked_at = self._now()
             there = tool.find_target(target.key, self._made_since())
-            found = _only(there, "KPI target", target.key)
+            found = only(there, "KPI target", target.key)
             if found is not None:
                 tool.check_target(found, target)
             return Found(found, asked_at)
@@ -281,7 +275,7 @@ class Delivery:
         remote_id = self._linked_id(LinkKind.TARGET)
         with self._database.reading() as session:
             update = target_days.update(session, self._write, begun=self._making.may_exist)
-        self._day_before = update.send(self._targets(), remote_id)
+        self._day_before = update.send(targets_of(self._connector), remote_id)
 
     def _bound(self) -> Task:
         """The task as planned, tied to the remote ids of the targets it serves."""
@@ -337,27 +331,6 @@ class Delivery:
             next_step="Send it first, then retry this write.",
         )
 
-    def _tasks(self) -> WritesTasks:
-        if isinstance(self._connector, WritesTasks):
-            return self._connector
-        raise self._cannot("tasks")
-
-    def _comments(self) -> CommentsOnTasks:
-        if isinstance(self._connector, CommentsOnTasks):
-            return self._connector
-        raise self._cannot("comments on tasks")
-
-    def _targets(self) -> WritesTargets:
-        if isinstance(self._connector, WritesTargets):
-            return self._connector
-        raise self._cannot("KPI targets")
-
-    def _cannot(self, what: str) -> Rejected:
-        return Rejected(
-            f"{self._connector.label} cannot take {what}.",
-            next_step="Send it to another connection, or settle it by hand.",
-        )
-
 
 def bound_task(session: Session, write: Intention) -> Task:
     """A target that the tool refused must not keep the task from being done."""
@@ -367,20 +340,3 @@ def bound_task(session: Session, write: Intention) -> Task:
         for key in task.bind_targets
     ]
     return msgspec.structs.replace(task, bind_targets=[id_ for id_ in ids if id_])
-
-
-def _prepare(tool: WritesTargets) -> None:
-    """A tool whose plan has no room for targets still takes tasks: only the target is refused."""
-    try:
-        tool.prepare_targets()
-    except NotPermitted as error:
-        raise Rejected(error.message, next_step=error.next_step) from error
-
-
-def _only(found: Sequence[str], what: str, key: str) -> str | None:
-    if len(found) > 1:
-        raise Rejected(
-            f"The tool holds {len(found)} records of the {what} {key}: {', '.join(found)}.",
-            next_step="Delete all but one of them in the tool, then retry the write.",
-        )
-    return found[0] if found else None

@@ -6,9 +6,13 @@ much as to look for all.
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 from connectors.capabilities import FindsTasks, WritesTasks
-from connectors.errors import BadResponse, RecordRefused
+from connectors.errors import BadResponse, RecordRefused, Rejected
+from connectors.models import Task
+from connectors.port import Connector
+from sync import images
 from sync.store import in_doubt
 from sync.store.database import Database
 from sync.store.outbox import Intention
@@ -62,3 +66,27 @@ class Finding:
                 rows += in_doubt.creates_of_tasks(session, self._connection_id, self._now(), most)
             keys = list(dict.fromkeys(row.payload["key"] for row in rows))
             return keys[:most], in_doubt.made_since(session, rows)
+
+
+def only(found: Sequence[str], what: str, key: str) -> str | None:
+    """Raises Rejected when there are several."""
+    if len(found) > 1:
+        raise Rejected(
+            f"The tool holds {len(found)} records of the {what} {key}: {', '.join(found)}.",
+            next_step="Delete all but one of them in the tool, then retry the write.",
+        )
+    return found[0] if found else None
+
+
+def the_same(connector: Connector[Any], remote_id: str, task: Task) -> dict[str, Any]:
+    """A task of another installation as it is in the tool, as far as that is told. Raises Rejected
+    where it has our key and is about something else."""
+    found = images.read(connector, remote_id) or {"id": remote_id}
+    if "title" in found and images.changed({"title": task.title}, found):
+        raise Rejected(
+            f"The tool holds a task {task.key} of another installation, and it is about something "
+            f"else: {found['title']}",
+            next_step="Give the decision another id; or, where both are the same work, give the "
+            f"task there the title {task.title!r}, then retry this write.",
+        )
+    return found

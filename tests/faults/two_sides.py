@@ -158,7 +158,7 @@ class TwoSides:
 
     def edit_there(self, key: str, name: TaskField, number: int) -> None:
         remote_id = self._remote_id(key)
-        if remote_id is None or key in self.deleted:
+        if remote_id is None or not self._is_there(remote_id):
             return
         saw = self._there(remote_id)[name]
         value = self._new_value(name, number)
@@ -171,7 +171,7 @@ class TwoSides:
 
     def delete_there(self, key: str) -> None:
         remote_id = self._remote_id(key)
-        if remote_id is not None and key not in self.deleted:
+        if remote_id is not None and self._is_there(remote_id):
             self.portal.edit("tasks", remote_id, {"delete": True})
             self.deleted.add(key)
 
@@ -237,6 +237,10 @@ class TwoSides:
     def _note(self, key: str, name: TaskField, side: SideName, value: str, saw: str) -> None:
         known = self.edits.setdefault((key, name), [])
         known.append(Edited(side, value, saw, self.count))
+
+    def _is_there(self, remote_id: str) -> bool:
+        """It may have been deleted by somebody, or by an undo whose worker died right after."""
+        return remote_id in {record["id"] for record in self.portal.records("tasks")}
 
     def _remote_id(self, key: str) -> str | None:
         with self.database.reading() as session:
