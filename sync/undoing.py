@@ -98,7 +98,7 @@ def withhold_edits(session: Session, wanted: Sequence[Intention]) -> None:
 
 
 def _why_not(row: Outbox) -> str:
-    if row.operation is Operation.CREATE_TASK:
+    if row.operation is Operation.CREATE_TASK and row.before is not None:
         return "its task was there before: another installation made it"
     return NOT_UNDONE.get(row.operation, "what was there is not known")
 
