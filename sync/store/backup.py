@@ -36,7 +36,7 @@ DAMAGED = (
     EOFError,
     KeyError,
     ValueError,
-    NotImplementedError,  # a method of compression that nobody has
+    NotImplementedError,  # zipfile, of a method of compression that it does not know
     msgspec.MsgspecError,
 )
 HEADER = "backup.json"

@@ -7,6 +7,7 @@ from sqlmodel import Session, col, select
 from connectors.models import ActionStatus
 from sync.store import outbox, runs
 from sync.store.elsewhere import AGAIN
+from sync.store.undone import made_again_by
 from sync.tables.outbox import Operation, Outbox, OutboxState
 from sync.tables.retros import Action
 
@@ -37,21 +38,6 @@ def retry(session: Session, key: str) -> bool:
     session.add(row)
     runs.wake_push(session, row.connection_id)
     return True
-
-
-def made_again_by(session: Session, row: Outbox) -> str | None:
-    """The key of the last create of the same object: to send this one as well would make two. One
-    that was taken back is what to send again then."""
-    if row.operation not in outbox.CREATES:
-        return None
-    later = select(Outbox.key).where(
-        Outbox.connection_id == row.connection_id,
-        Outbox.subject == row.subject,
-        Outbox.operation == row.operation,
-        col(Outbox.sequence) > row.sequence,
-        col(Outbox.state) != OutboxState.DROPPED,
-    )
-    return session.exec(later.order_by(col(Outbox.sequence).desc()).limit(1)).first()
 
 
 def _take_up(session: Session, create: Outbox) -> None:

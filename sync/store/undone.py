@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from sync.store.agreements import CHANGES
 from sync.store.outbox import CREATES
@@ -42,7 +43,25 @@ def written_again(session: Session, row: Outbox) -> int | None:
 def create_taken_back(session: Session, connection_id: int, subject: str) -> str | None:
     """The key of the create that an object misses since it was taken back; None where it misses
     none."""
-    last = session.exec(
+    last = session.exec(_creates(connection_id, subject).limit(1)).first()
+    return last.key if last is not None and last.state is OutboxState.UNDONE else None
+
+
+def made_again_by(session: Session, row: Outbox) -> str | None:
+    """The key of the last create of the object that this one made: to send this one as well would
+    make two. One that was taken back is what to send again then."""
+    if row.operation not in CREATES:
+        return None
+    later = _creates(row.connection_id, row.subject).where(
+        col(Outbox.sequence) > row.sequence, col(Outbox.state) != OutboxState.DROPPED
+    )
+    last = session.exec(later.limit(1)).first()
+    return None if last is None else last.key
+
+
+def _creates(connection_id: int, subject: str) -> SelectOfScalar[Outbox]:
+    """Of one object, the last one first."""
+    return (
         select(Outbox)
         .where(
             Outbox.connection_id == connection_id,
@@ -50,9 +69,7 @@ def create_taken_back(session: Session, connection_id: int, subject: str) -> str
             col(Outbox.operation).in_(CREATES),
         )
         .order_by(col(Outbox.sequence).desc())
-        .limit(1)
-    ).first()
-    return last.key if last is not None and last.state is OutboxState.UNDONE else None
+    )
 
 
 def note_undone(session: Session, key: str) -> None:

@@ -10,7 +10,7 @@ from sync.store import outbox, runs, undone
 from sync.store.outbox import PutOff
 from sync.tables.agreements import Outcome
 from sync.tables.outbox import OutboxState
-from sync.tables.runs import PUSH, Mode, RunStatus, Trigger
+from sync.tables.runs import PUSH, Mode, Run, RunStatus, Trigger
 from sync.undoing import plan_undo
 from tests.workers import two_way as building
 from tests.workers.two_way import NADIA, STRANGER, TwoWay
@@ -39,6 +39,14 @@ def push_in_vain(sides: TwoWay, fault: str) -> None:
     assert run.id is not None
     assert work_on(sides.app, run.id) is RunStatus.WAITING
     sides.portal.faults()
+
+
+def plan_to_undo(sides: TwoWay, run: Run) -> None:
+    """What takes the run back waits to be sent."""
+    assert run.id is not None
+    with sides.app.database.writing() as session:
+        wanted, _ = plan_undo(undone.done_in(session, run.id), run.id)
+        outbox.intend(session, wanted, sides.now)
 
 
 def titles(sides: TwoWay) -> tuple[str, str]:
@@ -153,10 +161,7 @@ def test_what_is_edited_here_before_an_undo_goes_out_is_not_taken_back_with_it(
     sides.edit_here(title="B")
     run = sides.push()
     sides.pull()
-    assert run.id is not None
-    with sides.app.database.writing() as session:
-        wanted, _ = plan_undo(undone.done_in(session, run.id), run.id)
-        outbox.intend(session, wanted, sides.now)
+    plan_to_undo(sides, run)
     sides.edit_here(title="C")
     sides.push()
     # Before the task is read again, from which the action would learn it anew.
@@ -177,11 +182,9 @@ def test_an_undo_whose_answer_was_lost_is_no_edit_of_somebody_there(
     sides.edit_here(title="B")
     run = sides.push()
     sides.pull()
-    assert run.id is not None
-    with sides.app.database.writing() as session:
-        wanted, _ = plan_undo(undone.done_in(session, run.id), run.id)
-        outbox.intend(session, wanted, sides.now)
+    plan_to_undo(sides, run)
     push_in_vain(sides, "timeout_after")
+    assert run.id is not None
     assert sides.task()["title"] == before
     if edited:
         sides.edit_here(title="C")
