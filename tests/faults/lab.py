@@ -267,23 +267,24 @@ class WorldInProcess(World):
         """Workers go on until nothing is left to do."""
         self._finish(Stream.DEALS, Mode.FULL)
         for _ in range(MOST_ROUNDS):
-            # What a person has to see to stays; the pull may tell why.
-            self._finish(PUSH, Mode.PUSH, (RunStatus.SUCCEEDED, RunStatus.INCOMPLETE))
+            # What a push leaves to be settled may be moot once the tasks are read.
+            ended = self._finish(PUSH, Mode.PUSH, (RunStatus.SUCCEEDED, RunStatus.INCOMPLETE))
             self._finish(Stream.TASKS, Mode.FULL)
             with self.database.reading() as session:
-                if not outbox.has_unsent(session, self.connection_id):
-                    return
+                left = outbox.has_unsent(session, self.connection_id)
+            if ended is RunStatus.SUCCEEDED and not left:
+                return
         raise AssertionError("there is always something left to send")
 
     def _finish(
         self, stream: str, mode: Mode, ends: Collection[RunStatus] = (RunStatus.SUCCEEDED,)
-    ) -> None:
+    ) -> RunStatus:
         before = self._last(stream)
         for _ in range(MOST_ROUNDS):
             self.wait(LEASE * 4 + timedelta(minutes=11))
             status = self.work(stream, mode, None)
             if status in ends and self._last(stream) != before:
-                return
+                return status
         raise AssertionError(f"{stream} does not come to an end")
 
     def _last(self, stream: str) -> int | None:
