@@ -79,7 +79,9 @@ def caught_by(patch: Path) -> tuple[str, ...]:
 def _run(tree: Path, *tests: str) -> Went:
     report = tree.with_name(f"{tree.name}.xml")
     report.unlink(missing_ok=True)
-    options = ["-x", "-p", "no:cacheprovider", f"--junitxml={report}"]
+    # Runs beside each other would clean one folder, and the loser of that race ends with status 1.
+    temporary = f"--basetemp={tree.with_name(f'{tree.name}.tmp')}"
+    options = ["-x", "-p", "no:cacheprovider", f"--junitxml={report}", temporary]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, *tests],
         cwd=tree,
@@ -93,7 +95,7 @@ def _run(tree: Path, *tests: str) -> Went:
     told = [each for case in cases for each in case]
     failed = [each.get("message", "") for each in told if each.tag == "failure"]
     others = [each.get("message", "") for each in told if each.tag in ("error", "skipped")]
-    return Went(done.returncode, failed, others, done.stdout[-2000:])
+    return Went(done.returncode, failed, others, f"{done.stdout[-2000:]}{done.stderr[-2000:]}")
 
 
 def _environ(tree: Path) -> dict[str, str]:
