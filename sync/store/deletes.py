@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, delete, func, update
+from sqlalchemy import ColumnElement, and_, delete, update
 from sqlmodel import Session, col, select
 
 from connectors.models import Stream
@@ -86,29 +86,28 @@ def held_sets(session: Session) -> Sequence[HeldSet]:
 
 
 def accept(session: Session, set_id: int, at: datetime) -> int | None:
-    """Delete the records of a set here too; how many, None when there is no such set."""
-    found = _set(session, set_id)
-    if found is None:
+    """Delete the records of a set here too; how many, None when there is no such set.
+
+    What the tool shows again meanwhile is asked about no more, so it is the question that is
+    taken first, by whoever comes first.
+    """
+    taken = session.connection().execute(
+        delete(HeldDelete)
+        .where(_asked(set_id))
+        .returning(col(HeldDelete.connection_id), col(HeldDelete.stream), col(HeldDelete.record_id))
+    )
+    asked = taken.all()
+    if not asked:
         return None
-    feed = Feed(found.connection_id, Stream(found.stream))
-    ids = session.exec(select(HeldDelete.record_id).where(_asked(set_id))).all()
-    deleted = mirror.mark_deleted(session, feed, ids, at)
-    session.connection().execute(delete(HeldDelete).where(_asked(set_id)))
-    return deleted
+    feed = Feed(asked[0].connection_id, Stream(asked[0].stream))
+    return mirror.mark_deleted(session, feed, [row.record_id for row in asked], at)
 
 
 def keep(session: Session, set_id: int) -> int | None:
     """Keep the records of a set here, and do not ask about them again; how many, None when there
     is no such set."""
-    if _set(session, set_id) is None:
-        return None
-    count = session.exec(select(func.count()).select_from(HeldDelete).where(_asked(set_id))).one()
-    session.connection().execute(update(HeldDelete).where(_asked(set_id)).values(kept=True))
-    return count
-
-
-def _set(session: Session, set_id: int) -> HeldDelete | None:
-    return session.exec(select(HeldDelete).where(_asked(set_id)).limit(1)).first()
+    kept = session.connection().execute(update(HeldDelete).where(_asked(set_id)).values(kept=True))
+    return kept.rowcount or None
 
 
 def _asked(set_id: int) -> ColumnElement[bool]:

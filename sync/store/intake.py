@@ -40,6 +40,8 @@ def take_in(
     """Save the records, keep the refused ones with their reason, and forget the reasons of those
     that came through after all. Part of the caller's own transaction."""
     meet_in_turn(session, feed)
+    # Before the records, as who accepts deletes takes the question first and then its records.
+    deletes.forget_alive(session, feed, [record.id for record in records])
     saved, unfit = _save(session, feed, records, run_id, at)
     aside = (*refused, *unfit)
     without = {one.id for one in unfit}
@@ -48,7 +50,6 @@ def take_in(
     cursors.set_aside(session, feed, aside, run_id=run_id, at=at)
     told = {whole for record in taken if (whole := history_with(record)) is not None}
     cursors.clear_set_aside(session, feed, [*(record.id for record in taken), *told])
-    deletes.forget_alive(session, feed, [record.id for record in records])
     if saved.created or saved.updated:
         ask_for_rules(session, feed.connection_id, feed.stream)
     return Progress(

@@ -3,15 +3,21 @@
 from collections.abc import Iterator
 
 import pytest
+from sqlmodel import Session
 
 from connectors.models import Deal, Stream
 from sync.rows import from_row
-from sync.store import deletes
+from sync.store import deletes, mirror
+from sync.store.database import Database
 from sync.store.deletes import HeldSet
 from sync.store.intake import take_in
-from sync.tables.runs import Run, RunStatus
+from sync.store.mirror import Feed
+from sync.tables.runs import Mode, Run, RunStatus
 from tests.connectors.bitrix24.kit import Sandbox, sandbox
 from tests.portal import Mirrored
+from tests.sync.conftest import NOW
+from tests.sync.test_many_workers import deal, queue
+from tests.sync.test_merges_at_once import followed_by
 
 GONE = 20
 
@@ -106,3 +112,23 @@ def test_a_record_that_shows_again_is_no_longer_asked_about(mirrored: Mirrored) 
         take_in(session, feed, [back], (), run_id=again.id, at=at)
         assert deletes.accept(session, again.id, at) == GONE - 1
     assert gone[0] in mirrored.records(Stream.DEALS)
+
+
+@pytest.mark.promise("G4")
+def test_a_record_that_shows_again_while_the_set_is_accepted_stays(
+    database: Database, deals: Feed
+) -> None:
+    run_id = queue(database, deals.connection_id, "deals", Mode.FULL)
+    with database.writing() as session:
+        take_in(session, deals, [deal("1"), deal("2")], (), run_id=run_id, at=NOW)
+        deletes.hold_back(session, deals, ["1", "2"], run_id=run_id, at=NOW)
+
+    def accept(session: Session) -> None:
+        deletes.accept(session, run_id, NOW)
+
+    with followed_by(database, accept) as session:
+        again = deal("1", title="De retour")
+        take_in(session, deals, [again], (), run_id=run_id, at=NOW)
+    with database.reading() as session:
+        rows = mirror.iterate_rows(session, Stream.DEALS)
+        assert [(row.id, row.deleted_at is None) for row in rows] == [("1", True), ("2", False)]
