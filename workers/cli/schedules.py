@@ -108,10 +108,8 @@ def schedule_command(
     if jitter is not None and every is not None and jitter >= every:
         raise click.UsageError("--jitter must be shorter than --every")
     for line in (cron, None if reconcile == OFF else reconcile):
-        if line is not None and not _is_ever_due(line):
-            raise click.UsageError(
-                f"{line!r} is no cron line; write five fields, as in '0 6 * * 1-5'"
-            )
+        if line is not None:
+            _refuse_unless_ever_due(line)
     output = Output(as_json)
     with opened() as app:
         zone = tz or app.settings.tz.key
@@ -211,14 +209,15 @@ def _set(
     return [schedules.set_schedule(session, row.id, each, timing, now, mode) for each in streams]
 
 
-def _is_ever_due(cron: str) -> bool:
+def _refuse_unless_ever_due(cron: str) -> None:
     if not croniter.is_valid(cron):
-        return False
+        raise click.UsageError(f"{cron!r} is no cron line; write five fields, as in '0 6 * * 1-5'")
     try:
         croniter(cron).get_next()
-    except CroniterBadDateError:  # such as a 30th of February
-        return False
-    return True
+    except CroniterBadDateError:
+        raise click.UsageError(
+            f"{cron!r} names a day that no month has, so it is never due"
+        ) from None
 
 
 @click.command("schedules")

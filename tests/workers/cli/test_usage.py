@@ -25,7 +25,7 @@ from workers.cli.output import Output
         (["schedule", "portal", "--every", "5x"], "'5x' is no interval; write 30s, 15m"),
         (["schedule", "portal", "--every", "0s"], "'0s' is no interval"),
         (["schedule", "portal", "--cron", "61 * * * *"], "'61 * * * *' is no cron line"),
-        (["schedule", "portal", "--cron", "0 0 30 2 *"], "'0 0 30 2 *' is no cron line"),
+        (["schedule", "portal", "--cron", "0 0 30 2 *"], "'0 0 30 2 *' names a day that no month"),
         (["schedule", "portal", "--every", "5s", "--cron", "* * * * *"], "and not both"),
         (["schedule", "portal"], "give --every or --cron"),
         (["schedule", "portal", "--off", "--reconcile", "0 3 * * *"], "and not both"),
