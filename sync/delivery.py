@@ -15,7 +15,7 @@ from connectors.models import KpiTarget, Task, TaskStatus
 from connectors.port import Connector
 from sync import images, target_days, undoing
 from sync.abilities import comments_of, prepare, targets_of, tasks_of
-from sync.finding import Finding, only, the_same
+from sync.finding import Finding, of_another, only
 from sync.making import Found, Making
 from sync.store import in_doubt, links, outbox, runs, undone
 from sync.store.agreements import CHANGES, change_key, take_back, tied_tasks
@@ -91,7 +91,7 @@ class Delivery:
         self._write = claimed.intention
         self._made = claimed.remote_id
         self._was_sent = claimed.sent_at is not None
-        self._created = 1
+        self._theirs: dict[str, Any] | None = None
         self._before = claimed.before
         self._now = now
         self._meter = meter
@@ -164,7 +164,7 @@ class Delivery:
             ids, asked_at = self._finding.ids(tool, self._write)
             found = only(ids, "task", task.key)
             if found is not None and not self._was_sent:
-                self._take_up(found, task)
+                self._theirs = self._of_another(found, task)
             return Found(found, asked_at)
 
         # One that was made is tied already, and both sides may have agreed on more since.
@@ -175,14 +175,11 @@ class Delivery:
         if not isinstance(tool, StampsTasks):
             tool.stamp_task(remote_id, task)
 
-    def _take_up(self, remote_id: str, task: Task) -> None:
-        """No call of ours made it: another installation did. What it is in the tool is kept, and no
-        undo deletes it."""
-        found = the_same(self._connector, remote_id, task)
-        with self._database.writing() as session:
-            runs.advance(session, self._lease, Progress(), self._now())
-            outbox.note_before(session, self._write.key, found)
-        self._created = 0
+    def _of_another(self, remote_id: str, task: Task) -> dict[str, Any] | None:
+        with self._database.reading() as session:
+            row = session.get_one(Outbox, self._write.key)
+            forgotten_since = in_doubt.forgotten_since(session, row)
+        return of_another(self._connector, remote_id, task, forgotten_since)
 
     def _update_task(self) -> None:
         tool, seen = tasks_of(self._connector), self._look()
@@ -286,7 +283,7 @@ class Delivery:
 
     def _linked(self, kind: LinkKind, remote_id: str) -> None:
         """The record is there: from this commit on nothing looks it up or makes it again."""
-        made = Progress(created=self._created, requests=self._meter.spent())
+        made = Progress(created=int(self._theirs is None), requests=self._meter.spent())
         again_after_conflict(partial(self._link, kind, remote_id, made))
 
     def _link(self, kind: LinkKind, remote_id: str, made: Progress) -> None:
@@ -295,6 +292,9 @@ class Delivery:
             self._lock(session)
             runs.advance(session, self._lease, made, now)
             outbox.note_created(session, write.key, remote_id)
+            if self._theirs is not None:
+                # What another installation made is kept as it is: no undo deletes it.
+                outbox.note_before(session, write.key, self._theirs)
             links.link(
                 session, write.connection_id, kind, write.subject, remote_id, write.payload, now
             )

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from connectors.capabilities import FindsTasks, WritesTasks
 from connectors.errors import BadResponse, RecordRefused, Rejected
 from connectors.models import Task
@@ -78,10 +80,18 @@ def only(found: Sequence[str], what: str, key: str) -> str | None:
     return found[0] if found else None
 
 
-def the_same(connector: Connector[Any], remote_id: str, task: Task) -> dict[str, Any]:
-    """A task of another installation as it is in the tool, as far as that is told. Raises Rejected
-    where it has our key and is about something else."""
+def of_another(
+    connector: Connector[Any], remote_id: str, task: Task, forgotten_since: datetime | None
+) -> dict[str, Any] | None:
+    """A task that is there without a call of ours as it is in the tool, as far as that is told:
+    another installation made it. None where we did, in a call that was forgotten.
+
+    Raises Rejected where it has our key and is about something else.
+    """
     found = images.read(connector, remote_id) or {"id": remote_id}
+    made_at = msgspec.convert(found.get("created_at"), datetime | None, strict=False)
+    if forgotten_since is not None and made_at is not None and made_at >= forgotten_since:
+        return None
     if "title" in found and images.changed({"title": task.title}, found):
         raise Rejected(
             f"The tool holds a task {task.key} of another installation, and it is about something "

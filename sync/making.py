@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlmodel import Session
+
 from connectors.errors import BadResponse, ConnectorError, OutcomeUnknown
 from connectors.port import Connector
 from sync.store import outbox, runs
@@ -50,7 +52,7 @@ class Making:
         self._connector = connector
         self._lease = lease
         self._key = claimed.intention.key
-        self._sent_at = claimed.sent_at
+        self._last_call = claimed.last_call
         self._now = now
         self.may_exist = claimed.may_exist
 
@@ -72,19 +74,20 @@ class Making:
 
     def _wait_for_the_last_call(self, asked_at: datetime) -> None:
         """Raises UnderWay when what was not there at `asked_at` may still come."""
-        if self._sent_at is None:
+        if self._last_call is None:
             return
-        # One that lies ahead was noted before the clock was set back.
-        sent_at = min(self._sent_at, asked_at)
-        if sent_at != self._sent_at:
-            self._note_sent(sent_at)
-        ended_by = sent_at + self._connector.longest_call
+        if self._last_call > asked_at:
+            self._last_call = asked_at
+            self._note(outbox.note_clock_set_back, asked_at)
+        ended_by = self._last_call + self._connector.longest_call
         if asked_at < ended_by:
             raise UnderWay(ended_by)
 
-    def _note_sent(self, at: datetime | None = None) -> None:
+    def _note_sent(self) -> None:
+        self._note(outbox.note_sent, self._now())
+
+    def _note(self, note: Callable[[Session, str, datetime], None], at: datetime) -> None:
         """Raises LeaseLost: who took over may be making the record now."""
-        now = self._now()
         with self._database.writing(outlasts_power=True) as session:
-            runs.advance(session, self._lease, Progress(), now)
-            outbox.note_sent(session, self._key, at or now)
+            runs.advance(session, self._lease, Progress(), self._now())
+            note(session, self._key, at)

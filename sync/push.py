@@ -31,7 +31,7 @@ from sync.finding import Finding
 from sync.heartbeat import heartbeat
 from sync.making import UnderWay
 from sync.stamping import stamp
-from sync.store import held, outbox, runs
+from sync.store import held, outbox, pushes, runs
 from sync.store.database import Database, again_after_conflict
 from sync.store.outbox import Claimed, GivenUp, PutOff
 from sync.store.runs import Lease, Progress
@@ -216,7 +216,7 @@ def _finish(push: Push, started: float) -> RunStatus:
     """Nothing may go out now. Writes that wait are taken up by the next run."""
     with push.database.writing() as session:
         now = push.now()
-        waits = outbox.next_attempt(session, push.connection_id, now)
+        waits = pushes.next_attempt(session, push.connection_id, now)
         if waits is None:
             given_up = outbox.given_up_in(session, push.lease.run_id)
             left = held.undelivered(session, push.connection_id)

@@ -12,7 +12,7 @@ from sqlmodel import Session
 from connectors.models import ActionStatus
 from sync.merge import TaskField, Values
 from sync.store import outbox
-from sync.store.agreements import change_key, let_go, withdraw
+from sync.store.agreements import change_key, withdraw
 from sync.store.outbox import Intention
 from sync.tables.outbox import Link, Operation, Outbox, OutboxState
 from sync.task_values import COLUMNS, in_columns
@@ -38,7 +38,6 @@ def intend_changes(
     wanted = [_unended(session, each) for each in _intentions(link, values, there)]
     keys = {each.key for each in wanted}
     withdraw(session, [row for row in unsent if row.key not in keys])
-    let_go(session, link, keys)
     outbox.intend(session, wanted, at)
 
 

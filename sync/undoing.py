@@ -187,7 +187,8 @@ def _withdraw_again(session: Session, write: Intention, pushed: Mapping[str, str
     again = [
         row
         for row in unsent
-        if all(row.payload.get(name) == pushed.get(name) for name in row.payload.get("only", ()))
+        if (only := row.payload.get("only", ()))
+        and all(row.payload.get(name) == pushed.get(name) for name in only)
     ]
     agreements.withdraw(session, again)
 

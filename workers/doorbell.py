@@ -1,6 +1,6 @@
 """Rings for work that the database holds. A bell that is lost is rung again by the reconciler."""
 
-from sync.store.outbox import queue_pushes
+from sync.store.pushes import queue_pushes
 from sync.store.runs import get_run
 from sync.tables.runs import PUSH, Run
 from workers.app import App

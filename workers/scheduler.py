@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from redis.exceptions import RedisError
 from sqlmodel import Session
 
-from sync.store import hooks, outbox, rules_due, runs, schedules
+from sync.store import hooks, pushes, rules_due, runs, schedules
 from sync.store.database import DATABASE_AWAY
 from sync.store.schedules import Due
 from sync.tables.connections import Connection, ConnectionState
@@ -93,7 +93,7 @@ class Scheduler:
         now, business = self.app.database.now(), self.app.clock.now()
         with self.app.database.writing() as session:
             schedules.bring_back(session, business)
-            outbox.queue_pushes(session, now)
+            pushes.queue_pushes(session, now)
             lying = list(runs.runs_to_enqueue(session, now))
             hints = [event.id for event in hooks.stored_hints(session) if event.id is not None]
             for_rules = rules_due.rules_are_due(session)

@@ -27,7 +27,7 @@ def _doubt_writes(connection: Connection, now: datetime) -> None:
     """What was still to be sent may have been sent since, just now at the latest: it is looked up
     first, and the tool may still be at it (G5)."""
     pending = col(Outbox.state).in_(PENDING)
-    values = {"may_exist": True, "sent_at": now}
+    values = {"may_exist": True, "doubted_at": now}
     connection.execute(sa.update(Outbox).where(pending).values(**values))
 
 

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 
 from connectors.models import Stream, TaskStatus
 from sync.merge import DEFAULTS, Contract, TaskField
+from sync.store.outbox import FAILED
 from sync.tables.agreements import Conflict, ConflictState, FieldContract, Outcome
 from sync.tables.mirror import Change, RemoteTaskRow
 from sync.tables.outbox import Link, LinkKind, Operation, Outbox, OutboxState
@@ -17,7 +18,7 @@ from sync.tables.retros import Action
 TASKS = Stream.TASKS.value
 CHANGES = (Operation.UPDATE_TASK, Operation.COMPLETE_TASK, Operation.REOPEN_TASK)
 # Of a create whose task is there: its stamp is still to be set, or was not taken.
-UNSTAMPED = (OutboxState.STAMPING, OutboxState.REFUSED, OutboxState.DEAD)
+UNSTAMPED = (OutboxState.STAMPING, *FAILED)
 
 Tied = tuple[Action, Link, RemoteTaskRow | None]
 
@@ -42,7 +43,10 @@ def tied_tasks(session: Session, connection_id: int, key: str | None = None) -> 
     )
     if key is not None:
         statement = statement.where(Action.key == key)
-    return session.exec(statement).all()
+    if session.connection().dialect.name == "postgresql":
+        # Who has waited is given the locked rows as they are now, but their tasks as they were.
+        session.exec(statement).all()
+    return session.exec(statement.execution_options(populate_existing=True)).all()
 
 
 def never_read(session: Session, connection_id: int) -> Sequence[str]:
@@ -183,14 +187,14 @@ def last_settled(session: Session, action_key: str, name: str) -> datetime | Non
 
 
 def unsent_changes(session: Session, connection_id: int) -> dict[str, list[Outbox]]:
-    """Writes that change tasks and have still to end, by the key of their action. Locked, so that
-    none of them is claimed before what is decided of it here."""
+    """Writes that change tasks and were not taken by the tool so far, by the key of their action.
+    Locked, so that none of them is claimed before what is decided of it here."""
     rows = session.exec(
         select(Outbox)
         .where(
             Outbox.connection_id == connection_id,
             col(Outbox.operation).in_(CHANGES),
-            col(Outbox.state).in_((OutboxState.PLANNED, OutboxState.SENDING)),
+            col(Outbox.state).in_((OutboxState.PLANNED, OutboxState.SENDING, *FAILED)),
         )
         .order_by(col(Outbox.sequence))
         .with_for_update()
@@ -232,32 +236,19 @@ def take_back(session: Session, key: str) -> None:
     session.delete(session.get_one(Outbox, key))
 
 
-def let_go(session: Session, link: Link, but: Collection[str]) -> None:
-    """What was refused of the changes that merges planned for a task, and is not wanted as it was
-    any more: what is wanted now holds what is left of it."""
-    rows = session.exec(
-        select(Outbox).where(
-            Outbox.connection_id == link.connection_id,
-            Outbox.subject == link.key,
-            col(Outbox.operation).in_(CHANGES),
-            col(Outbox.state).in_((OutboxState.REFUSED, OutboxState.DEAD)),
-            col(Outbox.key).not_in(but),
-        )
-    ).all()
-    for row in rows:
-        if _is_merged(row):
-            row.state = OutboxState.DROPPED
-            session.add(row)
-
-
 def _is_merged(row: Outbox) -> bool:
     return row.key.startswith(change_key(row.operation, row.subject))
 
 
 def withdraw(session: Session, rows: Sequence[Outbox]) -> None:
-    """What a merge planned, did not go out and is not wanted any more. One that is being sent is
-    left, and so is what was not planned by a merge."""
+    """What a merge planned and is not wanted any more, whether it has still to go out or was
+    refused. One that is being sent is left, and so is what was not planned by a merge."""
     for row in rows:
-        if _is_merged(row) and row.state is OutboxState.PLANNED:
+        if not _is_merged(row):
+            continue
+        if row.state is OutboxState.PLANNED:
             session.delete(row)
+        elif row.state in FAILED:
+            row.state = OutboxState.SUPERSEDED
+            session.add(row)
     session.flush()

@@ -7,7 +7,7 @@ from sqlmodel import Session, col, select
 from connectors.models import ActionStatus
 from sync.store import outbox, runs
 from sync.store.elsewhere import AGAIN
-from sync.store.undone import made_again_by
+from sync.store.undone import made_by_another
 from sync.tables.outbox import Operation, Outbox, OutboxState
 from sync.tables.retros import Action
 
@@ -22,9 +22,9 @@ def retry(session: Session, key: str) -> bool:
     It is looked up first: who settled it may have made the record, or kept one of several.
     """
     row = session.get(Outbox, key)
-    if row is None or row.state not in (*outbox.FAILED, OutboxState.DROPPED, OutboxState.UNDONE):
+    if row is None or made_by_another(session, row) is not None:
         return False
-    if made_again_by(session, row) is not None:
+    if row.state not in (*outbox.FAILED, OutboxState.DROPPED, OutboxState.UNDONE):
         return False
     if row.state is OutboxState.UNDONE:
         row.remote_id = row.before = None

@@ -42,6 +42,15 @@ def made_since(session: Session, rows: Sequence[Outbox]) -> datetime | None:
     if any(as_there(session, row.connection_id, row.operation, row.payload) for row in rows):
         return None
     begun = [row.planned_at for row in rows]
-    begun += [row.sent_at for row in rows if row.sent_at is not None]
+    begun += [at for row in rows for at in (row.sent_at, row.doubted_at) if at is not None]
     restores = restores_since(session, min(begun) - LOOK_FIRST)
     return min([*begun, *(restore.made_at for restore in restores)]) - CLOCKS_APART
+
+
+def forgotten_since(session: Session, write: Outbox) -> datetime | None:
+    """Since when calls of ours for this write may be forgotten: since the backup was made that was
+    restored. None where none can be."""
+    if write.doubted_at is None:
+        return None
+    restores = restores_since(session, write.doubted_at - LOOK_FIRST)
+    return min((restore.made_at for restore in restores), default=None)

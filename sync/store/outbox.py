@@ -15,9 +15,7 @@ from sync.store.coalescing import PENDING, coalesced
 from sync.store.database import one_at_a_time
 from sync.store.elsewhere import as_there
 from sync.store.runs import SET_BACK
-from sync.tables.connections import Connection, ConnectionState
 from sync.tables.outbox import Operation, Outbox, OutboxState
-from sync.tables.runs import PUSH, Mode, Run, Trigger
 
 # A write that fails again and again is not put off by more.
 LONGEST_PAUSE = timedelta(minutes=30)
@@ -59,7 +57,7 @@ def intend(session: Session, intentions: Sequence[Intention], at: datetime) -> i
         there = as_there(session, intention.connection_id, intention.operation, intention.payload)
         row = Outbox(**vars(intention), sequence=sequence, planned_at=at)
         if restores:
-            row.may_exist, row.sent_at = True, max(restores)
+            row.may_exist, row.doubted_at = True, max(restores)
         if there is not None:
             row.payload, row.may_exist = there, True
         session.add(row)
@@ -74,7 +72,7 @@ class Claimed:
     """A write that is now ours to deliver.
 
     `may_exist` says that it may have taken effect already; `remote_id` is set when it has. The tool
-    may still be at a call that went out at `sent_at`.
+    may still be at a call that went out at `sent_at`, or until `doubted_at` before a restore.
     `attempts` and `waits` count what happened before.
     """
 
@@ -85,6 +83,12 @@ class Claimed:
     remote_id: str | None
     before: dict[str, Any] | None = None
     sent_at: datetime | None = None
+    doubted_at: datetime | None = None
+
+    @property
+    def last_call(self) -> datetime | None:
+        """When the last call may have gone out."""
+        return max(filter(None, (self.sent_at, self.doubted_at)), default=None)
 
 
 def claim(
@@ -152,6 +156,7 @@ def _claimed(session: Session, row: Outbox) -> Claimed:
         row.remote_id,
         row.before,
         row.sent_at,
+        row.doubted_at,
     )
     row.attempts += row.state is OutboxState.STAMPING
     if row.state is OutboxState.PLANNED:
@@ -217,6 +222,14 @@ def note_sent(session: Session, key: str, at: datetime) -> None:
     """To be committed right before a call that must not be done twice."""
     row = session.get_one(Outbox, key)
     row.sent_at = at
+    session.add(row)
+
+
+def note_clock_set_back(session: Session, key: str, at: datetime) -> None:
+    """No call of the past lies ahead."""
+    row = session.get_one(Outbox, key)
+    row.sent_at = min(row.sent_at, at) if row.sent_at else None
+    row.doubted_at = min(row.doubted_at, at) if row.doubted_at else None
     session.add(row)
 
 
@@ -293,31 +306,6 @@ def given_up_in(session: Session, run_id: int) -> Sequence[Outbox]:
         .where(Outbox.run_id == run_id, col(Outbox.state).in_(FAILED))
         .order_by(col(Outbox.sequence))
     ).all()
-
-
-def next_attempt(session: Session, connection_id: int, now: datetime) -> datetime | None:
-    """When the next write may go out, which is `now` where nothing put it off; None where there is
-    none. Until the transaction ends nobody plans another one, which would wait behind it."""
-    one_at_a_time(session, "outbox")
-    writes = select(Outbox.not_before).where(Outbox.connection_id == connection_id, *may_go())
-    moments = session.exec(writes.distinct()).all()
-    return min((moment or now for moment in moments), default=None)
-
-
-def pending_connections(session: Session, now: datetime) -> Sequence[int]:
-    """Connections that work and whose outbox holds something that may go out now. A broken one
-    heals by a pull or a check, not by one failing push after the other."""
-    works = select(Connection.id).where(Connection.state == ConnectionState.ACTIVE)
-    pending = select(Outbox.connection_id).where(col(Outbox.connection_id).in_(works), *may_go(now))
-    return session.exec(pending.distinct()).all()
-
-
-def queue_pushes(session: Session, now: datetime) -> Sequence[Run]:
-    """A push for each of the pending connections; one that is under way is that push."""
-    return [
-        runs.queue_run(session, each, PUSH, mode=Mode.PUSH, trigger=Trigger.PLAN, at=now)
-        for each in pending_connections(session, now)
-    ]
 
 
 def has_unsent(session: Session, connection_id: int) -> bool:

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from sync.store import links
 from sync.store.agreements import CHANGES
+from sync.store.coalescing import PENDING
 from sync.store.outbox import CREATES
-from sync.tables.outbox import Operation, Outbox, OutboxState
+from sync.tables.outbox import LinkKind, Operation, Outbox, OutboxState
 
 
 def done_in(session: Session, run_id: int) -> Sequence[Outbox]:
@@ -47,16 +49,29 @@ def create_taken_back(session: Session, connection_id: int, subject: str) -> str
     return last.key if last is not None and last.state is OutboxState.UNDONE else None
 
 
-def made_again_by(session: Session, row: Outbox) -> str | None:
-    """The key of the last create of the object that this one made: to send this one as well would
-    make two. One that was taken back is what to send again then."""
+def made_by_another(session: Session, row: Outbox) -> str | None:
+    """The key of another create of the object that this one made, or was to make: one that came
+    later and was not let go, that is on its way, or whose record is the one that is tied. To send
+    this one as well would make two. All are locked until the unit of work ends."""
     if row.operation not in CREATES:
         return None
-    later = _creates(row.connection_id, row.subject).where(
-        col(Outbox.sequence) > row.sequence, col(Outbox.state) != OutboxState.DROPPED
+    kind = LinkKind.TASK if row.operation is Operation.CREATE_TASK else LinkKind.TARGET
+    every = _creates(row.connection_id, row.subject).with_for_update()
+    creates = session.exec(every.execution_options(populate_existing=True)).all()
+    tied = links.linked_id(session, row.connection_id, kind, row.subject)
+    return next(
+        (
+            each.key
+            for each in creates
+            if each.key != row.key
+            and (
+                (each.sequence > row.sequence and each.state is not OutboxState.DROPPED)
+                or each.state in PENDING
+                or (tied is not None and each.remote_id == tied != row.remote_id)
+            )
+        ),
+        None,
     )
-    last = session.exec(later.limit(1)).first()
-    return None if last is None else last.key
 
 
 def _creates(connection_id: int, subject: str) -> SelectOfScalar[Outbox]:

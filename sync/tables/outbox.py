@@ -46,14 +46,16 @@ class Outbox(SQLModel, table=True):
 
     `may_exist`: a call was begun whose outcome nobody knows. Only a completed look-up, or a refusal
     of that very call, takes it back; until then the write is looked up before it is sent.
-    `sent_at` is when the last call went out that must not be done twice: as long as the tool may be
-    at it, a look-up that finds nothing proves nothing.
+    `sent_at` is when the last call went out that must not be done twice, `doubted_at` until when
+    one may have gone out that was forgotten by a restore: as long as the tool may be at it, a
+    look-up that finds nothing proves nothing.
     `attempts` counts the answers that spoke against the write itself, and the workers that were
     lost at it; `waits` how often in all it
     was put off, the last time at `put_off_at`. These moments are the database's.
 
     `before` is the remote record as it was before the write, None where nothing was there or the
-    tool cannot show it. `superseded_by` is the key of the write this one went out with.
+    tool cannot show it. `superseded_by` is the key of the write this one went out with; what a
+    merge wanted no more was superseded by none.
     """
 
     __table_args__ = (
@@ -76,6 +78,7 @@ class Outbox(SQLModel, table=True):
     not_before: datetime | None = moment(optional=True)
     put_off_at: datetime | None = moment(optional=True)
     sent_at: datetime | None = moment(optional=True)
+    doubted_at: datetime | None = moment(optional=True)
     error: dict[str, Any] | None = document(optional=True)
     before: dict[str, Any] | None = document(optional=True)
     superseded_by: str | None = None

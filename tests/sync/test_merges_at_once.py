@@ -72,6 +72,22 @@ def test_two_merges_that_meet_one_clash_show_one_conflict(database: Database, ta
     ]
 
 
+@pytest.mark.promise("G6")
+def test_a_merge_that_waited_sees_the_task_that_the_other_one_read(
+    database: Database, tasks: Feed
+) -> None:
+    """Else it takes what both agreed on for a change there, back to what the task was before."""
+    before = RemoteTask(id="51", title="Nouveau gabarit", status=TaskStatus.OPEN)
+    pulled(database, tasks, before)
+    run_id, merge = queue(database, tasks), merged(tasks)
+    after = RemoteTask(id="51", title="Bouton rouge", status=TaskStatus.OPEN)
+    with followed_by(database, merge) as first:
+        mirror.save_records(first, tasks, [after], run_id=run_id, seen_at=NOW)
+        merge(first)
+    with database.reading() as session:
+        assert session.get_one(Action, DESIGNER).title == "Bouton rouge"
+
+
 @pytest.mark.promise("G5")
 def test_a_write_that_is_claimed_meanwhile_is_not_withdrawn(
     database: Database, tasks: Feed

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event, text
 
-from sync.store import outbox
+from sync.store import outbox, pushes
 from sync.store.database import Database
 from sync.store.outbox import Claimed, GivenUp, Intention, PutOff
 from sync.tables.connections import Connection
@@ -72,7 +72,7 @@ def test_a_later_write_to_a_subject_waits_for_the_earlier_one(
     assert keys(database, connection_id) == ["make b"]
     with database.reading() as session:
         assert outbox.has_unsent(session, connection_id)
-        assert outbox.next_attempt(session, connection_id, NOW) == NOW + timedelta(minutes=1)
+        assert pushes.next_attempt(session, connection_id, NOW) == NOW + timedelta(minutes=1)
 
 
 @pytest.mark.parametrize(
@@ -180,10 +180,10 @@ def test_a_clock_that_was_set_back_keeps_no_write_waiting_for_longer(
     assert claimed is not None
     put_off(database, claimed)
     with database.writing() as session:
-        assert outbox.pending_connections(session, NOW) == []
-        assert outbox.pending_connections(session, NOW - timedelta(seconds=5)) == []
+        assert pushes.pending_connections(session, NOW) == []
+        assert pushes.pending_connections(session, NOW - timedelta(seconds=5)) == []
         back = NOW - by
-        assert outbox.pending_connections(session, back) == [connection_id]
+        assert pushes.pending_connections(session, back) == [connection_id]
         assert outbox.claim(session, connection_id, back) is not None
 
 

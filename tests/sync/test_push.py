@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from sync.push import FIRST_PAUSE, MOST_ATTEMPTS
-from sync.store import by_hand, outbox
+from sync.store import by_hand, outbox, pushes
 from sync.tables.connections import Connection, ConnectionState
 from sync.tables.outbox import Outbox, OutboxState
 from sync.tables.runs import PUSH, Mode, Run, RunStatus
@@ -189,8 +189,8 @@ def test_a_refused_write_leaves_the_run_incomplete_and_says_what_waits_for_whom(
     assert write(mirrored, REMINDER).waits == 0
     with mirrored.database.reading() as session:
         assert not outbox.has_unsent(session, mirrored.connection_id)
-        assert outbox.next_attempt(session, mirrored.connection_id, mirrored.now()) is None
-        assert outbox.pending_connections(session, mirrored.clock.now()) == []
+        assert pushes.next_attempt(session, mirrored.connection_id, mirrored.now()) is None
+        assert pushes.pending_connections(session, mirrored.clock.now()) == []
     mirrored.portal.faults()
     retry(mirrored, DESIGNER)
     again = push_again(mirrored)

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from connectors.errors import RateLimited, Unavailable
-from sync.store import by_hand, outbox, runs
+from sync.store import by_hand, outbox, pushes, runs
 from sync.store.database import Database
 from sync.store.outbox import Intention, PutOff
 from sync.store.runs import Worker
@@ -82,10 +82,10 @@ def test_what_may_go_at_once_does_not_wait_behind_what_was_put_off(
     """It came between the last look of a push and its end."""
     waiting_run(database, connection_id, Unavailable)
     with database.reading() as session:
-        assert outbox.next_attempt(session, connection_id, NOW) == LATER
+        assert pushes.next_attempt(session, connection_id, NOW) == LATER
     intend(database, connection_id, "new")
     with database.reading() as session:
-        assert outbox.next_attempt(session, connection_id, NOW) == NOW
+        assert pushes.next_attempt(session, connection_id, NOW) == NOW
 
 
 @pytest.mark.promise("G10")
@@ -96,7 +96,7 @@ def test_nobody_plans_between_a_last_look_and_the_end_of_a_push(
     """The push would end, or wait, without the new write. SQLite has one writer anyway."""
     new = Intention("new", connection_id, Operation.COMMENT, "s", {}, [])
     with database.writing() as session:
-        assert outbox.next_attempt(session, connection_id, NOW) is None
+        assert pushes.next_attempt(session, connection_id, NOW) is None
         with database.writing() as other:
             other.connection().exec_driver_sql("SET LOCAL lock_timeout = '50ms'")
             with pytest.raises(OperationalError, match="lock timeout"):

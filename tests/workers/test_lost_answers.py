@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from connectors.models import ActionStatus
 from sync.merge import Contract, TaskField
 from sync.store import outbox, runs, undone
 from sync.store.outbox import PutOff
@@ -168,6 +169,18 @@ def test_what_is_edited_here_before_an_undo_goes_out_is_not_taken_back_with_it(
     assert titles(sides) == ("C", "C")
     sides.sync()
     assert titles(sides) == ("C", "C")
+
+
+@pytest.mark.promise("G6")
+def test_an_end_here_goes_out_beside_an_undo(sides: TwoWay) -> None:
+    """It is no edit of what is taken back."""
+    sides.edit_here(title="B")
+    run = sides.push()
+    sides.pull()
+    plan_to_undo(sides, run)
+    sides.edit_here(status=ActionStatus.DONE)
+    assert sides.push().status == "succeeded"
+    assert (sides.action().status, sides.task()["status"]) == ("done", "5")
 
 
 @pytest.mark.promise("G7")

@@ -230,11 +230,42 @@ def test_a_question_about_a_task_that_is_there_is_closed(sides: TwoWay) -> None:
 @pytest.mark.promise("G6")
 def test_a_refused_edit_is_let_go_when_a_newer_one_takes_its_place(sides: TwoWay) -> None:
     """Who retried all that was refused would write the older one over it."""
-    sides.portal.faults({"on": {"method": "tasks.task.update"}, **REFUSED})
-    sides.edit_here(title="A")
-    assert sides.push().status == "incomplete"
-    sides.portal.faults()
+    refused(sides, title="A")
     sides.edit_here(title="B")
     sides.push()
-    assert [row.state for row in sides.changes()] == [OutboxState.DROPPED, OutboxState.DONE]
+    assert [row.state for row in sides.changes()] == [OutboxState.SUPERSEDED, OutboxState.DONE]
     assert sides.task()["title"] == "B"
+
+
+@pytest.mark.promise("G6")
+@pytest.mark.parametrize("refused_too", [True, False])
+def test_an_edit_that_was_refused_is_sent_when_somebody_comes_back_to_it(
+    sides: TwoWay, refused_too: bool
+) -> None:
+    refused(sides, title="A")
+    if refused_too:
+        refused(sides, title="B")
+    else:
+        sides.edit_here(title="B")
+    sides.edit_here(title="A")
+    assert sides.push().status == "succeeded"
+    assert sides.task()["title"] == "A"
+
+
+@pytest.mark.promise("G6")
+def test_a_refused_edit_that_was_taken_back_here_is_not_sent_by_a_retry_of_all(
+    sides: TwoWay,
+) -> None:
+    before = sides.task()["title"]
+    refused(sides, title="A")
+    sides.edit_here(title=before)
+    with sides.app.database.writing() as session:
+        assert by_hand.retry_all(session) == {}
+    assert [row.state for row in sides.changes()] == [OutboxState.SUPERSEDED]
+
+
+def refused(sides: TwoWay, **edit: str) -> None:
+    sides.portal.faults({"on": {"method": "tasks.task.update"}, **REFUSED})
+    sides.edit_here(**edit)
+    assert sides.push().status == "incomplete"
+    sides.portal.faults()

@@ -13,7 +13,7 @@ from sync.rehearsal import Promise
 from sync.store import audit, by_hand, connections, held, outbox
 from sync.store.agreements import all_conflicts
 from sync.store.database import again_after_conflict
-from sync.store.undone import made_again_by, states_of
+from sync.store.undone import made_by_another, states_of
 from sync.tables.connections import Connection
 from sync.tables.outbox import Outbox, OutboxState
 from sync.tables.runs import RunStatus
@@ -205,7 +205,7 @@ def _retry(app: App, key: str | None) -> None:
 
 def _not_retried(session: Session, key: str) -> CannotRun:
     row = session.get(Outbox, key)
-    by = None if row is None else made_again_by(session, row)
+    by = None if row is None else made_by_another(session, row)
     if by is None:
         return _not_there(key)
     return CannotRun(f"{key} is not sent again: {by} took its place; see retro outbox.")

@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 
 from config.settings import Settings, load_settings
 from connectors.sandbox.runner import free_port
-from sync.store import hooks, outbox, past_runs, rules_due, schedules
+from sync.store import hooks, past_runs, pushes, rules_due, schedules
 from workers.app import App, open_app
 from workers.demo.later import LaterEvent
 from workers.demo.moments import PARIS
@@ -99,7 +99,7 @@ class Stage:
             # The portal is asked: our own clock may be a moment old.
             if schedules.any_due(session, self._now()):
                 return "a schedule is due"
-            if outbox.pending_connections(session, self.app.database.now()):
+            if pushes.pending_connections(session, self.app.database.now()):
                 return "a write is waiting"
             if hooks.stored_hints(session):
                 return "a webhook is waiting"

@@ -9,9 +9,9 @@ from tests.workers.cli.kit import Retro
 from tests.workers.cli.test_deciding import RETRO, prepared
 
 
-@pytest.mark.parametrize("made_again", [False, True])
+@pytest.mark.parametrize("after", ["", "made again", "restored"])
 def test_a_second_home_takes_up_the_tasks_that_the_first_one_made(
-    retro: Retro, tmp_path: Path, made_again: bool
+    retro: Retro, tmp_path: Path, after: str
 ) -> None:
     # Without REST 3 no key makes a create repeatable.
     scopes = ("crm", "task", "user", "userfieldconfig", "im")
@@ -21,6 +21,8 @@ def test_a_second_home_takes_up_the_tasks_that_the_first_one_made(
             folder = tmp_path / f"files-{home}"
             folder.mkdir()
             prepared(retro, portal, folder / "file.yaml")
+            if after == "restored" and not told:
+                restored(retro, folder / "backup.zip")
             (folder / "file.yaml").write_text(RETRO)
             retro("import", str(folder / "file.yaml"))
             unread = "The tasks of portal were never read"
@@ -37,7 +39,7 @@ def test_a_second_home_takes_up_the_tasks_that_the_first_one_made(
             pushed = retro("push", "--json").document["runs"][0]
             assert (pushed["status"], pushed["error"]) == ("succeeded", None)
             assert (pushed["created"] > 1) is told
-            if made_again and told:
+            if after == "made again" and told:
                 undone = retro("undo", str(pushed["run"]), "--json").document["undone"]
                 assert len(undone) == 3
                 for key in undone:
@@ -55,8 +57,9 @@ def test_a_second_home_takes_up_the_tasks_that_the_first_one_made(
         assert (again.status, retro("conflicts", "--json").document) == (0, [])
 
 
+@pytest.mark.parametrize("after_a_restore", [False, True])
 def test_a_task_of_another_home_that_is_about_something_else_is_not_taken_up(
-    retro: Retro, tmp_path: Path
+    retro: Retro, tmp_path: Path, after_a_restore: bool
 ) -> None:
     with sandbox(seed=7, records=20) as portal:
         for home, text in (("home", "nouveau gabarit"), ("second", "acheter du papier")):
@@ -64,6 +67,8 @@ def test_a_task_of_another_home_that_is_about_something_else_is_not_taken_up(
             folder = tmp_path / f"files-{home}"
             folder.mkdir()
             prepared(retro, portal, folder / "file.yaml")
+            if after_a_restore and home == "second":
+                restored(retro, folder / "backup.zip")
             (folder / "file.yaml").write_text(RETRO.replace("nouveau gabarit du bouton", text))
             retro("import", str(folder / "file.yaml"))
             retro("pull", "portal", "--stream", "tasks")
@@ -80,3 +85,9 @@ def test_a_task_of_another_home_that_is_about_something_else_is_not_taken_up(
         assert retro("outbox", "retry", "--all").status == 0
         assert retro("push").status == 0
         assert len(portal.records("tasks")) == 3
+
+
+def restored(retro: Retro, backup: Path) -> None:
+    """For thirty days each new task may have been made before."""
+    assert retro("backup", str(backup)).status == 0
+    assert retro("restore", str(backup), "--yes").status == 0

@@ -114,3 +114,30 @@ def test_a_create_that_was_taken_back_is_not_sent_beside_the_one_that_took_its_p
         assert f"{again} took its place" in refused.sentence
         retro("push")
         assert [each["key"].partition("~")[0] for each in portal.records("tasks")] == [task["key"]]
+
+
+@pytest.mark.promise("G5")
+def test_a_create_that_was_let_go_is_not_sent_beside_the_one_that_was_made_again(
+    retro: Retro, tmp_path: Path
+) -> None:
+    with sandbox(seed=7, records=20) as portal:
+        run = pushed(retro, portal, tmp_path / "file.yaml")
+        task = portal.records("tasks")[0]
+        first = f"task:{task['key']}"
+        portal.edit("tasks", task["id"], {"delete": True})
+        retro("pull", "portal", "--stream", "tasks")
+        (conflict,) = retro("conflicts", "--json").document
+        assert retro("conflicts", "settle", str(conflict["id"]), "ours").status == 0
+        no = {"do": "error", "code": "ACCESSDENIEDEXCEPTION", "description": "no"}
+        portal.faults({"on": {"method": "tasks.task.add"}, **no})
+        assert retro("push").status == 3
+        portal.faults()
+        second = f"{first}:{conflict['id']}"
+        assert retro("outbox", "drop", second).status == 0
+        retro("undo", str(run["run"]))
+        assert retro("outbox", "retry", first).status == 0
+        for _ in ("on its way", "made"):
+            told = retro("outbox", "retry", second)
+            assert (told.status, f"{first} took its place" in told.sentence) == (1, True)
+            assert retro("push").status == 0
+        assert [each["key"].partition("~")[0] for each in portal.records("tasks")] == [task["key"]]
