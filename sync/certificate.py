@@ -70,7 +70,7 @@ def certify(
     with database.reading() as session:
         unseen = mirror.held_but_not_seen(session, feed, lease.run_id)
         held = mirror.count_records(session, feed)
-        unread = _never_read(session, connector, feed)
+        unread = _never_read(session, connector, feed, lease.run_id)
     presence = _presence(connector, feed, [*unseen, *unread])
     absent = {id_ for id_ in presence if presence[id_] is Presence.DELETED}
     unlisted = _unlisted(connector, feed, presence)
@@ -117,11 +117,13 @@ def _presence(
     return dict.fromkeys(unseen, Presence.DELETED)
 
 
-def _never_read(session: Session, connector: Connector[Any], feed: Feed) -> Sequence[str]:
+def _never_read(
+    session: Session, connector: Connector[Any], feed: Feed, run_id: int
+) -> Sequence[str]:
     """Tasks of ours that may be gone before they were ever listed. One that is made meanwhile is no
     less missing, so the tool must be asked."""
     if feed.stream is Stream.TASKS and isinstance(connector, ConfirmsPresence):
-        return agreements.never_read(session, feed.connection_id)
+        return agreements.never_read(session, feed.connection_id, run_id)
     return ()
 
 

@@ -12,7 +12,7 @@ from sync.store.people import accounts_of_people
 from sync.tables.agreements import WHOLE_TASK, Conflict, ConflictState, Outcome, Reason
 from sync.tables.outbox import Operation
 from sync.tables.retros import Action
-from sync.task_values import COLUMNS, Meaning, in_columns, ours_of
+from sync.task_values import COLUMNS, Meaning, made_anew
 
 PERSON = "person"
 
@@ -73,9 +73,8 @@ def _make_again(session: Session, row: Conflict, now: Now) -> None:
     # Of the task that is gone: the new one holds all of ours, and would wait behind its create.
     by_hand.drop_all_of(session, row.connection_id, row.action_key, but=Operation.COMMENT)
     action.status = row.base or ActionStatus.OPEN.value
-    values = ours_of(action, accounts_of_people(session, row.connection_id)).values
-    payload = {**link.base, **in_columns(values), "key": f"{action.key}{AGAIN}{row.id}"}
-    payload.pop(COLUMNS[TaskField.STATUS])
+    accounts = accounts_of_people(session, row.connection_id)
+    anew = made_anew(link.base, action, accounts)
     session.add(action)
     session.delete(link)
     intention = Intention(
@@ -83,7 +82,7 @@ def _make_again(session: Session, row: Conflict, now: Now) -> None:
         connection_id=row.connection_id,
         operation=Operation.CREATE_TASK,
         subject=action.key,
-        payload=payload,
+        payload={**anew, "key": f"{action.key}{AGAIN}{row.id}"},
         because=[],
     )
     outbox.intend(session, [intention], now.business)

@@ -72,6 +72,16 @@ def in_columns(values: Values) -> dict[str, str]:
     return {COLUMNS[name]: value for name, value in values.items()}
 
 
+def made_anew(
+    payload: Mapping[str, Any], action: Action, accounts: Mapping[str, str]
+) -> dict[str, Any]:
+    """The create of a task that is made once more, with all that was changed here since."""
+    anew = {**payload, **in_columns(ours_of(action, accounts).values)}
+    # A task is open when it is made.
+    anew.pop(COLUMNS[TaskField.STATUS])
+    return anew
+
+
 def written_by(operation: Operation, payload: Mapping[str, Any]) -> dict[TaskField, str]:
     """The fields that a write to a task changes, with what they become."""
     if operation is Operation.COMPLETE_TASK:

@@ -7,18 +7,20 @@ from functools import partial
 
 from sqlmodel import Session
 
-from connectors.models import ActionStatus
+from connectors.models import ActionStatus, Stream
 from sync.merge import TaskField
 from sync.reconcile_tasks import Now, reconcile_tasks
 from sync.settling import CannotSettle, settle
 from sync.store import agreements, audit, connections, people, undone
 from sync.store.database import again_after_conflict
+from sync.store.rules_due import ask_for_rules
 from sync.tables.agreements import Conflict, Outcome
 from sync.tables.people import Person
 from sync.tables.retros import Action
 from sync.task_values import Meaning
 from workers import library
 from workers.app import App
+from workers.deciding import settle_decisions
 from workers.errors import CannotRun, NotThere
 from workers.hand import this_hand
 
@@ -49,7 +51,9 @@ def edit_action(app: App, key: str, edit: Edit) -> Action:
     if known is None:
         raise NotThere(f"There is no action {key!r}; retro decisions --json lists them.")
     meaning = meaning_of(app, known.connection_id)
-    return again_after_conflict(partial(_edit, app, known, edit, meaning))
+    action = again_after_conflict(partial(_edit, app, known, edit, meaning))
+    settle_decisions(app)
+    return action
 
 
 def _edit(app: App, known: Action, edit: Edit, meaning: Meaning) -> Action:
@@ -69,6 +73,8 @@ def _edit(app: App, known: Action, edit: Edit, meaning: Meaning) -> Action:
         after = told_of_action(action)
         audit.note(session, this_hand(), "action", key, before=before, after=after)
         reconcile_tasks(session, action.connection_id, meaning, now, key)
+        if after != before:
+            ask_for_rules(session, action.connection_id, Stream.TASKS)
         return session.get_one(Action, key)
 
 
@@ -107,9 +113,11 @@ def settle_conflict(app: App, conflict_id: int, outcome: Outcome) -> Conflict:
         raise NotThere(f"There is no conflict {conflict_id}; retro conflicts lists them.")
     meaning = meaning_of(app, row.connection_id)
     try:
-        return again_after_conflict(partial(_settle, app, row, outcome, meaning))
+        settled = again_after_conflict(partial(_settle, app, row, outcome, meaning))
     except CannotSettle as error:
         raise CannotRun(str(error)) from error
+    settle_decisions(app)
+    return settled
 
 
 def _settle(app: App, row: Conflict, outcome: Outcome, meaning: Meaning) -> Conflict:

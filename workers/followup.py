@@ -10,14 +10,13 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from connectors.models import ActionStatus
 from rules.kpis import KpiValue, Period
-from rules.words import DecisionStatus
 from rules.workspace import Workspace
 from sync.store import measures, retros, rules_due
-from sync.tables.retros import Decision, Problem
+from sync.tables.retros import Problem
 from workers import library
 from workers.app import App
+from workers.deciding import settle_decisions
 from workers.kpis import Figures
 from workers.leavers import hand_over
 from workers.places import places_for_rules
@@ -98,45 +97,6 @@ def act_on_rules(app: App, now: datetime) -> list[Problem]:
 
 def _as_told(problems: Sequence[Problem]) -> set[tuple[str, str]]:
     return {(each.about, each.message) for each in problems}
-
-
-def settle_decisions(app: App) -> None:
-    """What the actions say of their decision: all done, or taken up again (T08)."""
-    with app.database.reading() as session:
-        if not _unsettled(session):
-            return
-    with app.database.writing() as session:
-        retros.plan_in_turn(session)
-        for decision, status in _unsettled(session):
-            decision.status = status.value
-            session.add(decision)
-            if status is DecisionStatus.IN_PROGRESS:
-                for target in retros.targets(session, decision.id):
-                    target.measure_start = target.measure_end = None
-                    session.add(target)
-
-
-def _unsettled(session: Session) -> list[tuple[Decision, DecisionStatus]]:
-    """Decisions with the status they should have."""
-    done: dict[str, bool] = {}
-    for action in retros.actions(session):
-        finished = action.status == ActionStatus.DONE
-        done[action.decision_id] = done.get(action.decision_id, True) and finished
-    found = []
-    for decision in retros.decisions(session):
-        all_done = done.get(decision.id)
-        if all_done and decision.status in BEFORE_DONE:
-            found.append((decision, DecisionStatus.DONE_AWAITING_MEASURE))
-        elif all_done is False and decision.status == DecisionStatus.DONE_AWAITING_MEASURE:
-            found.append((decision, DecisionStatus.IN_PROGRESS))
-    return found
-
-
-BEFORE_DONE = (
-    DecisionStatus.ACCEPTED.value,
-    DecisionStatus.IN_PROGRESS.value,
-    DecisionStatus.AT_RISK.value,
-)
 
 
 def _kpis(app: App, session: Session, now: datetime) -> Iterator[Happened]:

@@ -7,12 +7,13 @@ from functools import partial
 
 from sqlmodel import Session
 
+from connectors.models import ActionStatus
 from rules.follow_up import owner_left
 from rules.owners import Choice, NoOwner, keep, with_work
 from rules.people import Staff
 from rules.plan import Because, Plan
 from rules.workspace import Workspace
-from sync.store import agreements, connections, outbox, people, retros
+from sync.store import agreements, connections, outbox, people, retros, undone
 from sync.store.database import again_after_conflict
 from sync.tables.retros import UNFINISHED, Action, Problem
 from sync.vault import SecretsUnreadable
@@ -65,6 +66,8 @@ def _hand_over(app: App, space: Workspace, now: datetime) -> tuple[set[int], lis
         session.flush()
         there = places_for_rules(session)
         for each in found:
+            if each.action.status == ActionStatus.LOST:
+                continue  # there is no task to tell it at
             gone = each.choice.left.id if each.choice.left else None
             because = Because(RULE, 1, {"task.owner": gone})
             notices = owner_left(each.action.key, each.choice, because, space, now)
@@ -76,8 +79,18 @@ def _hand_over(app: App, space: Workspace, now: datetime) -> tuple[set[int], lis
 def _is_needed(session: Session) -> bool:
     gone = {person.id for person in people.all_people(session) if not person.active}
     return bool(gone) and any(
-        action.owner in gone and action.status in UNFINISHED for action in retros.actions(session)
+        action.owner in gone and _is_to_be_done(session, action)
+        for action in retros.actions(session)
     )
+
+
+def _is_to_be_done(session: Session, action: Action) -> bool:
+    """That of a task that is gone as well, while it may be made again: its owner is asked."""
+    if action.status != ActionStatus.LOST:
+        return action.status in UNFINISHED
+    key, place = action.key, action.connection_id
+    asked = agreements.open_conflicts(session, place).get(key)
+    return bool(asked) or undone.create_taken_back(session, place, key) is not None
 
 
 def _hand_overs(
@@ -87,7 +100,7 @@ def _hand_overs(
     accountable = {row.id: row.accountable for row in retros.decisions(session)}
     for action in retros.locked_actions(session):
         person = staff.people.get(action.owner)
-        if person is None or person.active or action.status not in UNFINISHED:
+        if person is None or person.active or not _is_to_be_done(session, action):
             continue
         able = people.accounts_of_people(session, action.connection_id)
         reachable = _with_accounts(staff, able, action.owner)

@@ -14,6 +14,7 @@ from sync.tables.agreements import Conflict, ConflictState, FieldContract, Outco
 from sync.tables.mirror import Change, RemoteTaskRow
 from sync.tables.outbox import Link, LinkKind, Operation, Outbox, OutboxState
 from sync.tables.retros import Action
+from sync.tables.runs import RunSeen
 
 TASKS = Stream.TASKS.value
 CHANGES = (Operation.UPDATE_TASK, Operation.COMPLETE_TASK, Operation.REOPEN_TASK)
@@ -49,8 +50,12 @@ def tied_tasks(session: Session, connection_id: int, key: str | None = None) -> 
     return session.exec(statement.execution_options(populate_existing=True)).all()
 
 
-def never_read(session: Session, connection_id: int) -> Sequence[str]:
-    """Ids of tasks that we made and that no listing has shown yet."""
+def never_read(session: Session, connection_id: int, run_id: int) -> Sequence[str]:
+    """Ids of tasks that we made and that no listing has shown yet, that of this full pull neither:
+    what it showed and could not be taken was read."""
+    seen = select(RunSeen.record_id).where(
+        RunSeen.run_id == run_id, RunSeen.record_id == Link.remote_id
+    )
     return session.exec(
         select(Link.remote_id)
         .outerjoin(
@@ -62,6 +67,7 @@ def never_read(session: Session, connection_id: int) -> Sequence[str]:
             Link.connection_id == connection_id,
             Link.kind == LinkKind.TASK,
             col(RemoteTaskRow.id).is_(None),
+            ~seen.exists(),
         )
     ).all()
 

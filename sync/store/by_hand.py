@@ -7,9 +7,11 @@ from sqlmodel import Session, col, select
 from connectors.models import ActionStatus
 from sync.store import outbox, runs
 from sync.store.elsewhere import AGAIN
+from sync.store.people import accounts_of_people
 from sync.store.undone import made_by_another
 from sync.tables.outbox import Operation, Outbox, OutboxState
 from sync.tables.retros import Action
+from sync.task_values import made_anew
 
 # Between a key and how many times what it made was taken back and made again.
 ANEW = f"{AGAIN}anew-"
@@ -41,13 +43,17 @@ def retry(session: Session, key: str) -> bool:
 
 
 def _take_up(session: Session, create: Outbox) -> None:
-    """The action whose task will be there again. What was edited while it was not is written as
-    soon as the two are compared, and what was refused of the task before is let go."""
+    """The action whose task will be there again, with what was changed here while it was not; what
+    was refused of the task before is let go."""
     drop_all_of(session, create.connection_id, create.subject, but=Operation.COMMENT)
     action = session.get(Action, create.subject, with_for_update=True)
-    if action is not None and action.status == ActionStatus.LOST:
+    if action is None:
+        return
+    if action.status == ActionStatus.LOST:
         action.status = ActionStatus.OPEN.value
         session.add(action)
+    accounts = accounts_of_people(session, create.connection_id)
+    create.payload = made_anew(create.payload, action, accounts)
 
 
 def _another(key: str) -> str:

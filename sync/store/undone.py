@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -30,7 +31,16 @@ def states_of(session: Session, run_id: int) -> dict[str, OutboxState]:
 
 
 def written_again(session: Session, row: Outbox) -> int | None:
-    """The last run that wrote to the task of a write after it; None where none did."""
+    """The last run that wrote to the task of a write after it; None where none did. What was made
+    anew since is another task."""
+    anew = select(func.min(Outbox.sequence)).where(
+        Outbox.connection_id == row.connection_id,
+        Outbox.subject == row.subject,
+        Outbox.operation == Operation.CREATE_TASK,
+        col(Outbox.sequence) > row.sequence,
+        col(Outbox.remote_id) != row.remote_id,
+    )
+    before = session.exec(anew).one()
     later = select(Outbox.run_id).where(
         Outbox.connection_id == row.connection_id,
         Outbox.subject == row.subject,
@@ -39,6 +49,8 @@ def written_again(session: Session, row: Outbox) -> int | None:
         col(Outbox.sequence) > row.sequence,
         Outbox.run_id != row.run_id,
     )
+    if before is not None:
+        later = later.where(col(Outbox.sequence) < before)
     return session.exec(later.order_by(col(Outbox.sequence).desc()).limit(1)).first()
 
 

@@ -7,15 +7,17 @@ from typing import Any
 
 import pytest
 
-from sync.store import outbox
+from sync.store import by_hand, outbox
+from sync.tables.agreements import Outcome
 from sync.tables.outbox import Operation
 from sync.tables.people import Person, PersonId
 from tests.faults.push_case import COPYWRITER, DESIGNER
 from tests.postgres import Postgres
 from tests.workers.two_way import LEO, TwoWay, two_way
 from workers import leavers
-from workers.actions import Edit, edit_action
+from workers.actions import Edit, edit_action, settle_conflict
 from workers.leavers import hand_over
+from workers.undoing import undo_now
 
 
 @pytest.mark.promise("G6")
@@ -23,10 +25,7 @@ def test_the_work_of_a_leaver_goes_to_who_is_there_and_an_admin_is_told(sides: T
     """T13."""
     sides.edit_there(COPYWRITER, STATUS=5)
     sides.sync()
-    with sides.app.database.writing() as session:
-        session.get_one(Person, "p_mkt").active = False
-    sides.pass_time()
-    assert hand_over(sides.app, sides.now) == []
+    leave(sides)
     sides.sync()
     assert (sides.action().owner, sides.task()["responsibleId"]) == ("p_des", LEO)
     assert "Nadia Exemple" in sides.action().owner_reason
@@ -36,6 +35,52 @@ def test_the_work_of_a_leaver_goes_to_who_is_there_and_an_admin_is_told(sides: T
     with sides.app.database.reading() as session:
         told = [r for r in outbox.outbox_rows(session) if r.operation is Operation.COMMENT]
     assert [(row.payload["to"], row.subject) for row in told] == [("admin", DESIGNER)]
+
+
+def test_who_takes_over_is_asked_about_a_task_that_is_gone_and_is_given_it_when_it_is_made_again(
+    sides: TwoWay,
+) -> None:
+    sides.delete_there()
+    sides.pull()
+    (conflict,) = sides.conflicts()
+    leave(sides)
+    assert conflict.id is not None
+    settle_conflict(sides.app, conflict.id, Outcome.OURS)
+    sides.push()
+    assert (sides.action().owner, sides.task()["responsibleId"]) == ("p_des", LEO)
+
+
+def test_a_task_that_was_taken_back_is_made_again_for_who_took_over(sides: TwoWay) -> None:
+    with sides.app.database.reading() as session:
+        (create,) = [
+            row
+            for row in outbox.outbox_rows(session)
+            if row.operation is Operation.CREATE_TASK and row.subject == DESIGNER
+        ]
+    assert create.run_id is not None
+    undo_now(sides.app, create.run_id)
+    leave(sides)
+    with sides.app.database.writing() as session:
+        assert by_hand.retry(session, create.key)
+    sides.push()
+    assert (sides.action().owner, sides.task()["responsibleId"]) == ("p_des", LEO)
+
+
+def test_a_task_that_was_left_lost_stays_with_its_owner(sides: TwoWay) -> None:
+    sides.delete_there()
+    sides.pull()
+    (conflict,) = sides.conflicts()
+    assert conflict.id is not None
+    settle_conflict(sides.app, conflict.id, Outcome.THEIRS)
+    leave(sides)
+    assert (sides.action().owner, sides.action(COPYWRITER).owner) == ("p_mkt", "p_des")
+
+
+def leave(sides: TwoWay) -> None:
+    with sides.app.database.writing() as session:
+        session.get_one(Person, "p_mkt").active = False
+    sides.pass_time()
+    assert hand_over(sides.app, sides.now) == []
 
 
 @pytest.mark.promise("G6")

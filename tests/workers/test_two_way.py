@@ -15,8 +15,8 @@ from sync.tables.retros import Target
 from tests.faults.push_case import COPYWRITER, DESIGNER
 from tests.workers.two_way import LEO, NADIA, STRANGER, TwoWay
 from workers.actions import settle_conflict
+from workers.deciding import settle_decisions
 from workers.errors import CannotRun
-from workers.followup import settle_decisions
 
 DUE = datetime(2026, 12, 14, 17, 0, tzinfo=UTC)
 LATER = datetime(2026, 12, 21, 17, 0, tzinfo=UTC)
@@ -285,6 +285,15 @@ def test_a_task_reopened_there_reopens_the_decision_and_its_recheck(sides: TwoWa
     assert sides.decision().status == DecisionStatus.IN_PROGRESS
     with sides.app.database.reading() as session:
         assert session.get_one(Target, "T").measure_end is None
+
+
+def test_a_decision_follows_what_is_said_of_its_actions_here(sides: TwoWay) -> None:
+    """T08."""
+    for key in (DESIGNER, COPYWRITER):
+        sides.edit_here(key, status=ActionStatus.DONE)
+    assert sides.decision().status == DecisionStatus.DONE_AWAITING_MEASURE
+    sides.edit_here(status=ActionStatus.OPEN)
+    assert sides.decision().status == DecisionStatus.IN_PROGRESS
 
 
 def target(sides: TwoWay) -> Target:

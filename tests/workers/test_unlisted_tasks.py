@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from connectors.models import ActionStatus
+from connectors.models import ActionStatus, Stream
 from sync.tables.agreements import WHOLE_TASK
 from tests.faults.push_case import COPYWRITER, DESIGNER
 from tests.workers.two_way import TwoWay, two_way
+from workers.pulling import pull_now
 
 
 @pytest.fixture
@@ -28,6 +29,15 @@ def test_a_task_deleted_before_it_was_ever_read_is_lost_and_its_owner_is_asked(
     assert sides.action(COPYWRITER).status == ActionStatus.OPEN
     sides.pull()
     assert len(sides.conflicts(only_open=False)) == 1
+
+
+@pytest.mark.promise("G11")
+def test_a_task_that_could_not_be_taken_when_it_was_first_listed_is_counted_once(
+    sides: TwoWay,
+) -> None:
+    sides.edit_there(TITLE="")
+    (run,) = pull_now(sides.app, "portal", [Stream.TASKS], full=True)
+    assert (run.read, run.set_aside) == (2, 1)
 
 
 @pytest.mark.promise("G11")

@@ -39,7 +39,7 @@ def action_command(
     done: bool,
     reopen: bool,
     as_json: bool,
-) -> None:
+) -> Status:
     """Change an action here; its task takes it over at the next push."""
     output = Output(as_json)
     if done and reopen:
@@ -59,6 +59,9 @@ def action_command(
         output.text(
             f"{key}: {action.title}, {action.owner}, {action.due_at:%Y-%m-%d}, {action.status}."
         )
+        if action.status == ActionStatus.LOST:
+            output.text("Its task was deleted in the tool; settle that first: retro conflicts")
+    return Status.WAITS_FOR_A_PERSON if action.status == ActionStatus.LOST else Status.DONE
 
 
 def _due(text: str | None) -> date | datetime | None:

@@ -54,7 +54,7 @@ class Zone(click.ParamType[str]):
     ) -> str:
         try:
             return ZoneInfo(str(value)).key
-        except (ZoneInfoNotFoundError, ValueError):
+        except (ZoneInfoNotFoundError, ValueError, OSError):  # `Europe` is a folder
             self.fail(f"{value!r} is no time zone; write one like Europe/Paris", param, ctx)
 
 

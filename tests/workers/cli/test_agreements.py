@@ -81,6 +81,18 @@ def test_whose_change_stands_is_set_by_field(retro: Retro, sides: TwoWay) -> Non
     assert sides.action().title == sides.task()["title"] == "Bouton vert"
 
 
+def test_an_action_that_is_reopened_when_its_task_is_gone_asks_for_a_decision(
+    retro: Retro, sides: TwoWay
+) -> None:
+    retro.monkeypatch.setenv("RETRO_CLOCK", f"{sides.portal.base}/_sandbox")
+    assert retro("action", DESIGNER, "--done").status == 0
+    assert retro("push", "portal").status == 0
+    sides.delete_there()
+    assert retro("pull", "portal", "--stream", "tasks", "--full").status == 0
+    reopened = retro("action", DESIGNER, "--reopen")
+    assert (reopened.status, "settle that first: retro conflicts" in reopened.out) == (3, True)
+
+
 def test_a_mistake_is_named(retro: Retro, sides: TwoWay) -> None:
     assert sides.connection_id
     for arguments, status, told in (

@@ -44,6 +44,25 @@ def test_what_a_later_push_wrote_is_taken_back_first(retro: Retro, tmp_path: Pat
 
 
 @pytest.mark.promise("G13")
+def test_what_was_written_to_a_task_made_anew_keeps_no_older_one_from_being_taken_back(
+    retro: Retro, tmp_path: Path
+) -> None:
+    with sandbox(seed=7, records=20) as portal:
+        first = pushed(retro, portal, tmp_path / "file.yaml")
+        task = portal.records("tasks")[0]
+        portal.edit("tasks", task["id"], {"delete": True})
+        retro("pull", "portal", "--stream", "tasks")
+        (conflict,) = retro("conflicts", "--json").document
+        retro("conflicts", "settle", str(conflict["id"]), "ours")
+        retro("push")
+        retro("action", task["key"], "--title", "Corrigé")
+        assert retro("push").status == 0
+        undone = retro("undo", str(first["run"]), "--json").document
+        assert f"task:{task['key']}" in undone["undone"]
+        assert [each["title"] for each in portal.records("tasks")] == ["Corrigé"]
+
+
+@pytest.mark.promise("G13")
 def test_an_action_whose_task_was_taken_back_takes_no_edits_until_it_is_made_again(
     retro: Retro, tmp_path: Path
 ) -> None:

@@ -32,6 +32,7 @@ from workers.cli.output import Output
         (["schedule", "portal", "--reconcile", "nightly"], "'nightly' is no cron line"),
         (["schedule", "portal", "--every", "5m", "--jitter", "5m"], "shorter than --every"),
         (["schedule", "portal", "--cron", "0 6 * * *", "--tz", "Mars"], "'Mars' is no time zone"),
+        (["schedule", "portal", "--cron", "0 6 * * *", "--tz", "Europe"], "'Europe' is no time"),
         (["outbox", "retry"], "retry takes the key"),
         (["schedule", "portal", "--every", f"{10**14}d"], "is longer than a year"),
         (["action", "D-1:x", "--title", " "], "a task needs a title"),
