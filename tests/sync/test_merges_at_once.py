@@ -4,6 +4,7 @@ what the other one left, and not what was there before."""
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from threading import Event
 
 import httpx
@@ -16,13 +17,13 @@ from connectors.port import TASK_STATUSES
 from sync.reconcile_tasks import Now, reconcile_tasks
 from sync.store import mirror, outbox
 from sync.store.agreements import tied_tasks
-from sync.store.database import Database
+from sync.store.database import Database, again_after_conflict
 from sync.store.mirror import Feed
-from sync.tables.outbox import OutboxState
+from sync.tables.outbox import Outbox, OutboxState
 from sync.tables.retros import Action
-from sync.tables.runs import PUSH, Mode, RunStatus
+from sync.tables.runs import PUSH, Mode, Run, RunStatus
 from tests.connectors.bitrix24.kit import Sandbox
-from tests.faults.push_case import DESIGNER, plan_behind, queue_push
+from tests.faults.push_case import DESIGNER, TARGET, assert_delivered_once, plan_behind, queue_push
 from tests.portal import Mirrored, store_connection
 from tests.sync.conftest import NOW
 from tests.sync.test_many_workers import PATIENCE, waits_or_is_done
@@ -30,6 +31,8 @@ from tests.sync.test_reconcile_tasks import conflicts, edited, planned, pulled
 from tests.sync.test_reconcile_tasks import tasks as tasks
 from tests.sync.test_runs import queue
 from tests.waiting import eventually
+
+AN_HOUR = timedelta(hours=1)
 
 Work = Callable[[Session], None]
 
@@ -148,6 +151,40 @@ def test_a_push_and_a_merge_of_one_task_wait_for_each_other_in_one_order(
         assert pushed[0].result(PATIENCE) is RunStatus.SUCCEEDED
         others[0].result(PATIENCE)
     assert deadlocks(database) == before
+
+
+@pytest.mark.promise("G10")
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("stamping", [False, True], ids=["a write", "its stamp"])
+def test_a_push_that_is_broken_off_at_taking_a_write_takes_it_again(
+    database: Database, portal: Sandbox, stamping: bool
+) -> None:
+    """Somebody has the write, and waits for the run that waits for it."""
+    mirrored = Mirrored(database, portal, store_connection(database, portal))
+    run_id = queue_push(mirrored)
+    if stamping:
+        portal.faults({"on": {"method": "batch"}, "do": "html"})
+        assert mirrored.work(run_id) is RunStatus.WAITING
+        portal.faults()
+    mirrored.clock.advance(AN_HOUR)
+    first = DESIGNER if stamping else TARGET
+
+    def in_another_process() -> None:
+        with closing(Database(database.url)) as own, own.writing() as session:
+            session.get_one(Outbox, first, with_for_update=True)
+            if not pushed:
+                pushed.append(pool.submit(mirrored.work, run_id))
+                eventually(lambda: waits_or_is_done(database, pushed[0]), within=PATIENCE)
+            session.get_one(Run, run_id, with_for_update=True)
+
+    before = deadlocks(database)
+    pushed: list[Future[RunStatus]] = []
+    with ThreadPoolExecutor(1) as pool:
+        # The server breaks off one of the two, in most cases the push: it was first to wait.
+        again_after_conflict(in_another_process)
+        assert pushed[0].result(PATIENCE) is RunStatus.SUCCEEDED
+    eventually(lambda: deadlocks(database) == before + 1, within=PATIENCE)
+    assert_delivered_once(mirrored)
 
 
 def deadlocks(database: Database) -> int:
