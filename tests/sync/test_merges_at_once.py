@@ -15,11 +15,12 @@ from sqlmodel import Session
 from connectors.models import RemoteTask, Stream, TaskStatus
 from connectors.port import TASK_STATUSES
 from sync.reconcile_tasks import Now, reconcile_tasks
-from sync.store import mirror, outbox
+from sync.store import by_hand, mirror, outbox
 from sync.store.agreements import tied_tasks
 from sync.store.database import Database, again_after_conflict
 from sync.store.mirror import Feed
-from sync.tables.outbox import Outbox, OutboxState
+from sync.store.outbox import Intention, PutOff
+from sync.tables.outbox import Operation, Outbox, OutboxState
 from sync.tables.retros import Action
 from sync.tables.runs import PUSH, Mode, Run, RunStatus
 from tests.connectors.bitrix24.kit import Sandbox
@@ -61,6 +62,18 @@ def merged(feed: Feed) -> Work:
     return merge
 
 
+def taken_back(feed: Feed) -> Work:
+    """An edit that was planned as a write is undone here, and the write with it."""
+
+    def take_back(session: Session) -> None:
+        action = session.get_one(Action, DESIGNER)
+        action.title = "Nouveau gabarit"
+        session.add(action)
+        merged(feed)(session)
+
+    return take_back
+
+
 @pytest.mark.promise("G6")
 def test_two_merges_that_meet_one_clash_show_one_conflict(database: Database, tasks: Feed) -> None:
     edited(database, title="Bouton vert")
@@ -83,16 +96,62 @@ def test_a_write_that_is_claimed_meanwhile_is_not_withdrawn(
     edited(database, title="Bouton vert")
     pulled(database, tasks, there)
 
-    def take_back(session: Session) -> None:
-        action = session.get_one(Action, DESIGNER)
-        action.title = "Nouveau gabarit"
-        session.add(action)
-        merged(tasks)(session)
-
-    with followed_by(database, take_back) as first:
+    with followed_by(database, taken_back(tasks)) as first:
         assert outbox.claim(first, tasks.connection_id, NOW) is not None
     # What is on its way is told by its end; then the way back is planned.
     assert [row.state for row in planned(database)] == [OutboxState.SENDING]
+
+
+def hurried(feed: Feed) -> Work:
+    return lambda session: by_hand.hurry(session, feed.connection_id)
+
+
+def put_off(database: Database, key: str, waits: int) -> None:
+    later = NOW + AN_HOUR
+    why = PutOff(told={}, may_exist=False, not_before=later, attempts=0, waits=waits, at=NOW)
+    with database.writing() as session:
+        outbox.note_put_off(session, key, why)
+
+
+@pytest.mark.promise("G10")
+def test_a_write_that_is_withdrawn_meanwhile_does_not_fail_who_asks_for_a_push(
+    database: Database, tasks: Feed
+) -> None:
+    edited(database, title="Bouton vert")
+    pulled(database, tasks, RemoteTask(id="51", title="Nouveau gabarit", status=TaskStatus.OPEN))
+    (write,) = planned(database)
+    put_off(database, write.key, waits=1)
+    with followed_by(database, hurried(tasks)) as first:
+        taken_back(tasks)(first)
+    assert planned(database) == []
+
+
+@pytest.mark.promise("G10")
+def test_who_asks_for_a_push_locks_writes_in_the_order_of_a_merge(
+    database: Database, tasks: Feed
+) -> None:
+    """However they lie in the table: else one of the two is broken off."""
+    # By their order; by their keys it is the other one.
+    writes = [
+        Intention(key, tasks.connection_id, Operation.UPDATE_TASK, key, {}, [])
+        for key in ("b", "a")
+    ]
+    with database.writing() as session:
+        outbox.intend(session, writes, NOW)
+    put_off(database, "a", waits=1)
+    put_off(database, "b", waits=2)
+
+    def in_another_process() -> None:
+        with closing(Database(database.url)) as own, own.writing() as session:
+            hurried(tasks)(session)
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.writing() as session:
+            session.get_one(Outbox, "b", with_for_update=True)
+            other = pool.submit(in_another_process)
+            eventually(lambda: waits_or_is_done(database, other), within=PATIENCE)
+            session.get_one(Outbox, "a", with_for_update=True)
+        other.result(PATIENCE)
 
 
 class Met(httpx.BaseTransport):
