@@ -2,30 +2,41 @@
 
 from typing import Any
 
-from connectors.capabilities import CommentsOnTasks, WritesTargets, WritesTasks
+from connectors.capabilities import CommentsOnTasks, DeletesTasks, WritesTargets, WritesTasks
 from connectors.errors import NotPermitted, Rejected
 from connectors.port import Connector
+
+ELSEWHERE = "Send it to another connection, or settle it by hand."
+# Of a write that is taken back: there is no other connection for that.
+LEAVE = "Settle it in the tool, or leave it as it is: it was not touched."
 
 
 def tasks_of(connector: Connector[Any]) -> WritesTasks:
     """Raises Rejected."""
     if isinstance(connector, WritesTasks):
         return connector
-    raise _cannot(connector, "tasks")
+    raise Rejected(f"{connector.label} cannot take tasks.", next_step=ELSEWHERE)
+
+
+def deleting_of(connector: Connector[Any]) -> DeletesTasks:
+    """Raises Rejected."""
+    if isinstance(connector, DeletesTasks):
+        return connector
+    raise Rejected(f"{connector.label} cannot delete tasks.", next_step=LEAVE)
 
 
 def comments_of(connector: Connector[Any]) -> CommentsOnTasks:
     """Raises Rejected."""
     if isinstance(connector, CommentsOnTasks):
         return connector
-    raise _cannot(connector, "comments on tasks")
+    raise Rejected(f"{connector.label} cannot take comments on tasks.", next_step=ELSEWHERE)
 
 
 def targets_of(connector: Connector[Any]) -> WritesTargets:
     """Raises Rejected."""
     if isinstance(connector, WritesTargets):
         return connector
-    raise _cannot(connector, "KPI targets")
+    raise Rejected(f"{connector.label} cannot take KPI targets.", next_step=ELSEWHERE)
 
 
 def prepare(tool: WritesTargets) -> None:
@@ -34,10 +45,3 @@ def prepare(tool: WritesTargets) -> None:
         tool.prepare_targets()
     except NotPermitted as error:
         raise Rejected(error.message, next_step=error.next_step) from error
-
-
-def _cannot(connector: Connector[Any], what: str) -> Rejected:
-    return Rejected(
-        f"{connector.label} cannot take {what}.",
-        next_step="Send it to another connection, or settle it by hand.",
-    )

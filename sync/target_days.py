@@ -42,9 +42,12 @@ class Update:
         held = tool.update_target(remote_id, target)
         if target.moved_from is None or held is None:
             return None
-        if held == agreed != target.moved_from:
-            return tool.update_target(remote_id, msgspec.structs.replace(target, moved_from=agreed))
-        return (agreed or target.moved_from) if self.begun and held == target.recheck_on else held
+        an_earlier_move_was_let_go = agreed != target.moved_from
+        if an_earlier_move_was_let_go and held == agreed:
+            from_there = msgspec.structs.replace(target, moved_from=agreed)
+            return tool.update_target(remote_id, from_there)
+        was_moved_by_us = self.begun and held == target.recheck_on
+        return (agreed or target.moved_from) if was_moved_by_us else held
 
 
 def update(session: Session, write: Intention, *, begun: bool) -> Update:

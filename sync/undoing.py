@@ -13,11 +13,11 @@ from typing import Any
 import msgspec
 from sqlmodel import Session
 
-from connectors.capabilities import DeletesTasks, WritesTasks
 from connectors.errors import Rejected
 from connectors.models import ActionStatus, Task, TaskStatus
 from connectors.port import Connector
 from sync import images
+from sync.abilities import LEAVE, deleting_of, tasks_of
 from sync.merge import TaskField, differ
 from sync.store import agreements, links, undone
 from sync.store.outbox import Intention
@@ -26,7 +26,6 @@ from sync.tables.outbox import LinkKind, Operation, Outbox
 from sync.tables.retros import Action
 from sync.task_values import in_columns, ours_of, set_field, written_by
 
-LEAVE = "Settle it in the tool, or leave it as it is: it was not touched."
 AGAIN = "Settle it in the tool, then undo again; or leave it as it is: it was not touched."
 # Who closes what was asked about a task that was taken back.
 UNDO = "undo"
@@ -119,8 +118,7 @@ def _taken_back(row: Outbox) -> TakenBack | None:
 
 def delete(connector: Connector[Any], back: TakenBack) -> None:
     """Raises Rejected when somebody changed the record, or the tool cannot delete it."""
-    if not isinstance(connector, DeletesTasks):
-        raise Rejected(f"{connector.label} cannot delete tasks.", next_step=LEAVE)
+    tool = deleting_of(connector)
     found = images.read(connector, back.remote_id)
     if found is None:
         if images.is_gone(connector, back.remote_id):
@@ -128,7 +126,7 @@ def delete(connector: Connector[Any], back: TakenBack) -> None:
         raise _changed(["its stamp"])
     if differs := images.changed(back.expected, found):
         raise _changed(differs)
-    connector.delete_task(back.remote_id)
+    tool.delete_task(back.remote_id)
 
 
 def restore(
@@ -137,8 +135,7 @@ def restore(
     """The tool's moment of the record that was written over. `announce` gets what is about to be
     written, right before the call. Raises Rejected when somebody changed it."""
     assert back.before is not None
-    if not isinstance(connector, WritesTasks):
-        raise Rejected(f"{connector.label} cannot take tasks.", next_step=LEAVE)
+    tool = tasks_of(connector)
     found = images.read(connector, back.remote_id)
     if found is None:
         raise Rejected("The task is not in the tool any more.", next_step=LEAVE)
@@ -152,7 +149,7 @@ def restore(
         raise Rejected("The task had no owner or no due date before.", next_step=LEAVE)
     fields["description"] = fields["description"] or ""
     announce(in_columns(_fields(back.before)))
-    connector.update_task(back.remote_id, msgspec.convert(fields, Task, strict=False))
+    tool.update_task(back.remote_id, msgspec.convert(fields, Task, strict=False))
     return at
 
 

@@ -39,6 +39,9 @@ DAMAGED = (
     NotImplementedError,  # zipfile, of a method of compression that it does not know
     msgspec.MsgspecError,
 )
+# How the entries of a zip are packed by us, or by whoever packed one anew.
+PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+ENCRYPTED = 0x1  # of an entry's flags
 HEADER = "backup.json"
 AT_ONCE = 1000
 VERSIONS = "alembic_version"
@@ -143,9 +146,10 @@ def _rows(connection: Connection, table: Table) -> Iterator[Any]:
 
 
 def read_header(path: Path) -> Header:
-    """Raises NotABackup."""
+    """Of a file that can be read to its end. Raises NotABackup."""
     try:
         with zipfile.ZipFile(path) as archive:
+            _check_whole(archive)
             header = msgspec.json.decode(archive.read(HEADER), type=Header)
     except (OSError, *DAMAGED) as error:
         raise NotABackup(f"{path} is no backup of Retro ROI, or is damaged.") from error
@@ -154,6 +158,17 @@ def read_header(path: Path) -> Header:
             f"{path} was made by a newer version ({header.revision}); install that to restore it."
         )
     return header
+
+
+def _check_whole(archive: zipfile.ZipFile) -> None:
+    """Raises what DAMAGED names."""
+    for entry in archive.infolist():
+        # A bit that is another makes zipfile ask for a password, or unpack with a library that
+        # raises what a failing disk raises.
+        if entry.flag_bits & ENCRYPTED or entry.compress_type not in PACKED:
+            raise zipfile.BadZipFile(f"{entry.filename} is packed in a way that is not ours")
+    if (name := archive.testzip()) is not None:
+        raise zipfile.BadZipFile(f"{name} is not as it was written")
 
 
 def refuse_beside_others(database: Database) -> None:

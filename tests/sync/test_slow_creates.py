@@ -1,6 +1,6 @@
 """A create that the tool ends when nobody waits for it any more is not made a second time (G5)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -20,7 +20,7 @@ from sync.tables.outbox import Outbox, OutboxState
 from sync.tables.runs import PUSH, Mode, RunStatus
 from tests.connectors.bitrix24.kit import sandbox
 from tests.faults.fuse import Killed
-from tests.faults.push_case import DESIGNER, V2, V3, intentions
+from tests.faults.push_case import COPYWRITER, DESIGNER, V2, V3, intentions
 from tests.portal import NOW, Mirrored, new_database, store_connection
 
 ADDS = "tasks.task.add"
@@ -34,12 +34,17 @@ def pushing(folder: Path, scopes: tuple[str, ...]) -> Iterator[tuple[Mirrored, i
     database = new_database(folder / "retro.db")
     with sandbox(records=4, seed=5, scopes=scopes) as portal:
         mirrored = Mirrored(database, portal, store_connection(database, portal))
-        tasks = [each for each in intentions(mirrored.connection_id) if each.key == DESIGNER]
-        alone = [replace(each, payload={**each.payload, "bind_targets": []}) for each in tasks]
-        with database.writing() as session:
-            outbox.intend(session, alone, NOW)
+        plan(mirrored, DESIGNER)
         yield mirrored, mirrored.queue(PUSH, Mode.PUSH)
     database.close()
+
+
+def plan(mirrored: Mirrored, key: str) -> None:
+    """A task without a target to wait for."""
+    tasks = [each for each in intentions(mirrored.connection_id) if each.key == key]
+    alone = [replace(each, payload={**each.payload, "bind_targets": []}) for each in tasks]
+    with mirrored.database.writing() as session:
+        outbox.intend(session, alone, mirrored.now())
 
 
 class Late(httpx.BaseTransport):
@@ -68,6 +73,24 @@ class Late(httpx.BaseTransport):
     def arrive(self) -> None:
         (request,) = self._under_way
         self._inner.handle_request(request).read()
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class Meanwhile(httpx.BaseTransport):
+    """`happen` is called while the portal is at the first create."""
+
+    def __init__(self, happen: Callable[[], None]) -> None:
+        self._inner = httpx.HTTPTransport()
+        self._happen: Callable[[], None] | None = happen
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        happen = self._happen
+        if happen is not None and request.url.path.endswith(ADDS):
+            self._happen = None
+            happen()
+        return self._inner.handle_request(request)
 
     def close(self) -> None:
         self._inner.close()
@@ -113,6 +136,28 @@ def test_a_create_that_never_arrived_is_made_when_its_call_must_have_ended(
         mirrored.clock.advance(Bitrix24.longest_call + timedelta(seconds=1))
         assert mirrored.work(run, mirrored.connector()) is RunStatus.SUCCEEDED
         assert keys_in(mirrored) == [DESIGNER]
+
+
+@pytest.mark.promise("G5")
+def test_a_create_that_ends_between_the_look_up_for_many_and_its_turn_is_not_repeated(
+    tmp_path: Path,
+) -> None:
+    """It was under way when all were looked for, and is over when the one before it was made. By
+    REST 2, which makes a task at each call."""
+    with pushing(tmp_path, V2) as (mirrored, run):
+        mirrored.work(run, mirrored.connector(Late(httpx.ReadTimeout("70 s"), V2)))
+        mirrored.clock.advance(SOON)
+        plan(mirrored, COPYWRITER)
+        under_way = Late(httpx.ReadTimeout("70 s"), V2)
+        mirrored.work(run, mirrored.connector(under_way))
+        mirrored.clock.advance(Bitrix24.longest_call - SOON / 2)
+
+        def end() -> None:
+            under_way.arrive()
+            mirrored.clock.advance(SOON)
+
+        assert mirrored.work(run, mirrored.connector(Meanwhile(end))) is RunStatus.SUCCEEDED
+        assert sorted(keys_in(mirrored)) == sorted([COPYWRITER, DESIGNER])
 
 
 @pytest.mark.promise("G5")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -87,6 +88,12 @@ def _text(error: Exception) -> str:
 
 
 UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
+# What a terminal obeys, or no stream takes; and what breaks a line, or has text read in another
+# order than it is written. Spaces that do not break, and joiners, are part of what people write.
+OBEYED = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff"
+    r"\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+)
 # What people copy into the next command, as they do with the first column, which names the row.
 KEYS = ("action", "subject", "remote_id")
 # What is longer, such as an address, may be cut in a table elsewhere.
@@ -163,7 +170,7 @@ def _cell(value: Any) -> str:
 
 def printable(text: str) -> str:
     """Without what a terminal would obey: it comes from tools and files too."""
-    return "".join(one if one.isprintable() or one in "\n\t" else UNPRINTABLE for one in text)
+    return OBEYED.sub(UNPRINTABLE, text)
 
 
 def tell_started(as_json: bool, command: str, **more: str) -> None:
