@@ -145,7 +145,7 @@ class TwoSides:
                 return
             action = tied[0][0]
             saw = self._ours(action)[name]
-            value = self._new_value(name, number)
+            value = self._new_value(key, name, number)
             if not differ(name, value, saw):
                 return
             owners = {account: person for person, account in self.people.items()}
@@ -161,7 +161,7 @@ class TwoSides:
         if remote_id is None or not self._is_there(remote_id):
             return
         saw = self._there(remote_id)[name]
-        value = self._new_value(name, number)
+        value = self._new_value(key, name, number)
         if not differ(name, value, saw):
             return
         self.portal.edit(
@@ -223,8 +223,9 @@ class TwoSides:
             )
             assert seen, f"{key} {name}: {loser} is lost, and no conflict shows it; {said}"
 
-    def _new_value(self, name: TaskField, number: int) -> str:
-        """Texts and dates are new each time, so that whoever saw one saw that edit."""
+    def _new_value(self, key: str, name: TaskField, number: int) -> str:
+        """Descriptions and dates are new each time, so that whoever saw one saw that edit. People
+        come back to the others."""
         self.count += 1
         if name is TaskField.OWNER:
             return list(ACCOUNTS.values())[number % 2]
@@ -232,6 +233,9 @@ class TwoSides:
             return list(STATUS_THERE)[number % 2].value
         if name is TaskField.DUE:
             return (DUE + timedelta(minutes=self.count)).astimezone(UTC).isoformat()
+        said = self.edits.get((key, name), [])
+        if name is TaskField.TITLE and said and number % 4 == 0:
+            return said[number % len(said)].value
         return f"{name} {self.count}"
 
     def _note(self, key: str, name: TaskField, side: SideName, value: str, saw: str) -> None:
