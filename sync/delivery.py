@@ -15,7 +15,7 @@ from connectors.models import KpiTarget, Task, TaskStatus
 from connectors.port import Connector
 from sync import images, target_days, undoing
 from sync.abilities import comments_of, prepare, targets_of, tasks_of
-from sync.finding import Finding, of_another, only
+from sync.finding import Finding, is_of_another, only
 from sync.making import Found, Making
 from sync.store import in_doubt, links, outbox, runs, undone
 from sync.store.agreements import CHANGES, change_key, take_back, tied_tasks
@@ -164,7 +164,7 @@ class Delivery:
             ids, asked_at = self._finding.ids(tool, self._write)
             found = only(ids, "task", task.key)
             if found is not None and not self._was_sent:
-                self._theirs = self._of_another(found, task)
+                self._look_whose(found, task)
             return Found(found, asked_at)
 
         # One that was made is tied already, and both sides may have agreed on more since.
@@ -175,11 +175,12 @@ class Delivery:
         if not isinstance(tool, StampsTasks):
             tool.stamp_task(remote_id, task)
 
-    def _of_another(self, remote_id: str, task: Task) -> dict[str, Any] | None:
+    def _look_whose(self, remote_id: str, task: Task) -> None:
         with self._database.reading() as session:
             row = session.get_one(Outbox, self._write.key)
             forgotten_since = in_doubt.forgotten_since(session, row)
-        return of_another(self._connector, remote_id, task, forgotten_since)
+        image = self._finding.image(self._connector, remote_id)
+        self._theirs = image if is_of_another(image, task, forgotten_since) else None
 
     def _update_task(self) -> None:
         tool, seen = tasks_of(self._connector), self._look()

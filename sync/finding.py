@@ -4,7 +4,7 @@ After a restore each new task may have been made before, and in most tools to lo
 much as to look for all.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -32,6 +32,7 @@ class Finding:
         self._connection_id = connection_id
         self._now = now
         self._found: dict[str, Sequence[str]] = {}
+        self._images: dict[str, dict[str, Any] | None] = {}
         self._asked_at = now()
         self._one_by_one = False
 
@@ -47,6 +48,14 @@ class Finding:
             self._asked_at = self._now()
             self._found = self._asked(tool, create.key)
         return self._found.pop(key), self._asked_at
+
+    def image(self, connector: Connector[Any], remote_id: str) -> dict[str, Any]:
+        """A task that was found, as far as the tool tells what it is. Those that were found with it
+        are read with it: they are asked about next."""
+        if remote_id not in self._images:
+            ids = [remote_id, *(found[0] for found in self._found.values() if len(found) == 1)]
+            self._images = {**dict.fromkeys(ids), **images.read_all(connector, ids)}
+        return self._images.pop(remote_id) or {"id": remote_id}
 
     def _asked(self, tool: FindsTasks, create: str) -> dict[str, Sequence[str]]:
         keys, since = self._wanted(create, 1 if self._one_by_one else AT_ONCE)
@@ -80,18 +89,15 @@ def only(found: Sequence[str], what: str, key: str) -> str | None:
     return found[0] if found else None
 
 
-def of_another(
-    connector: Connector[Any], remote_id: str, task: Task, forgotten_since: datetime | None
-) -> dict[str, Any] | None:
-    """A task that is there without a call of ours as it is in the tool, as far as that is told:
-    another installation made it. None where we did, in a call that was forgotten.
+def is_of_another(found: Mapping[str, Any], task: Task, forgotten_since: datetime | None) -> bool:
+    """Whether another installation made what is there without a call of ours that is known, and not
+    we in one that was forgotten.
 
     Raises Rejected where it has our key and is about something else.
     """
-    found = images.read(connector, remote_id) or {"id": remote_id}
     made_at = msgspec.convert(found.get("created_at"), datetime | None, strict=False)
     if forgotten_since is not None and made_at is not None and made_at >= forgotten_since:
-        return None
+        return False
     if "title" in found and images.changed({"title": task.title}, found):
         raise Rejected(
             f"The tool holds a task {task.key} of another installation, and it is about something "
@@ -99,4 +105,4 @@ def of_another(
             next_step="Give the decision another id; or, where both are the same work, give the "
             f"task there the title {task.title!r}, then retry this write.",
         )
-    return found
+    return True
