@@ -29,7 +29,8 @@ def retry(session: Session, key: str) -> bool:
     if row.state not in (*outbox.FAILED, OutboxState.DROPPED, OutboxState.UNDONE):
         return False
     if row.state is OutboxState.UNDONE:
-        row.remote_id = row.before = None
+        # Its call has ended, so nothing of it is still to come.
+        row.remote_id = row.before = row.sent_at = row.doubted_at = None
         if row.operation in outbox.CREATES:
             row.payload = {**row.payload, "key": _another(row.payload["key"])}
         if row.operation is Operation.CREATE_TASK:

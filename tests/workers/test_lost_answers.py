@@ -7,12 +7,13 @@ import pytest
 
 from connectors.models import ActionStatus
 from sync.merge import Contract, TaskField
-from sync.store import outbox, runs, undone
+from sync.store import by_hand, outbox, runs, undone
 from sync.store.outbox import PutOff
 from sync.tables.agreements import Outcome
-from sync.tables.outbox import OutboxState
+from sync.tables.outbox import Outbox, OutboxState
 from sync.tables.runs import PUSH, Mode, Run, RunStatus, Trigger
 from sync.undoing import plan_undo
+from tests.faults.push_case import DESIGNER
 from tests.workers import two_way as building
 from tests.workers.two_way import NADIA, STRANGER, TwoWay
 from workers.actions import settle_conflict
@@ -28,6 +29,12 @@ def push_in_vain(sides: TwoWay, fault: str) -> None:
     """The answers to all tries of one update are lost."""
     tries = range(1, TRIES + 1)
     sides.portal.faults(*({"do": fault, "on": {"method": UPDATES, "nth": n}} for n in tries))
+    assert push_once(sides) is RunStatus.WAITING
+    sides.portal.faults()
+
+
+def push_once(sides: TwoWay) -> RunStatus | None:
+    """One slice, without waiting for what is left."""
     with sides.app.database.writing() as session:
         run = runs.queue_run(
             session,
@@ -38,8 +45,7 @@ def push_in_vain(sides: TwoWay, fault: str) -> None:
             at=sides.app.database.now(),
         )
     assert run.id is not None
-    assert work_on(sides.app, run.id) is RunStatus.WAITING
-    sides.portal.faults()
+    return work_on(sides.app, run.id)
 
 
 def plan_to_undo(sides: TwoWay, run: Run) -> None:
@@ -221,3 +227,15 @@ def test_a_task_goes_back_to_an_owner_whom_nobody_here_knows(sides: TwoWay) -> N
     assert sides.task()["responsibleId"] == NADIA
     assert undo_now(sides.app, run.id).left == []
     assert (sides.task()["responsibleId"], sides.action().owner) == (STRANGER, "p_mkt")
+
+
+@pytest.mark.promise("G13")
+def test_a_task_that_was_taken_back_is_made_again_at_once(sides: TwoWay) -> None:
+    """The call that made it has ended: nothing of it is to be waited for."""
+    with sides.app.database.reading() as session:
+        made_by = session.get_one(Outbox, DESIGNER).run_id
+    assert made_by is not None
+    undo_now(sides.app, made_by)
+    with sides.app.database.writing() as session:
+        assert by_hand.retry(session, DESIGNER)
+    assert push_once(sides) is RunStatus.SUCCEEDED
