@@ -169,11 +169,12 @@ def test_a_side_that_is_not_known_cannot_be_given_up(sides: TwoWay) -> None:
 
 
 @pytest.mark.promise("G6")
-def test_ours_is_sent_though_the_same_was_refused_before(sides: TwoWay) -> None:
-    sides.edit_here(title="Bouton vert")
-    sides.portal.faults({"on": {"method": "tasks.task.update"}, **REFUSED})
-    assert sides.push().status == "incomplete"
-    sides.portal.faults()
+@pytest.mark.parametrize("dropped", [False, True])
+def test_ours_is_sent_though_the_same_was_refused_before(sides: TwoWay, dropped: bool) -> None:
+    refused(sides, title="Bouton vert")
+    if dropped:
+        with sides.app.database.writing() as session:
+            by_hand.drop(session, sides.changes()[0].key)
     sides.edit_there(TITLE="Bouton rouge")
     sides.pull()
     (conflict,) = sides.conflicts()
