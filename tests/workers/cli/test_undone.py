@@ -26,6 +26,15 @@ def pushed(retro: Retro, portal: Sandbox, file: Path) -> dict[str, Any]:
     return dict(run)
 
 
+def to_be_made_again(retro: Retro, portal: Sandbox, task: dict[str, Any]) -> str:
+    """It was deleted there, and somebody here wants it; the key of the create."""
+    portal.edit("tasks", task["id"], {"delete": True})
+    retro("pull", "portal", "--stream", "tasks")
+    (conflict,) = retro("conflicts", "--json").document
+    assert retro("conflicts", "settle", str(conflict["id"]), "ours").status == 0
+    return f"task:{task['key']}:{conflict['id']}"
+
+
 @pytest.mark.promise("G13")
 def test_what_a_later_push_wrote_is_taken_back_first(retro: Retro, tmp_path: Path) -> None:
     file = tmp_path / "file.yaml"
@@ -50,10 +59,7 @@ def test_what_was_written_to_a_task_made_anew_keeps_no_older_one_from_being_take
     with sandbox(seed=7, records=20) as portal:
         first = pushed(retro, portal, tmp_path / "file.yaml")
         task = portal.records("tasks")[0]
-        portal.edit("tasks", task["id"], {"delete": True})
-        retro("pull", "portal", "--stream", "tasks")
-        (conflict,) = retro("conflicts", "--json").document
-        retro("conflicts", "settle", str(conflict["id"]), "ours")
+        to_be_made_again(retro, portal, task)
         retro("push")
         retro("action", task["key"], "--title", "Corrigé")
         assert retro("push").status == 0
@@ -122,14 +128,10 @@ def test_a_create_that_was_taken_back_is_not_sent_beside_the_one_that_took_its_p
     with sandbox(seed=7, records=20) as portal:
         run = pushed(retro, portal, tmp_path / "file.yaml")
         task = portal.records("tasks")[0]
-        portal.edit("tasks", task["id"], {"delete": True})
-        retro("pull", "portal", "--stream", "tasks")
-        (conflict,) = retro("conflicts", "--json").document
-        assert retro("conflicts", "settle", str(conflict["id"]), "ours").status == 0
+        again = to_be_made_again(retro, portal, task)
         retro("undo", str(run["run"]))
         refused = retro("outbox", "retry", f"task:{task['key']}")
         assert refused.status == 1
-        again = f"task:{task['key']}:{conflict['id']}"
         assert f"{again} took its place" in refused.sentence
         retro("push")
         assert [each["key"].partition("~")[0] for each in portal.records("tasks")] == [task["key"]]
@@ -143,20 +145,16 @@ def test_a_create_that_was_let_go_is_not_sent_beside_the_one_that_was_made_again
         run = pushed(retro, portal, tmp_path / "file.yaml")
         task = portal.records("tasks")[0]
         first = f"task:{task['key']}"
-        portal.edit("tasks", task["id"], {"delete": True})
-        retro("pull", "portal", "--stream", "tasks")
-        (conflict,) = retro("conflicts", "--json").document
-        assert retro("conflicts", "settle", str(conflict["id"]), "ours").status == 0
+        again = to_be_made_again(retro, portal, task)
         no = {"do": "error", "code": "ACCESSDENIEDEXCEPTION", "description": "no"}
         portal.faults({"on": {"method": "tasks.task.add"}, **no})
         assert retro("push").status == 3
         portal.faults()
-        second = f"{first}:{conflict['id']}"
-        assert retro("outbox", "drop", second).status == 0
+        assert retro("outbox", "drop", again).status == 0
         retro("undo", str(run["run"]))
         assert retro("outbox", "retry", first).status == 0
         for _ in ("on its way", "made"):
-            told = retro("outbox", "retry", second)
+            told = retro("outbox", "retry", again)
             assert (told.status, f"{first} took its place" in told.sentence) == (1, True)
             assert retro("push").status == 0
         assert [each["key"].partition("~")[0] for each in portal.records("tasks")] == [task["key"]]
