@@ -99,6 +99,8 @@ def drop_all_of(
             col(Outbox.operation).is_distinct_from(but),
             col(Outbox.state).in_((*outbox.FAILED, OutboxState.STAMPING)),
         )
+        # In the order in which a merge locks them.
+        .order_by(col(Outbox.sequence))
         .with_for_update()
     ).all()
     for row in rows:
