@@ -228,7 +228,8 @@ def _why(row: dict[str, object], behind: Mapping[str, str]) -> str:
     """The reason a write waits, and what to do; or what it went out with."""
     if keeper := behind.get(str(row["key"])):
         return f"waits behind {keeper}, which was not delivered; settle that."
-    if row["superseded_by"]:
-        return f"went out with {row['superseded_by']}"
+    if row["state"] == OutboxState.SUPERSEDED:
+        by = row["superseded_by"]
+        return f"went out with {by}" if by else "not wanted any more: it was changed here since"
     error = row["error"]
     return f"{error['message']} {error['next_step']}" if isinstance(error, dict) else ""

@@ -93,6 +93,21 @@ def test_an_action_that_is_reopened_when_its_task_is_gone_asks_for_a_decision(
     assert (reopened.status, "settle that first: retro conflicts" in reopened.out) == (3, True)
 
 
+def test_the_outbox_says_of_a_refused_edit_that_another_one_took_its_place(
+    retro: Retro, sides: TwoWay
+) -> None:
+    retro.monkeypatch.setenv("RETRO_CLOCK", f"{sides.portal.base}/_sandbox")
+    no = {"do": "error", "code": "ACCESSDENIEDEXCEPTION", "description": "no"}
+    sides.portal.faults({"on": {"method": "tasks.task.update"}, **no})
+    retro("action", DESIGNER, "--title", "Bouton vert")
+    assert retro("push", "portal").status == 3
+    sides.portal.faults()
+    retro("action", DESIGNER, "--title", "Bouton rouge")
+    assert retro("push", "portal").status == 0
+    told = " ".join(retro("outbox").out.split())
+    assert "not wanted any more: it was changed here since" in told
+
+
 def test_a_mistake_is_named(retro: Retro, sides: TwoWay) -> None:
     assert sides.connection_id
     for arguments, status, told in (
