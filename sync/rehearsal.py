@@ -23,13 +23,12 @@ from sync.store.database import Database
 from sync.store.outbox import Intention
 from sync.store.runs import Worker
 from sync.store.scratch import scratch_of, unknown
-from sync.tables.outbox import LinkKind, Operation, Outbox, OutboxState
+from sync.tables.outbox import Operation, Outbox, OutboxState
 from sync.tables.runs import PUSH, Mode, RunStatus, Trigger
 
 NOBODY = Worker("dry run", 0)
 WHOLE = timedelta(days=1)
 NOT_SENT = "not_sent"
-TARGETS = (Operation.CREATE_TARGET, Operation.UPDATE_TARGET)
 # What of a target a check writes.
 RESULTS = ("actual", "outcome")
 
@@ -121,8 +120,7 @@ def _rehearsed(
 
 
 def _base(session: Session, row: Outbox) -> Mapping[str, Any]:
-    kind = LinkKind.TARGET if row.operation in TARGETS else LinkKind.TASK
-    return links.base(session, row.connection_id, kind, row.subject)
+    return links.base(session, row.connection_id, links.kind_of(row.operation), row.subject)
 
 
 def _not_sent(row: Outbox) -> Promise:

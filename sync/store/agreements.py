@@ -46,7 +46,7 @@ def tied_tasks(session: Session, connection_id: int, key: str | None = None) -> 
         statement = statement.where(Action.key == key)
     if session.connection().dialect.name == "postgresql":
         # Who has waited is given the locked rows as they are now, but their tasks as they were.
-        session.exec(statement).all()
+        session.execute(statement.with_only_columns(col(Link.key))).all()
     return session.exec(statement.execution_options(populate_existing=True)).all()
 
 

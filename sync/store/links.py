@@ -8,8 +8,15 @@ from sqlmodel import Session, select
 
 from sync.merge import TaskField, differ
 from sync.tables.mirror import RemoteTaskRow
-from sync.tables.outbox import Link, LinkKind
+from sync.tables.outbox import Link, LinkKind, Operation
 from sync.task_values import COLUMNS, base_of, in_columns
+
+TARGETS = (Operation.CREATE_TARGET, Operation.UPDATE_TARGET)
+
+
+def kind_of(operation: Operation) -> LinkKind:
+    """What a write of this kind is to."""
+    return LinkKind.TARGET if operation in TARGETS else LinkKind.TASK
 
 
 def link(

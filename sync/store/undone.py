@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import func
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -10,7 +10,7 @@ from sync.store import links
 from sync.store.agreements import CHANGES
 from sync.store.coalescing import PENDING
 from sync.store.outbox import CREATES
-from sync.tables.outbox import LinkKind, Operation, Outbox, OutboxState
+from sync.tables.outbox import Operation, Outbox, OutboxState
 
 
 def done_in(session: Session, run_id: int) -> Sequence[Outbox]:
@@ -33,14 +33,19 @@ def states_of(session: Session, run_id: int) -> dict[str, OutboxState]:
 def written_again(session: Session, row: Outbox) -> int | None:
     """The last run that wrote to the task of a write after it; None where none did. What was made
     anew since is another task."""
-    anew = select(func.min(Outbox.sequence)).where(
-        Outbox.connection_id == row.connection_id,
-        Outbox.subject == row.subject,
-        Outbox.operation == Operation.CREATE_TASK,
-        col(Outbox.sequence) > row.sequence,
-        col(Outbox.remote_id) != row.remote_id,
+    anew = aliased(Outbox)
+    in_its_place = (
+        select(anew.key)
+        .where(
+            anew.connection_id == row.connection_id,
+            anew.subject == row.subject,
+            anew.operation == Operation.CREATE_TASK,
+            col(anew.sequence) > row.sequence,
+            col(anew.sequence) <= Outbox.sequence,
+            col(anew.remote_id) != row.remote_id,
+        )
+        .exists()
     )
-    before = session.exec(anew).one()
     later = select(Outbox.run_id).where(
         Outbox.connection_id == row.connection_id,
         Outbox.subject == row.subject,
@@ -48,9 +53,8 @@ def written_again(session: Session, row: Outbox) -> int | None:
         Outbox.state == OutboxState.DONE,
         col(Outbox.sequence) > row.sequence,
         Outbox.run_id != row.run_id,
+        ~in_its_place,
     )
-    if before is not None:
-        later = later.where(col(Outbox.sequence) < before)
     return session.exec(later.order_by(col(Outbox.sequence).desc()).limit(1)).first()
 
 
@@ -67,23 +71,18 @@ def made_by_another(session: Session, row: Outbox) -> str | None:
     this one as well would make two. All are locked until the unit of work ends."""
     if row.operation not in CREATES:
         return None
-    kind = LinkKind.TASK if row.operation is Operation.CREATE_TASK else LinkKind.TARGET
     every = _creates(row.connection_id, row.subject).with_for_update()
     creates = session.exec(every.execution_options(populate_existing=True)).all()
+    kind = links.kind_of(row.operation)
     tied = links.linked_id(session, row.connection_id, kind, row.subject)
-    return next(
-        (
-            each.key
-            for each in creates
-            if each.key != row.key
-            and (
-                (each.sequence > row.sequence and each.state is not OutboxState.DROPPED)
-                or each.state in PENDING
-                or (tied is not None and each.remote_id == tied != row.remote_id)
-            )
-        ),
-        None,
-    )
+
+    def stands(other: Outbox) -> bool:
+        if other.sequence > row.sequence and other.state is not OutboxState.DROPPED:
+            return True
+        is_tied = tied is not None and other.remote_id == tied != row.remote_id
+        return is_tied or other.state in PENDING
+
+    return next((each.key for each in creates if each.key != row.key and stands(each)), None)
 
 
 def _creates(connection_id: int, subject: str) -> SelectOfScalar[Outbox]:

@@ -9,7 +9,7 @@ import pytest
 
 from sync.store import by_hand, outbox
 from sync.tables.agreements import Outcome
-from sync.tables.outbox import Operation, Outbox
+from sync.tables.outbox import Operation
 from sync.tables.people import Person, PersonId
 from tests.faults.push_case import COPYWRITER, DESIGNER
 from tests.postgres import Postgres
@@ -17,7 +17,6 @@ from tests.workers.two_way import LEO, TwoWay, two_way
 from workers import leavers
 from workers.actions import Edit, edit_action, settle_conflict
 from workers.leavers import hand_over
-from workers.undoing import undo_now
 
 
 @pytest.mark.promise("G6")
@@ -51,10 +50,7 @@ def test_who_takes_over_is_asked_about_a_task_that_is_gone_and_is_given_it_when_
 
 
 def test_a_task_that_was_taken_back_is_made_again_for_who_took_over(sides: TwoWay) -> None:
-    with sides.app.database.reading() as session:
-        made_by = session.get_one(Outbox, DESIGNER).run_id
-    assert made_by is not None
-    undo_now(sides.app, made_by)
+    sides.take_back()
     leave(sides)
     with sides.app.database.writing() as session:
         assert by_hand.retry(session, DESIGNER)

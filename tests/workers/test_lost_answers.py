@@ -10,7 +10,7 @@ from sync.merge import Contract, TaskField
 from sync.store import by_hand, outbox, runs, undone
 from sync.store.outbox import PutOff
 from sync.tables.agreements import Outcome
-from sync.tables.outbox import Outbox, OutboxState
+from sync.tables.outbox import OutboxState
 from sync.tables.runs import PUSH, Mode, Run, RunStatus, Trigger
 from sync.undoing import plan_undo
 from tests.faults.push_case import DESIGNER
@@ -232,10 +232,7 @@ def test_a_task_goes_back_to_an_owner_whom_nobody_here_knows(sides: TwoWay) -> N
 @pytest.mark.promise("G13")
 def test_a_task_that_was_taken_back_is_made_again_at_once(sides: TwoWay) -> None:
     """The call that made it has ended: nothing of it is to be waited for."""
-    with sides.app.database.reading() as session:
-        made_by = session.get_one(Outbox, DESIGNER).run_id
-    assert made_by is not None
-    undo_now(sides.app, made_by)
+    sides.take_back()
     with sides.app.database.writing() as session:
         assert by_hand.retry(session, DESIGNER)
     assert push_once(sides) is RunStatus.SUCCEEDED

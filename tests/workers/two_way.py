@@ -30,6 +30,7 @@ from workers.app import App, open_app
 from workers.connecting import connect
 from workers.hooks import apply_hint
 from workers.pulling import pull_now, push_now
+from workers.undoing import undo_now
 
 AN_HOUR = timedelta(hours=1)
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -85,6 +86,13 @@ class TwoWay:
         self.pull()
         self.push()
         self.pull()
+
+    def take_back(self, key: str = DESIGNER) -> None:
+        """Undo the push that made the task."""
+        with self.app.database.reading() as session:
+            made_by = session.get_one(Outbox, key).run_id
+        assert made_by is not None
+        undo_now(self.app, made_by)
 
     def contract(self, name: TaskField, contract: Contract) -> None:
         with self.app.database.writing() as session:

@@ -53,15 +53,16 @@ def action_command(
             raise click.UsageError("name what is to change: --title, --owner, --due, --done …")
         action = edit_action(app, key, edit)
         ring_for_pushes(app)
+    is_lost = action.status == ActionStatus.LOST
     if as_json:
         output.document(action_report(action))
     else:
         output.text(
             f"{key}: {action.title}, {action.owner}, {action.due_at:%Y-%m-%d}, {action.status}."
         )
-        if action.status == ActionStatus.LOST:
+        if is_lost:
             output.text("Its task was deleted in the tool; settle that first: retro conflicts")
-    return Status.WAITS_FOR_A_PERSON if action.status == ActionStatus.LOST else Status.DONE
+    return Status.WAITS_FOR_A_PERSON if is_lost else Status.DONE
 
 
 def _due(text: str | None) -> date | datetime | None:

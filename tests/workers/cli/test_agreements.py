@@ -8,6 +8,7 @@ import pytest
 from tests.faults.push_case import DESIGNER
 from tests.workers import two_way as building
 from tests.workers.cli.kit import Retro
+from tests.workers.test_settling import REFUSED
 from tests.workers.two_way import TwoWay
 
 
@@ -97,8 +98,7 @@ def test_the_outbox_says_of_a_refused_edit_that_another_one_took_its_place(
     retro: Retro, sides: TwoWay
 ) -> None:
     retro.monkeypatch.setenv("RETRO_CLOCK", f"{sides.portal.base}/_sandbox")
-    no = {"do": "error", "code": "ACCESSDENIEDEXCEPTION", "description": "no"}
-    sides.portal.faults({"on": {"method": "tasks.task.update"}, **no})
+    sides.portal.faults({"on": {"method": "tasks.task.update"}, **REFUSED})
     retro("action", DESIGNER, "--title", "Bouton vert")
     assert retro("push", "portal").status == 3
     sides.portal.faults()
