@@ -61,7 +61,8 @@ def check(portal: Portal, config: Bitrix24Config) -> str:
     for entity_type in (DEAL, LEAD):
         _check_date_filter(portal, entity_type)
     name = " ".join(part for part in (person.name, person.last_name) if part)
-    return f"{host} as {name or f'user {person.id}'}"
+    # The account, and whose key it is: shown on pages of any language.
+    return f"{host} ({name or person.id})"
 
 
 def whoami(portal: Portal) -> Person:

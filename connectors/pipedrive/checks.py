@@ -79,7 +79,7 @@ def check(company: Company, config: PipedriveConfig) -> str:
     _check_goals(company, config)
     name = me.company_name or me.company_domain or host
     limits = ", who is no administrator" if me.sees_less else ""
-    return f"{name} as {me.name or f'user {me.id}'}{limits}"
+    return f"{name} ({me.name or me.id}){limits}"
 
 
 def _check_rights(company: Company, config: PipedriveConfig) -> None:

@@ -43,7 +43,7 @@ def failure(connector: Bitrix24) -> ConnectorError:
 
 def test_a_good_connection_is_named_by_portal_and_user(portal: Sandbox) -> None:
     host = portal.base.removeprefix("http://")
-    assert portal.connector().check() == f"{host} as Ada Admin"
+    assert portal.connector().check() == f"{host} (Ada Admin)"
 
 
 def test_a_wrong_webhook_is_to_be_copied_again(portal: Sandbox) -> None:
@@ -140,7 +140,7 @@ def test_an_edit_after_the_probe_is_no_fault_of_the_filter() -> None:
             return good({"ID": "1", "NAME": "Ada", "LAST_NAME": "Admin"})
         return batched({name: {"items": answers[name]} for name in call.commands})
 
-    assert Script(answer).connector().check() == "portal.example as Ada Admin"
+    assert Script(answer).connector().check() == "portal.example (Ada Admin)"
 
 
 def test_the_settings_printed_by_a_sandbox_connect_to_it(portal: Sandbox) -> None:

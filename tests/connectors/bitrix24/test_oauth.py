@@ -67,7 +67,7 @@ GRANT = ("client_id", "client_secret", "code")
 
 def test_an_application_reads_and_writes_like_a_webhook(own_portal: Sandbox) -> None:
     connector, drawer = app(own_portal)
-    assert connector.check().endswith("as Ada Admin")
+    assert connector.check().endswith("(Ada Admin)")
     pages = list(connector.deals(Window(), Partition()))
     assert sum(len(page.records) for page in pages) == 60
     task_id = connector.create_task(task())

@@ -25,12 +25,12 @@ def app_of(running: Sandbox, **config: Any) -> tuple[Pipedrive, Tokens]:
 
 
 def test_a_check_tells_the_company_and_the_user(own: Sandbox) -> None:
-    assert own.connector().check() == "Sandbox Ltd as Account A"
+    assert own.connector().check() == "Sandbox Ltd (Account A)"
 
 
 def test_who_sees_less_than_an_administrator_is_told() -> None:
     with sandbox(records=4, admin=False) as company:
-        assert company.connector().check() == "Sandbox Ltd as Account A, who is no administrator"
+        assert company.connector().check() == "Sandbox Ltd (Account A), who is no administrator"
 
 
 def test_a_wrong_token_is_refused_and_not_tried_again(own: Sandbox) -> None:
@@ -69,7 +69,7 @@ def test_an_address_where_nothing_answers_is_told(own: Sandbox) -> None:
 
 def test_an_app_renews_its_token_once_and_keeps_the_pair(own: Sandbox) -> None:
     app, tokens = app_of(own)
-    assert app.check() == "Sandbox Ltd as Account A"
+    assert app.check() == "Sandbox Ltd (Account A)"
     assert len(tokens.saved) == 1
     assert everything(app, Stream.DEALS)
     assert len(tokens.saved) == 1

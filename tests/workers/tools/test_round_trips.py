@@ -53,7 +53,7 @@ TOOLS = [
         done={"hs_task_status": "COMPLETED"},
         target=r"task:\d+",
     ),
-    Tool("pipedrive", "Sandbox Ltd as Account A", owner="22", done={"done": True}, target=r"\d+"),
+    Tool("pipedrive", "Sandbox Ltd (Account A)", owner="22", done={"done": True}, target=r"\d+"),
     Tool(
         "salesforce",
         account="Salesforce org 00DQy000000001FMAQ (Developer Edition, sandbox, EU99)",
